@@ -1,0 +1,2 @@
+//! The OTP gateway.
+fn main() {}
