@@ -1,0 +1,264 @@
+//! The GSM 7-bit default alphabet with its extension table (3GPP TS 23.038 §6.2.1), one
+//! septet in each octet.
+
+use std::fmt;
+
+/// The septet that leads to the extension table.
+const ESCAPE: u8 = 0x1B;
+
+/// The default alphabet by septet. The escape has no character of its own; alone, it shows
+/// as a space.
+const BASIC: [char; 128] = [
+    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', //
+    'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', ' ', 'Æ', 'æ', 'ß', 'É', //
+    ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', //
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?', //
+    '¡', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', //
+    'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§', //
+    '¿', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', //
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä', 'ö', 'ñ', 'ü', 'à',
+];
+
+/// The extension table: the septet after an escape, and its character.
+const EXTENSION: [(u8, char); 10] = [
+    (0x0A, '\u{0C}'),
+    (0x14, '^'),
+    (0x28, '{'),
+    (0x29, '}'),
+    (0x2F, '\\'),
+    (0x3C, '['),
+    (0x3D, '~'),
+    (0x3E, ']'),
+    (0x40, '|'),
+    (0x65, '€'),
+];
+
+/// Not a character of any septet: [`OF_LATIN_1`] and [`basic`] keep it for "none".
+const NONE: u8 = 0xFF;
+
+/// The basic septet of each character up to U+00FF, [`NONE`] where there is none.
+const OF_LATIN_1: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut septet = 0u8;
+    while septet < 128 {
+        let character = BASIC[septet as usize] as usize;
+        if character < table.len() && septet != ESCAPE {
+            table[character] = septet;
+        }
+        septet += 1;
+    }
+    table
+};
+
+/// A character that the alphabet does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotInAlphabet {
+    /// The character.
+    pub character: char,
+    /// Where it starts in the text, in bytes.
+    pub byte_index: usize,
+}
+
+impl fmt::Display for NotInAlphabet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} at byte {} is not in the GSM 7-bit alphabet",
+            self.character, self.byte_index
+        )
+    }
+}
+
+impl std::error::Error for NotInAlphabet {}
+
+/// The text, one septet in each octet; two for a character of the extension table.
+///
+/// # Errors
+///
+/// [`NotInAlphabet`] for the first character that has no septet.
+pub fn encode(text: &str) -> Result<Vec<u8>, NotInAlphabet> {
+    let mut septets = Vec::with_capacity(text.len());
+    for (byte_index, character) in text.char_indices() {
+        match (basic(character), extension(character)) {
+            (Some(septet), _) => septets.push(septet),
+            (None, Some(septet)) => septets.extend_from_slice(&[ESCAPE, septet]),
+            (None, None) => {
+                return Err(NotInAlphabet {
+                    character,
+                    byte_index,
+                });
+            }
+        }
+    }
+    Ok(septets)
+}
+
+/// How many septets the text fills.
+///
+/// # Errors
+///
+/// [`NotInAlphabet`] for the first character that has no septet.
+pub fn septets(text: &str) -> Result<usize, NotInAlphabet> {
+    let mut septets = 0;
+    for (byte_index, character) in text.char_indices() {
+        septets += if is_basic(character) {
+            1
+        } else if is_extended(character) {
+            2
+        } else {
+            return Err(NotInAlphabet {
+                character,
+                byte_index,
+            });
+        };
+    }
+    Ok(septets)
+}
+
+/// Whether the character is in the default alphabet itself, and takes one septet.
+#[must_use]
+pub fn is_basic(character: char) -> bool {
+    basic(character).is_some()
+}
+
+/// Whether the character is in the extension table, and takes two septets.
+#[must_use]
+pub fn is_extended(character: char) -> bool {
+    extension(character).is_some()
+}
+
+/// Whether the character is in one of the two tables.
+#[must_use]
+pub fn is_encodable(character: char) -> bool {
+    is_basic(character) || is_extended(character)
+}
+
+/// The characters of these octets.
+///
+/// As TS 23.038 §6.2.1 has it, a pair that is not in the extension table shows as the
+/// second septet's basic character, and a lone escape as a space. An octet over 0x7F is no
+/// septet and becomes U+FFFD.
+#[must_use]
+pub fn decode(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    let mut octets = octets.iter().copied();
+    while let Some(octet) = octets.next() {
+        text.push(if octet == ESCAPE {
+            escaped(octets.next())
+        } else {
+            character(octet)
+        });
+    }
+    text
+}
+
+fn escaped(octet: Option<u8>) -> char {
+    let Some(octet) = octet else {
+        return character(ESCAPE);
+    };
+    EXTENSION
+        .iter()
+        .find(|(septet, _)| *septet == octet)
+        .map_or_else(|| character(octet), |&(_, found)| found)
+}
+
+fn character(octet: u8) -> char {
+    BASIC
+        .get(usize::from(octet))
+        .copied()
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn basic(character: char) -> Option<u8> {
+    let septet = match character {
+        '\0'..='\u{FF}' => OF_LATIN_1[character as usize],
+        'Δ' => 0x10,
+        'Φ' => 0x12,
+        'Γ' => 0x13,
+        'Λ' => 0x14,
+        'Ω' => 0x15,
+        'Π' => 0x16,
+        'Ψ' => 0x17,
+        'Σ' => 0x18,
+        'Θ' => 0x19,
+        'Ξ' => 0x1A,
+        _ => NONE,
+    };
+    (septet != NONE).then_some(septet)
+}
+
+fn extension(character: char) -> Option<u8> {
+    EXTENSION
+        .iter()
+        .find(|(_, extended)| *extended == character)
+        .map(|&(septet, _)| septet)
+}
+
+/// Whether the last septet is the first half of an escape pair. The octets have to be what
+/// [`encode`] gave, or its beginning: there, an escape always starts a pair.
+pub(super) fn ends_in_escape(octets: &[u8]) -> bool {
+    octets.last() == Some(&ESCAPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_septet_but_the_escape_comes_back() {
+        for septet in (0..128).filter(|&septet| septet != ESCAPE) {
+            let text = decode(&[septet]);
+            assert_eq!(encode(&text).unwrap(), [septet], "{text:?}");
+            assert_eq!(septets(&text), Ok(1));
+        }
+    }
+
+    #[test]
+    fn every_extended_character_takes_two_septets_and_comes_back() {
+        for (septet, character) in EXTENSION {
+            let text = character.to_string();
+            assert_eq!(encode(&text).unwrap(), [ESCAPE, septet]);
+            assert_eq!(decode(&[ESCAPE, septet]), text);
+            assert_eq!(septets(&text), Ok(2));
+            assert!(is_extended(character) && !is_basic(character));
+        }
+    }
+
+    #[test]
+    fn letters_digits_and_signs_are_where_the_table_has_them() {
+        assert_eq!(
+            encode("@Az09 _$£€[").unwrap(),
+            [
+                0x00, 0x41, 0x7A, 0x30, 0x39, 0x20, 0x11, 0x02, 0x01, 0x1B, 0x65, 0x1B, 0x3C
+            ]
+        );
+    }
+
+    #[test]
+    fn a_character_of_neither_table_is_named_with_its_place() {
+        let expected = Err(NotInAlphabet {
+            character: 'ç',
+            byte_index: 3,
+        });
+        assert_eq!(septets("é ç"), expected);
+        assert_eq!(
+            encode("é ç"),
+            Err(NotInAlphabet {
+                character: 'ç',
+                byte_index: 3
+            })
+        );
+        for character in ['`', '\t', '\0', '\u{1B}', 'ç', 'ş', 'А', '😀', '\u{FFFD}'] {
+            assert!(!is_encodable(character), "{character:?}");
+        }
+    }
+
+    #[test]
+    fn odd_escapes_and_octets_are_shown_as_a_handset_would() {
+        assert_eq!(decode(&[ESCAPE]), " ");
+        assert_eq!(decode(&[ESCAPE, ESCAPE]), " ");
+        assert_eq!(decode(&[ESCAPE, b'a']), "a");
+        assert_eq!(decode(&[ESCAPE, 0x80, b'a']), "\u{FFFD}a");
+        assert_eq!(decode(&[0xFF]), "\u{FFFD}");
+    }
+}
