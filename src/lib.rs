@@ -1,1 +1,6 @@
 //! The OTP gateway.
+
+pub mod clock;
+pub mod metrics;
+pub mod msisdn;
+pub mod subscriber;

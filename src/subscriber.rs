@@ -1,0 +1,97 @@
+//! A person enrolled for OTP, and every decision about them. Pure: time, randomness and limits are
+//! arguments, and a decision changes nothing until its events are applied.
+//!
+//! ```text
+//! decide:  (&Subscriber, command, &Policy, Timestamp) -> Decision { outcome, events }
+//! apply:   (&mut Subscriber, &Event)
+//! ```
+
+pub mod challenge;
+pub mod code;
+mod decide;
+pub mod event;
+pub mod id;
+pub mod idempotency;
+pub mod lockout;
+pub mod policy;
+pub(crate) mod tagged;
+pub mod transaction;
+pub mod verdict;
+
+pub use decide::{
+    Cancel, Cancelled, Decision, Draw, Generate, GenerateRefused, Issued, Presented, Resend, ResendRefused,
+    Resent, Verify,
+};
+
+use challenge::{Challenge, ChallengeId};
+use event::Event;
+use idempotency::Remembered;
+use lockout::Lockout;
+
+use crate::clock::Timestamp;
+use crate::msisdn::Msisdn;
+
+/// What a subscriber confirms with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authenticator {
+    /// A device that shows codes ("Secure ID").
+    HardToken,
+    /// A code by SMS to the registered phone.
+    SmsOtp,
+}
+
+/// Everything that decides about one person's OTPs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    phone: Msisdn,
+    authenticator: Authenticator,
+    lockout: Lockout,
+    /// How often an id was presented that is none of this subscriber's.
+    unknown_presented: u32,
+    /// In the order of issue.
+    challenges: Vec<Challenge>,
+    /// At most a challenge's acts for each challenge held: see `forget_ended`.
+    remembered: Vec<Remembered>,
+    /// When an SMS was given out to be sent, for a day.
+    sends: Vec<Timestamp>,
+}
+
+impl Subscriber {
+    /// A subscriber as enrolled: no challenge, no failure.
+    pub fn new(phone: Msisdn, authenticator: Authenticator) -> Self {
+        Self {
+            phone,
+            authenticator,
+            lockout: Lockout::default(),
+            unknown_presented: 0,
+            challenges: Vec::new(),
+            remembered: Vec::new(),
+            sends: Vec::new(),
+        }
+    }
+
+    /// The challenge with this id, open or ended at most ten minutes ago.
+    pub fn challenge(&self, id: ChallengeId) -> Option<&Challenge> {
+        self.challenges.iter().find(|challenge| challenge.id == id)
+    }
+
+    /// The registered phone.
+    pub fn phone(&self) -> Msisdn {
+        self.phone
+    }
+
+    /// How often somebody presented a challenge id that is none of this subscriber's.
+    pub fn unknown_presented(&self) -> u32 {
+        self.unknown_presented
+    }
+
+    /// The bytes that this subscriber holds outside its own struct.
+    pub fn heap_bytes(&self) -> usize {
+        self.challenges.capacity() * size_of::<Challenge>()
+            + self.remembered.capacity() * size_of::<Remembered>()
+            + self.sends.capacity() * size_of::<Timestamp>()
+    }
+}
+
+#[cfg(test)]
+mod tests;

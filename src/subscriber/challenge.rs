@@ -1,0 +1,258 @@
+//! One issued OTP: what it is bound to, how long it lives, what became of it and of its SMS.
+//!
+//! ```text
+//!            right answer                  ┌──────────► Approved
+//!            the caller, or a newer one    ├──────────► Cancelled
+//!   Open ────another transaction───────────┼──────────► Voided
+//!            the last attempt was wrong    ├──────────► Exhausted
+//!            (derived from the time)       └──────────► Expired
+//! ```
+
+use std::fmt;
+
+use super::code::{CodeLength, KeyId};
+use super::transaction::Digest;
+use crate::clock::Timestamp;
+
+/// 128 random bits that name a challenge; 32 lower-case hexadecimal digits in the API.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChallengeId(pub [u8; 16]);
+
+/// 128 random bits that make a code unpredictable even to those who know the challenge's id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; 16]);
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
+
+impl ChallengeId {
+    /// The id that 32 hexadecimal digits spell, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        u128::from_str_radix(text, 16).ok().map(|number| Self(number.to_be_bytes()))
+    }
+
+    /// What tells one SMS of a subscriber from another.
+    pub fn sms_reference(&self) -> SmsReference {
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let bits = u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]]);
+        SmsReference([19, 14, 9, 4].map(|shift| ALPHABET[(bits >> shift & 0x1F) as usize]))
+    }
+}
+
+impl fmt::Display for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
+/// challenges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SmsReference([u8; 4]);
+
+impl SmsReference {
+    /// The four characters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("Crockford's alphabet is ASCII")
+    }
+}
+
+impl fmt::Debug for SmsReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The language of the SMS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locale {
+    /// Indonesian.
+    Id,
+    /// English.
+    En,
+}
+
+/// What became of the newest SMS of a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Waits to be sent.
+    Queued,
+    /// The SMSC took it.
+    Accepted,
+    /// The SMSC says that it reached the handset.
+    Delivered,
+    /// The SMSC says that it will not reach the handset.
+    Undelivered,
+    /// Its time ran out at the SMSC.
+    Expired,
+    /// The SMSC refused it.
+    Rejected,
+    /// Written, and no answer tells whether the SMSC took it. It is not sent again.
+    Unknown,
+    /// Not sent: the challenge had ended, or too little of its time was left.
+    Dropped,
+}
+
+impl Delivery {
+    /// Whether nothing that the SMSC says later may change it, except that it arrived after all.
+    fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Accepted | Self::Unknown)
+    }
+
+    /// The state after a report: final states stay, early ones never come back, and an arrival
+    /// outweighs everything.
+    #[must_use]
+    pub(crate) fn then(self, report: Self) -> Self {
+        match (self, report) {
+            (Self::Delivered, _) | (_, Self::Delivered) => Self::Delivered,
+            (current, _) if current.is_final() => current,
+            (_, Self::Queued) | (Self::Accepted, Self::Unknown) => self,
+            (_, report) => report,
+        }
+    }
+}
+
+/// Where a challenge stands at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It can be answered.
+    Open,
+    /// It was answered rightly, once.
+    Approved,
+    /// The caller cancelled it, or a newer challenge took its place.
+    Cancelled,
+    /// Another transaction was presented with it.
+    Voided,
+    /// Its last attempt was wrong.
+    Exhausted,
+    /// Its time ran out.
+    Expired,
+}
+
+/// How an open challenge ended by an act; running out of time is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The right answer.
+    Approved,
+    /// By the caller or by a newer challenge.
+    Cancelled,
+    /// Another transaction was presented.
+    Voided,
+    /// The last attempt was wrong.
+    Exhausted,
+}
+
+/// One issued OTP. At most 128 bytes: a gateway holds millions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    pub(crate) id: ChallengeId,
+    pub(crate) salt: Salt,
+    pub(crate) digest: Digest,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) last_sent_at: Timestamp,
+    pub(crate) ended: Option<(End, Timestamp)>,
+    pub(crate) key: KeyId,
+    pub(crate) code_length: CodeLength,
+    pub(crate) attempts_max: u8,
+    pub(crate) attempts: u8,
+    pub(crate) sends: u8,
+    pub(crate) locale: Locale,
+    pub(crate) delivery: Delivery,
+}
+
+const _: () = assert!(size_of::<Challenge>() <= 128, "a live challenge has at most 128 bytes");
+
+impl Challenge {
+    /// Where it stands at `now`. Expiry is derived, not recorded.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.ended {
+            Some((End::Approved, _)) => State::Approved,
+            Some((End::Cancelled, _)) => State::Cancelled,
+            Some((End::Voided, _)) => State::Voided,
+            Some((End::Exhausted, _)) => State::Exhausted,
+            None if now >= self.expires_at => State::Expired,
+            None => State::Open,
+        }
+    }
+
+    /// When it ended, if it has by `now`.
+    pub(crate) fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.ended {
+            Some((_, at)) => Some(at),
+            None => (now >= self.expires_at).then_some(self.expires_at),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ChallengeId {
+        self.id
+    }
+
+    /// The first instant at which it can no longer be answered.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// How many attempts are left while it is open.
+    pub fn attempts_left(&self) -> u8 {
+        self.attempts_max.saturating_sub(self.attempts)
+    }
+
+    /// What became of its newest SMS.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// How many times its SMS was given out to be sent.
+    pub fn sends(&self) -> u8 {
+        self.sends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling_out_and_two_in() {
+        let id = ChallengeId(*b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f");
+        assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+        assert_eq!(ChallengeId::parse("000102030405060708090A0B0C0D0E0F"), Some(id));
+        for text in ["", "00", "+00102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0g"] {
+            assert_eq!(ChallengeId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_sms_reference_is_the_first_twenty_bits_of_the_id() {
+        let mut id = [0; 16];
+        id[..3].copy_from_slice(&[0b0000_0111, 0b1101_0010, 0b1111_0000]);
+        assert_eq!(ChallengeId(id).sms_reference().as_str(), "0Z9F");
+    }
+
+    #[test]
+    fn a_report_never_takes_an_arrival_back() {
+        use Delivery::{Accepted, Delivered, Dropped, Queued, Undelivered, Unknown};
+        assert_eq!(Queued.then(Accepted), Accepted);
+        assert_eq!(Accepted.then(Delivered), Delivered);
+        assert_eq!(Delivered.then(Undelivered), Delivered);
+        assert_eq!(Undelivered.then(Accepted), Undelivered);
+        assert_eq!(Undelivered.then(Delivered), Delivered);
+        assert_eq!(Unknown.then(Accepted), Accepted);
+        assert_eq!(Accepted.then(Unknown), Accepted);
+        assert_eq!(Dropped.then(Unknown), Dropped);
+    }
+}

@@ -1,0 +1,377 @@
+//! Codes: derived under a key from the challenge that they answer, never stored.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::challenge::{ChallengeId, Salt};
+use super::id::SubscriberId;
+use super::tagged::Tagged;
+use super::transaction::Digest;
+
+/// The longest code.
+pub const CODE_DIGITS_MAX: usize = 10;
+/// The shortest code (NIST SP 800-63B-4 §3.1.3.2).
+pub const CODE_DIGITS_MIN: usize = 6;
+
+/// How many digits a code has: 6 to 10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeLength(u8);
+
+impl CodeLength {
+    /// `None` outside 6 to 10.
+    pub fn new(digits: u8) -> Option<Self> {
+        (CODE_DIGITS_MIN..=CODE_DIGITS_MAX).contains(&usize::from(digits)).then_some(Self(digits))
+    }
+
+    /// The number of digits.
+    pub fn digits(self) -> u8 {
+        self.0
+    }
+}
+
+/// The digits. They have no `Display`, no `Serialize` and no readable `Debug`, and are wiped when
+/// dropped.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct Code {
+    digits: [u8; CODE_DIGITS_MAX],
+    length: u8,
+}
+
+impl Code {
+    /// The code that `text` spells: 6 to 10 ASCII digits and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let length = CodeLength::new(u8::try_from(text.len()).ok()?)?.0;
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let mut digits = [0; CODE_DIGITS_MAX];
+        digits[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Self { digits, length })
+    }
+
+    fn from_number(number: u64, length: CodeLength) -> Self {
+        let mut digits = [0; CODE_DIGITS_MAX];
+        let mut rest = number;
+        for digit in digits[..usize::from(length.0)].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        rest.zeroize();
+        Self { digits, length: length.0 }
+    }
+
+    /// The digits in ASCII, for the SMS alone.
+    pub fn expose(&self) -> &[u8] {
+        &self.digits[..usize::from(self.length)]
+    }
+
+    /// Whether both are the same code, in a time that depends on neither.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        (self.digits.ct_eq(&other.digits) & self.length.ct_eq(&other.length)).into()
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
+
+/// Names a master key within the key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyId(pub u16);
+
+/// The length of a master key, in bytes.
+pub const MASTER_KEY_BYTES: usize = 32;
+
+/// What the purposes of one master key need: each purpose has a subkey of its own (HKDF, RFC 5869).
+#[derive(Clone)]
+pub(crate) struct KeySet {
+    id: KeyId,
+    code: Hmac<Sha256>,
+    idempotency: Hmac<Sha256>,
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySet({:?}, …)", self.id)
+    }
+}
+
+impl KeySet {
+    fn new(id: KeyId, master: &[u8; MASTER_KEY_BYTES]) -> Self {
+        let derivation = Hkdf::<Sha256>::new(None, master);
+        let subkey = |purpose: &str| {
+            let mut key = Zeroizing::new([0; 32]);
+            derivation
+                .expand(purpose.as_bytes(), key.as_mut_slice())
+                .expect("32 bytes are a valid HKDF output");
+            Hmac::new_from_slice(key.as_slice()).expect("HMAC takes a key of any length")
+        };
+        Self { id, code: subkey("code/1"), idempotency: subkey("idempotency/1") }
+    }
+
+    pub(crate) fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The code of a challenge: the first 64 bits of HMAC-SHA-256 over everything that it is bound
+    /// to, reduced to `length` digits (the bias is below 10^10 / 2^64).
+    pub(crate) fn code(
+        &self,
+        subscriber: &SubscriberId,
+        challenge: &ChallengeId,
+        salt: &Salt,
+        digest: &Digest,
+        length: CodeLength,
+    ) -> Code {
+        let mac = Tagged::new(self.code.clone(), "code/1")
+            .field(subscriber.corporate.as_bytes())
+            .field(subscriber.user.as_bytes())
+            .field(&challenge.0)
+            .field(&salt.0)
+            .field(&digest.0);
+        let output = Zeroizing::new(<[u8; 32]>::from(mac.into_inner().finalize().into_bytes()));
+        Code::from_number(first_64_bits(&output) % 10_u64.pow(u32::from(length.0)), length)
+    }
+
+    /// 64 bits that tell one request from another and from which nobody without the key can find
+    /// the code in it.
+    pub(crate) fn request_mark(&self, request: &[u8; 32]) -> u64 {
+        let mac = Tagged::new(self.idempotency.clone(), "idempotency/1").field(request);
+        first_64_bits(&mac.into_inner().finalize().into_bytes().into())
+    }
+}
+
+fn first_64_bits(bytes: &[u8; 32]) -> u64 {
+    bytes[..8].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// The master keys: one that issues, and older ones whose challenges may still be open.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    keys: Vec<KeySet>,
+}
+
+/// Why a text is not a key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyringError {
+    /// No line holds a key.
+    Empty,
+    /// More than [`KEYS_MAX`] keys.
+    TooMany,
+    /// This line (from 1) is not `<id> <64 hexadecimal digits>` with an id of 1 to 65535.
+    Line(usize),
+    /// This line's id or key stands on an earlier line too.
+    Duplicate(usize),
+}
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("holds no key"),
+            Self::TooMany => write!(f, "holds more than {KEYS_MAX} keys"),
+            Self::Line(line) => {
+                write!(f, "line {line}: expected <id from 1 to 65535> <64 hexadecimal digits>")
+            }
+            Self::Duplicate(line) => write!(f, "line {line}: this id or key stands on an earlier line too"),
+        }
+    }
+}
+
+impl std::error::Error for KeyringError {}
+
+/// The most master keys at a time: one in use and those that challenges of the last minutes need.
+pub const KEYS_MAX: usize = 8;
+
+impl Keyring {
+    /// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first.
+    /// Empty lines and lines that begin with `#` do not count.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] says which line is wrong and never quotes it.
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        let mut keys: Vec<KeySet> = Vec::new();
+        let mut masters: Vec<Zeroizing<[u8; MASTER_KEY_BYTES]>> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (id, master) = parse_key_line(line).ok_or(KeyringError::Line(index + 1))?;
+            if keys.iter().any(|key| key.id == id) || masters.contains(&master) {
+                return Err(KeyringError::Duplicate(index + 1));
+            }
+            keys.push(KeySet::new(id, &master));
+            masters.push(master);
+        }
+        match keys.len() {
+            0 => Err(KeyringError::Empty),
+            1..=KEYS_MAX => Ok(Self { keys }),
+            _ => Err(KeyringError::TooMany),
+        }
+    }
+
+    /// The key that issues.
+    pub(crate) fn active(&self) -> &KeySet {
+        &self.keys[0]
+    }
+
+    pub(crate) fn find(&self, id: KeyId) -> Option<&KeySet> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+}
+
+fn parse_key_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> {
+    let (id, hex) = line.trim().split_once(' ')?;
+    let id: u16 = id.parse().ok().filter(|id| *id != 0)?;
+    let hex = hex.trim().as_bytes();
+    if hex.len() != 2 * MASTER_KEY_BYTES {
+        return None;
+    }
+    let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
+    for (byte, pair) in master.iter_mut().zip(hex.chunks_exact(2)) {
+        let nibble = |digit: u8| char::from(digit).to_digit(16);
+        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+    }
+    Some((KeyId(id), master))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subscriber::id::Id;
+    use crate::subscriber::transaction::Subject;
+
+    fn key(id: u16, byte: u8) -> KeySet {
+        KeySet::new(KeyId(id), &[byte; MASTER_KEY_BYTES])
+    }
+
+    fn subscriber(user: &str) -> SubscriberId {
+        SubscriberId { corporate: Id::parse("ACME").unwrap(), user: Id::parse(user).unwrap() }
+    }
+
+    fn code(key: &KeySet, user: &str, challenge: u128, salt: u128, digits: u8) -> Vec<u8> {
+        let (challenge, salt) = (ChallengeId(challenge.to_be_bytes()), Salt(salt.to_be_bytes()));
+        let length = CodeLength::new(digits).unwrap();
+        key.code(&subscriber(user), &challenge, &salt, &Subject::Login.digest(), length).expose().to_vec()
+    }
+
+    #[test]
+    fn a_code_depends_on_everything_that_it_is_bound_to() {
+        let reference = code(&key(1, 1), "A", 1, 1, 10);
+        assert_eq!(reference, code(&key(1, 1), "A", 1, 1, 10));
+        assert_ne!(reference, code(&key(1, 2), "A", 1, 1, 10));
+        assert_ne!(reference, code(&key(1, 1), "B", 1, 1, 10));
+        assert_ne!(reference, code(&key(1, 1), "A", 2, 1, 10));
+        assert_ne!(reference, code(&key(1, 1), "A", 1, 2, 10));
+    }
+
+    /// Chi-square of observed counts against equal ones.
+    fn chi_square(counts: &[u64]) -> f64 {
+        let expected = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
+        counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum()
+    }
+
+    #[test]
+    fn abuse_31_codes_are_uniform_per_digit_and_pair_and_may_begin_with_zero() {
+        const CODES: u128 = 10_000_000;
+        const THREADS: u128 = 2;
+        let key = key(1, 7);
+        let count = |salts: std::ops::Range<u128>| {
+            let mut counts = (vec![[0_u64; 10]; 6], vec![[0_u64; 100]; 5]);
+            for salt in salts {
+                let code = code(&key, "A", 1, salt, 6);
+                for (position, digit) in code.iter().enumerate() {
+                    counts.0[position][usize::from(digit - b'0')] += 1;
+                }
+                for (position, pair) in code.windows(2).enumerate() {
+                    counts.1[position][usize::from(pair[0] - b'0') * 10 + usize::from(pair[1] - b'0')] += 1;
+                }
+            }
+            counts
+        };
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let share = CODES / THREADS;
+            let count = &count;
+            let run = |part| scope.spawn(move || count(part * share..(part + 1) * share));
+            let running: Vec<_> = (0..THREADS).map(run).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let sum = |a: u64, b: u64| a + b;
+        let digits: Vec<[u64; 10]> = (0..6)
+            .map(|p| std::array::from_fn(|d| parts.iter().map(|part| part.0[p][d]).fold(0, sum)))
+            .collect();
+        let pairs: Vec<[u64; 100]> = (0..5)
+            .map(|p| std::array::from_fn(|d| parts.iter().map(|part| part.1[p][d]).fold(0, sum)))
+            .collect();
+        // The salts are fixed, so this is one draw, not a flaky one: the bounds are the 99.9 % points
+        // of chi-square with 9 and 99 degrees of freedom.
+        for counts in &digits {
+            assert!(chi_square(counts) < 27.88, "{counts:?}");
+        }
+        for counts in &pairs {
+            assert!(chi_square(counts) < 148.23, "{counts:?}");
+        }
+        assert!(digits[0][0] > 0, "no code began with zero");
+    }
+
+    #[test]
+    fn only_six_to_ten_ascii_digits_are_a_code() {
+        assert!(Code::parse("012345").is_some());
+        assert!(Code::parse("0123456789").is_some());
+        for text in
+            ["", "12345", "12345678901", "12345 ", "+12345", "-12345", "１２３４５６", "12345a", "1234\0"]
+        {
+            assert!(Code::parse(text).is_none(), "{text:?}");
+        }
+        assert!(Code::parse(&"1".repeat(10_000)).is_none());
+    }
+
+    #[test]
+    fn codes_of_different_lengths_never_match() {
+        let zeros = |length: usize| Code::parse(&"0".repeat(length)).unwrap();
+        assert!(zeros(6).matches(&zeros(6)));
+        assert!(!zeros(6).matches(&zeros(7)));
+    }
+
+    #[test]
+    fn abuse_35_nothing_secret_shows_in_debug() {
+        let code = Code::parse("4829137").unwrap();
+        assert!(!format!("{code:?}").contains("4829137"));
+        let ring = Keyring::parse(&format!("3 {}", "ab".repeat(32))).unwrap();
+        assert_eq!(format!("{ring:?}"), "Keyring { keys: [KeySet(KeyId(3), …)] }");
+    }
+
+    #[test]
+    fn abuse_35_a_dropped_code_wipes_its_digits() {
+        fn wipes<T: ZeroizeOnDrop>(_: &T) {}
+        let mut code = Code::parse("482913").unwrap();
+        wipes(&code);
+        // What `ZeroizeOnDrop` runs at the drop, run here where the bytes can still be looked at.
+        code.digits.zeroize();
+        assert_eq!(code.digits, [0; CODE_DIGITS_MAX]);
+    }
+
+    #[test]
+    fn a_key_file_names_the_line_that_is_wrong_and_never_quotes_it() {
+        let hex = "0123456789abcdef".repeat(4);
+        let good = format!("# active first\n\n7 {hex}\n6 {}\n", "ab".repeat(32));
+        let ring = Keyring::parse(&good).unwrap();
+        assert_eq!((ring.active().id(), ring.keys.len()), (KeyId(7), 2));
+        assert_eq!(Keyring::parse("").unwrap_err(), KeyringError::Empty);
+        for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}"] {
+            let line = line.replace("{hex}", &hex).replace("{bad}", &"zz".repeat(32));
+            assert_eq!(Keyring::parse(&line).unwrap_err(), KeyringError::Line(1), "{line}");
+        }
+        let twice = format!("7 {hex}\n7 {}", "cd".repeat(32));
+        assert_eq!(Keyring::parse(&twice).unwrap_err(), KeyringError::Duplicate(2));
+        let same_key = format!("7 {hex}\n8 {hex}");
+        assert_eq!(Keyring::parse(&same_key).unwrap_err(), KeyringError::Duplicate(2));
+    }
+}

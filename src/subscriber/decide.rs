@@ -1,0 +1,541 @@
+//! The decisions. Each looks at one subscriber, changes nothing, and says what is to be answered
+//! and what has then happened.
+
+use std::time::Duration;
+
+use super::challenge::{Challenge, ChallengeId, Delivery, Locale, Salt, SmsReference, State};
+use super::code::{Code, CodeLength};
+use super::idempotency::{Idempotency, KeyReused, Outcome, Remembered, RememberedAct};
+use super::lockout::Lock;
+use super::policy::{DAY, Policy};
+use super::transaction::{Digest, Subject};
+use super::verdict::Verdict;
+use super::{Authenticator, Event, Subscriber};
+use crate::clock::Timestamp;
+use crate::msisdn::Msisdn;
+use crate::subscriber::id::SubscriberId;
+
+/// What a decision comes to.
+#[derive(Clone, Debug)]
+pub struct Decision<T> {
+    /// What is to be answered.
+    pub outcome: T,
+    /// What has happened once they are applied, in order.
+    pub events: Vec<Event>,
+}
+
+impl<T> Decision<T> {
+    /// A decision after which nothing has changed.
+    pub fn unchanged(outcome: T) -> Self {
+        Self { outcome, events: Vec::new() }
+    }
+
+    fn changed(outcome: T, event: Event) -> Self {
+        Self { outcome, events: vec![event] }
+    }
+}
+
+/// Random bytes for one challenge, drawn before the lock is taken.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// The first whose SMS reference is new among the subscriber's challenges is taken. With at
+    /// most eight held and 2^20 references, all of them are taken once in 10^15 calls; then two
+    /// SMS carry the same reference, and nothing else goes wrong.
+    pub ids: [ChallengeId; 3],
+    /// The challenge's salt.
+    pub salt: Salt,
+}
+
+/// A request for a challenge.
+#[derive(Clone, Debug)]
+pub struct Generate<'a> {
+    /// What is to be confirmed.
+    pub subject: &'a Subject,
+    /// The digest of `subject`.
+    pub digest: Digest,
+    /// The language of the SMS.
+    pub locale: Locale,
+    /// Random bytes for the challenge.
+    pub draw: Draw,
+    /// Whether a place in the outbox is reserved for the SMS.
+    pub can_send: bool,
+    /// The call's idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A challenge that was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// Its id.
+    pub challenge: ChallengeId,
+    /// What its SMS is told by.
+    pub sms_reference: SmsReference,
+    /// The digits of its code.
+    pub code_length: CodeLength,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// The first instant at which it can no longer be answered.
+    pub expires_at: Timestamp,
+    /// The earliest resend after the issue; `None` when no resend is allowed.
+    pub resend_after: Option<Duration>,
+    /// The attempts that it begins with.
+    pub attempts_left: u8,
+    /// Where its SMS goes.
+    pub phone: Msisdn,
+}
+
+/// Why no challenge was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerateRefused {
+    /// No place in the outbox: nothing was decided.
+    CannotSend,
+    /// The subscriber confirms with a hard token.
+    NotOnSmsOtp,
+    /// Too many failures.
+    Locked(Lock),
+    /// The day's sends are used up; the next is possible after this long.
+    SendsUsedUp {
+        /// How long until the oldest send of the day is a day old.
+        retry_after: Duration,
+    },
+}
+
+/// A challenge and the transaction presented with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented {
+    /// The challenge's id.
+    pub challenge: ChallengeId,
+    /// The digest of what it is to confirm.
+    pub digest: Digest,
+    /// The call's idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An answer to a challenge.
+#[derive(Clone, Debug)]
+pub struct Verify<'a> {
+    /// Who answers: the code depends on it.
+    pub subscriber: &'a SubscriberId,
+    /// What is answered.
+    pub presented: Presented,
+    /// The digits that were typed in.
+    pub code: &'a Code,
+}
+
+/// A request to send the code again.
+#[derive(Clone, Copy, Debug)]
+pub struct Resend {
+    /// Which challenge.
+    pub presented: Presented,
+    /// Whether a place in the outbox is reserved for the SMS.
+    pub can_send: bool,
+}
+
+/// A code was given out to be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// The challenge, unchanged but for this.
+    pub challenge: ChallengeId,
+    /// What its SMS is told by.
+    pub sms_reference: SmsReference,
+    /// Which send this is; the first SMS is 0.
+    pub ordinal: u8,
+    /// When.
+    pub at: Timestamp,
+    /// As at the issue.
+    pub expires_at: Timestamp,
+    /// The digits of its code.
+    pub code_length: CodeLength,
+    /// The earliest next resend after this one; `None` when none is left.
+    pub resend_after: Option<Duration>,
+    /// How many attempts are left.
+    pub attempts_left: u8,
+    /// The language of the SMS.
+    pub locale: Locale,
+    /// Where it goes.
+    pub phone: Msisdn,
+}
+
+/// Why a code was not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendRefused {
+    /// No place in the outbox: nothing was decided.
+    CannotSend,
+    /// The challenge cannot be answered either.
+    Ended(Verdict),
+    /// It was sent as often as it may be.
+    NoneLeft,
+    /// Too early after the send before.
+    TooEarly {
+        /// How long it is still too early.
+        retry_after: Duration,
+    },
+    /// The day's sends are used up.
+    SendsUsedUp {
+        /// How long until the oldest send of the day is a day old.
+        retry_after: Duration,
+    },
+}
+
+/// A request to end a challenge.
+pub type Cancel = Presented;
+
+/// A challenge was cancelled by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Subscriber {
+    /// Issues a challenge, unless this repeats a call that issued one.
+    pub fn generate(
+        &self,
+        command: &Generate<'_>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Issued, GenerateRefused>>> {
+        match self.recall(command.idempotency.as_ref(), policy) {
+            Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
+            Ok(Some(remembered)) => {
+                let challenge = self.challenge(remembered.challenge);
+                let issued = challenge.map(|challenge| Ok(self.issued(challenge, policy)));
+                return Decision::unchanged(issued.map_or(Outcome::KeyReused, Outcome::Replayed));
+            }
+            Ok(None) => {}
+        }
+        if let Err(refused) = self.may_issue(command, policy, now) {
+            return Decision::unchanged(Outcome::Fresh(Err(refused)));
+        }
+        let challenge = self.new_challenge(command, policy, now);
+        let issued = self.issued(&challenge, policy);
+        let mut events = self.make_room(policy, now);
+        let mark = command.idempotency.map(|idempotency| idempotency.mark(policy));
+        events.push(Event::Issued { challenge, mark });
+        Decision { outcome: Outcome::Fresh(Ok(issued)), events }
+    }
+
+    fn may_issue(
+        &self,
+        command: &Generate<'_>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<(), GenerateRefused> {
+        if !command.can_send {
+            return Err(GenerateRefused::CannotSend);
+        }
+        if self.authenticator != Authenticator::SmsOtp {
+            return Err(GenerateRefused::NotOnSmsOtp);
+        }
+        if let Some(lock) = self.lockout.lock(now) {
+            return Err(GenerateRefused::Locked(lock));
+        }
+        match self.sends_used_up(policy, now) {
+            Some(retry_after) => Err(GenerateRefused::SendsUsedUp { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    /// How long until another SMS may go out, when the day's sends are used up.
+    fn sends_used_up(&self, policy: &Policy, now: Timestamp) -> Option<Duration> {
+        let within_a_day = self.sends.iter().filter(|sent| now.since(**sent) < DAY);
+        let surplus = within_a_day.clone().count().checked_sub(policy.sends_per_day)?;
+        within_a_day.clone().nth(surplus).map(|oldest| oldest.plus(DAY).since(now))
+    }
+
+    fn new_challenge(&self, command: &Generate<'_>, policy: &Policy, now: Timestamp) -> Challenge {
+        let taken = |id: &&ChallengeId| {
+            let reference = id.sms_reference();
+            self.challenges.iter().any(|challenge| challenge.id.sms_reference() == reference)
+        };
+        let [.., last] = &command.draw.ids;
+        Challenge {
+            id: *command.draw.ids.iter().find(|id| !taken(id)).unwrap_or(last),
+            salt: command.draw.salt,
+            digest: command.digest,
+            issued_at: now,
+            expires_at: now.plus(policy.ttl),
+            last_sent_at: now,
+            ended: None,
+            key: policy.keys.active().id(),
+            code_length: policy.code_length(command.subject),
+            attempts_max: policy.attempts_max,
+            attempts: 0,
+            sends: 1,
+            locale: command.locale,
+            delivery: Delivery::Queued,
+        }
+    }
+
+    /// The cancellations of the oldest open challenges that one more would be too many for.
+    fn make_room(&self, policy: &Policy, now: Timestamp) -> Vec<Event> {
+        let open = self.challenges.iter().filter(|challenge| challenge.state(now) == State::Open);
+        let surplus = (open.clone().count() + 1).saturating_sub(policy.open_max);
+        let mut events = Vec::with_capacity(surplus + 1);
+        let cancel =
+            |challenge: &Challenge| Event::Cancelled { at: now, challenge: challenge.id, mark: None };
+        events.extend(open.take(surplus).map(cancel));
+        events
+    }
+
+    fn issued(&self, challenge: &Challenge, policy: &Policy) -> Issued {
+        Issued {
+            challenge: challenge.id,
+            sms_reference: challenge.id.sms_reference(),
+            code_length: challenge.code_length,
+            issued_at: challenge.issued_at,
+            expires_at: challenge.expires_at,
+            resend_after: policy.resend_after(1),
+            attempts_left: challenge.attempts_max,
+            phone: self.phone,
+        }
+    }
+
+    /// Compares an answer, if anything is to be compared, and says what it comes to.
+    pub fn verify(
+        &self,
+        command: &Verify<'_>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Verdict>> {
+        let presented = &command.presented;
+        match self.recall(presented.idempotency.as_ref(), policy) {
+            Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
+            Ok(Some(remembered)) => return Decision::unchanged(remembered.verdict()),
+            Ok(None) => {}
+        }
+        let challenge = match self.answerable(presented, now, self.lockout.lock(now)) {
+            Ok(challenge) => challenge,
+            Err(verdict) => return self.refused(verdict, presented, policy, now).map(Outcome::Fresh),
+        };
+        let Some(keys) = policy.keys.find(challenge.key) else {
+            // Its master key was taken away: nothing can answer it any more.
+            return Decision::unchanged(Outcome::Fresh(Verdict::Expired));
+        };
+        let expected = keys.code(
+            command.subscriber,
+            &challenge.id,
+            &challenge.salt,
+            &challenge.digest,
+            challenge.code_length,
+        );
+        let verdict = if command.code.matches(&expected) {
+            Verdict::Approved { at: now }
+        } else {
+            self.verdict_of_failure(challenge, policy, now)
+        };
+        let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
+        let attempted = Event::Attempted { at: now, challenge: challenge.id, verdict, mark };
+        Decision::changed(Outcome::Fresh(verdict), attempted)
+    }
+
+    fn verdict_of_failure(&self, challenge: &Challenge, policy: &Policy, now: Timestamp) -> Verdict {
+        if let Some(lock) = self.lockout.lock_after_failure(&policy.lockout, now) {
+            return Verdict::Locked(lock);
+        }
+        match challenge.attempts_left().saturating_sub(1) {
+            0 => Verdict::AttemptsExhausted,
+            attempts_left => Verdict::Incorrect { attempts_left },
+        }
+    }
+
+    /// The challenge that `presented` names, if it can be answered at `now` under `lock`, or else
+    /// the verdict, in the order in which verdicts are decided.
+    fn answerable(
+        &self,
+        presented: &Presented,
+        now: Timestamp,
+        lock: Option<Lock>,
+    ) -> Result<&Challenge, Verdict> {
+        let challenge = self.challenge(presented.challenge).ok_or(Verdict::UnknownChallenge)?;
+        if let Some(lock) = lock {
+            return Err(Verdict::Locked(lock));
+        }
+        if let Some(verdict) = Verdict::of_ended(challenge, now) {
+            return Err(verdict);
+        }
+        if challenge.digest == presented.digest { Ok(challenge) } else { Err(Verdict::TransactionChanged) }
+    }
+
+    /// A refusal by [`Subscriber::answerable`], with what it leaves behind: a note of an unknown
+    /// challenge, and the end of one that was open for another transaction.
+    fn refused(
+        &self,
+        verdict: Verdict,
+        presented: &Presented,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let open = |challenge: &Challenge| challenge.state(now) == State::Open;
+        match verdict {
+            Verdict::UnknownChallenge => Decision::changed(verdict, Event::UnknownPresented),
+            Verdict::TransactionChanged if self.challenge(presented.challenge).is_some_and(open) => {
+                let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
+                let voided = Event::Voided { at: now, challenge: presented.challenge, mark };
+                Decision::changed(verdict, voided)
+            }
+            _ => Decision::unchanged(verdict),
+        }
+    }
+
+    /// Gives the same code out to be sent again, with the same expiry and the same counts.
+    pub fn resend(
+        &self,
+        command: &Resend,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Resent, ResendRefused>>> {
+        let presented = &command.presented;
+        match self.recall(presented.idempotency.as_ref(), policy) {
+            Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
+            Ok(Some(remembered)) => return Decision::unchanged(self.replayed_resend(remembered, policy)),
+            Ok(None) => {}
+        }
+        if !command.can_send {
+            return Decision::unchanged(Outcome::Fresh(Err(ResendRefused::CannotSend)));
+        }
+        let challenge = match self.answerable(presented, now, self.lockout.lock(now)) {
+            Ok(challenge) => challenge,
+            Err(verdict) => {
+                let refused = self.refused(verdict, presented, policy, now);
+                return refused.map(|verdict| Outcome::Fresh(Err(ResendRefused::Ended(verdict))));
+            }
+        };
+        if let Err(refused) = self.may_resend(challenge, policy, now) {
+            return Decision::unchanged(Outcome::Fresh(Err(refused)));
+        }
+        let resent = self.resent(challenge, challenge.sends, now, policy);
+        let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
+        let event = Event::Resent { at: now, challenge: challenge.id, mark };
+        Decision::changed(Outcome::Fresh(Ok(resent)), event)
+    }
+
+    fn may_resend(
+        &self,
+        challenge: &Challenge,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<(), ResendRefused> {
+        let wait = policy.resend_after(challenge.sends).ok_or(ResendRefused::NoneLeft)?;
+        let earliest = challenge.last_sent_at.plus(wait);
+        if now < earliest {
+            return Err(ResendRefused::TooEarly { retry_after: earliest.since(now) });
+        }
+        match self.sends_used_up(policy, now) {
+            Some(retry_after) => Err(ResendRefused::SendsUsedUp { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    fn resent(&self, challenge: &Challenge, ordinal: u8, at: Timestamp, policy: &Policy) -> Resent {
+        Resent {
+            challenge: challenge.id,
+            sms_reference: challenge.id.sms_reference(),
+            ordinal,
+            at,
+            expires_at: challenge.expires_at,
+            code_length: challenge.code_length,
+            resend_after: policy.resend_after(ordinal.saturating_add(1)),
+            attempts_left: challenge.attempts_left(),
+            locale: challenge.locale,
+            phone: self.phone,
+        }
+    }
+
+    fn replayed_resend(
+        &self,
+        remembered: &Remembered,
+        policy: &Policy,
+    ) -> Outcome<Result<Resent, ResendRefused>> {
+        match (remembered.act, self.challenge(remembered.challenge)) {
+            (RememberedAct::Resent { ordinal, at }, Some(challenge)) => {
+                Outcome::Replayed(Ok(self.resent(challenge, ordinal, at, policy)))
+            }
+            (RememberedAct::Voided, _) => {
+                Outcome::Replayed(Err(ResendRefused::Ended(Verdict::TransactionChanged)))
+            }
+            _ => Outcome::KeyReused,
+        }
+    }
+
+    /// Ends an open challenge. A locked subscriber's challenge can be cancelled too.
+    pub fn cancel(
+        &self,
+        command: &Cancel,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Cancelled, Verdict>>> {
+        match self.recall(command.idempotency.as_ref(), policy) {
+            Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
+            Ok(Some(remembered)) => return Decision::unchanged(remembered.cancelled()),
+            Ok(None) => {}
+        }
+        let challenge = match self.answerable(command, now, None) {
+            Ok(challenge) => challenge,
+            Err(verdict) => {
+                let refused = self.refused(verdict, command, policy, now);
+                return refused.map(|verdict| Outcome::Fresh(Err(verdict)));
+            }
+        };
+        let mark = command.idempotency.map(|idempotency| idempotency.mark(policy));
+        let event = Event::Cancelled { at: now, challenge: challenge.id, mark };
+        Decision::changed(Outcome::Fresh(Ok(Cancelled { at: now })), event)
+    }
+
+    /// The code and what is left of its time, for the link that is about to write the SMS: only
+    /// while the challenge can be answered, and only for its newest send. Changes nothing.
+    pub fn release(
+        &self,
+        subscriber: &SubscriberId,
+        challenge: ChallengeId,
+        ordinal: u8,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<(Code, Duration)> {
+        let challenge = self.challenge(challenge)?;
+        let newest = challenge.sends == ordinal.saturating_add(1);
+        if challenge.state(now) != State::Open || !newest || self.lockout.lock(now).is_some() {
+            return None;
+        }
+        let keys = policy.keys.find(challenge.key)?;
+        let code =
+            keys.code(subscriber, &challenge.id, &challenge.salt, &challenge.digest, challenge.code_length);
+        Some((code, challenge.expires_at.since(now)))
+    }
+
+    /// Takes note of what became of one send of a challenge's SMS; true if that is news. An
+    /// earlier send than the newest counts only when it arrived.
+    pub fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
+        let Some(held) = self.challenge(challenge) else { return Decision::unchanged(false) };
+        let newest = held.sends == ordinal.saturating_add(1);
+        let then = held.delivery.then(delivery);
+        if then == held.delivery || !(newest || delivery == Delivery::Delivered) {
+            return Decision::unchanged(false);
+        }
+        Decision::changed(true, Event::Reported { challenge, delivery: then })
+    }
+}
+
+impl<T> Decision<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Decision<U> {
+        Decision { outcome: map(self.outcome), events: self.events }
+    }
+}
+
+impl Remembered {
+    fn verdict(&self) -> Outcome<Verdict> {
+        match self.act {
+            RememberedAct::Attempted(verdict) => Outcome::Replayed(verdict),
+            RememberedAct::Voided => Outcome::Replayed(Verdict::TransactionChanged),
+            _ => Outcome::KeyReused,
+        }
+    }
+
+    fn cancelled(&self) -> Outcome<Result<Cancelled, Verdict>> {
+        match self.act {
+            RememberedAct::Cancelled { at } => Outcome::Replayed(Ok(Cancelled { at })),
+            RememberedAct::Voided => Outcome::Replayed(Err(Verdict::TransactionChanged)),
+            _ => Outcome::KeyReused,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Remembered idempotency keys: a call that is made again gets the answer that it got.
+//!
+//! A key lives in the subscriber, scoped to the client and the call. The request is kept as 64 bits
+//! of a MAC, since a plain hash of it would give its code away to whoever tries a million codes.
+
+use sha2::{Digest as _, Sha256};
+
+use super::Subscriber;
+use super::challenge::ChallengeId;
+use super::code::KeyId;
+use super::policy::Policy;
+use super::tagged::Tagged;
+use super::verdict::Verdict;
+use crate::clock::Timestamp;
+
+/// The longest idempotency key, in printable ASCII characters.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+
+/// An idempotency key as it came with a call, and the request that it came with.
+#[derive(Clone, Copy)]
+pub struct Idempotency {
+    key: [u8; 16],
+    request: [u8; 32],
+}
+
+impl std::fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Idempotency(…)")
+    }
+}
+
+impl Idempotency {
+    /// The key `key`, sent by `client` in `call`, over the request's canonical fields (an absent
+    /// one is `None`).
+    pub fn new(client: &str, call: &str, key: &str, request: &[Option<&[u8]>]) -> Self {
+        let scope = Tagged::new(Sha256::new(), "idempotency-key/1")
+            .field(client.as_bytes())
+            .field(call.as_bytes())
+            .field(key.as_bytes());
+        let hash: [u8; 32] = scope.into_inner().finalize().into();
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash[..16]);
+        Self { key, request: request_hash(request).finalize().into() }
+    }
+
+    pub(crate) fn mark(&self, policy: &Policy) -> Mark {
+        let keys = policy.keys.active();
+        Mark { key: self.key, request: keys.request_mark(&self.request), made_with: keys.id() }
+    }
+}
+
+fn request_hash(fields: &[Option<&[u8]>]) -> Sha256 {
+    let tagged = Tagged::new(Sha256::new(), "request/1");
+    fields.iter().fold(tagged, |tagged, field| tagged.optional(*field)).into_inner()
+}
+
+/// A remembered key and its request, as they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    key: [u8; 16],
+    request: u64,
+    made_with: KeyId,
+}
+
+/// A remembered call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    pub(crate) mark: Mark,
+    pub(crate) challenge: ChallengeId,
+    pub(crate) act: RememberedAct,
+}
+
+/// What a remembered call did; its answer is built from this and the challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RememberedAct {
+    Issued,
+    Attempted(Verdict),
+    Voided,
+    Resent { ordinal: u8, at: Timestamp },
+    Cancelled { at: Timestamp },
+}
+
+/// The answer to a call that can be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// Decided now.
+    Fresh(T),
+    /// Decided when the same call was made before.
+    Replayed(T),
+    /// The idempotency key was used for another request.
+    KeyReused,
+}
+
+impl Subscriber {
+    /// The call that `idempotency` repeats, if it is remembered; the error is a key that was used
+    /// for something else.
+    pub(crate) fn recall(
+        &self,
+        idempotency: Option<&Idempotency>,
+        policy: &Policy,
+    ) -> Result<Option<&Remembered>, KeyReused> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        let same_key = |remembered: &&Remembered| remembered.mark.key == idempotency.key;
+        let Some(remembered) = self.remembered.iter().find(same_key) else { return Ok(None) };
+        let keys = policy.keys.find(remembered.mark.made_with).ok_or(KeyReused)?;
+        let same_request = keys.request_mark(&idempotency.request) == remembered.mark.request;
+        if same_request { Ok(Some(remembered)) } else { Err(KeyReused) }
+    }
+}
+
+/// The key stands for another request.
+#[derive(Debug)]
+pub(crate) struct KeyReused;
