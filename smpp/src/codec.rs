@@ -101,9 +101,7 @@ impl Anomalies {
 
     /// The anomalies found, each once.
     pub fn iter(self) -> impl Iterator<Item = Anomaly> {
-        Anomaly::ALL
-            .into_iter()
-            .filter(move |&anomaly| self.contains(anomaly))
+        Anomaly::ALL.into_iter().filter(move |&anomaly| self.contains(anomaly))
     }
 
     const fn add(&mut self, anomaly: Anomaly) {

@@ -34,19 +34,10 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooShort { command_length } => {
-                write!(
-                    f,
-                    "command_length {command_length} is less than a header's {HEADER_BYTES} bytes"
-                )
+                write!(f, "command_length {command_length} is less than a header's {HEADER_BYTES} bytes")
             }
-            Self::TooLong {
-                command_length,
-                command_length_max,
-            } => {
-                write!(
-                    f,
-                    "command_length {command_length} is over the maximum of {command_length_max} bytes"
-                )
+            Self::TooLong { command_length, command_length_max } => {
+                write!(f, "command_length {command_length} is over the maximum of {command_length_max} bytes")
             }
         }
     }
@@ -75,10 +66,7 @@ pub fn cut(buffer: &[u8], command_length_max: usize) -> Result<Option<&[u8]>, Fr
         return Err(FrameError::TooShort { command_length });
     }
     if length > command_length_max {
-        return Err(FrameError::TooLong {
-            command_length,
-            command_length_max,
-        });
+        return Err(FrameError::TooLong { command_length, command_length_max });
     }
     Ok(buffer.get(..length))
 }
@@ -106,14 +94,8 @@ mod tests {
 
     #[test]
     fn a_length_under_a_header_is_refused_at_once() {
-        assert_eq!(
-            cut(&[0, 0, 0, 15], 64),
-            Err(FrameError::TooShort { command_length: 15 })
-        );
-        assert_eq!(
-            cut(&[0; 4], 64),
-            Err(FrameError::TooShort { command_length: 0 })
-        );
+        assert_eq!(cut(&[0, 0, 0, 15], 64), Err(FrameError::TooShort { command_length: 15 }));
+        assert_eq!(cut(&[0; 4], 64), Err(FrameError::TooShort { command_length: 0 }));
     }
 
     #[test]
@@ -121,17 +103,11 @@ mod tests {
         assert_eq!(cut(&[0, 0, 0, 64], 64), Ok(None));
         assert_eq!(
             cut(&[0, 0, 0, 65], 64),
-            Err(FrameError::TooLong {
-                command_length: 65,
-                command_length_max: 64
-            })
+            Err(FrameError::TooLong { command_length: 65, command_length_max: 64 })
         );
         assert_eq!(
             cut(&[0xFF; 4], COMMAND_LENGTH_MAX),
-            Err(FrameError::TooLong {
-                command_length: u32::MAX,
-                command_length_max: COMMAND_LENGTH_MAX
-            })
+            Err(FrameError::TooLong { command_length: u32::MAX, command_length_max: COMMAND_LENGTH_MAX })
         );
     }
 }

@@ -114,11 +114,7 @@ impl SequenceNumber {
     /// caller's to skip.
     #[must_use]
     pub const fn next(self) -> Self {
-        if self.0 >= Self::LAST.0 {
-            Self::FIRST
-        } else {
-            Self(self.0 + 1)
-        }
+        if self.0 >= Self::LAST.0 { Self::FIRST } else { Self(self.0 + 1) }
     }
 }
 
@@ -156,21 +152,13 @@ impl<'a> Pdu<'a> {
     /// A request, or a response that says `ESME_ROK`.
     #[must_use]
     pub const fn new(sequence: SequenceNumber, body: Body<'a>) -> Self {
-        Self {
-            status: CommandStatus::ESME_ROK,
-            sequence,
-            body,
-        }
+        Self { status: CommandStatus::ESME_ROK, sequence, body }
     }
 
     /// A response with an outcome.
     #[must_use]
     pub const fn response(status: CommandStatus, sequence: SequenceNumber, body: Body<'a>) -> Self {
-        Self {
-            status,
-            sequence,
-            body,
-        }
+        Self { status, sequence, body }
     }
 }
 
@@ -280,21 +268,13 @@ impl<'a> Address<'a> {
     /// An international telephone number: country code and number, digits only.
     #[must_use]
     pub const fn international(digits: &'a [u8]) -> Self {
-        Self {
-            ton: Ton::INTERNATIONAL,
-            npi: Npi::ISDN,
-            digits,
-        }
+        Self { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, digits }
     }
 
     /// A sender's name, at most 11 characters.
     #[must_use]
     pub const fn alphanumeric(name: &'a [u8]) -> Self {
-        Self {
-            ton: Ton::ALPHANUMERIC,
-            npi: Npi::UNKNOWN,
-            digits: name,
-        }
+        Self { ton: Ton::ALPHANUMERIC, npi: Npi::UNKNOWN, digits: name }
     }
 }
 
@@ -377,12 +357,7 @@ impl BindResp<'_> {
 
 impl fmt::Debug for BindResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "BindResp {{ system_id: \"{}\", tlvs: {:?} }}",
-            self.system_id.escape_ascii(),
-            self.tlvs
-        )
+        write!(f, "BindResp {{ system_id: \"{}\", tlvs: {:?} }}", self.system_id.escape_ascii(), self.tlvs)
     }
 }
 
@@ -517,9 +492,7 @@ impl<'a> Message<'a> {
         if !self.short_message.is_empty() {
             return self.short_message;
         }
-        self.tlvs
-            .find(Tag::MESSAGE_PAYLOAD)
-            .map_or(b"", |payload| payload.value)
+        self.tlvs.find(Tag::MESSAGE_PAYLOAD).map_or(b"", |payload| payload.value)
     }
 }
 
@@ -529,16 +502,10 @@ impl fmt::Debug for Message<'_> {
             .field("source", &self.source)
             .field("destination", &self.destination)
             .field("esm_class", &self.esm_class)
-            .field(
-                "validity_period",
-                &format_args!("{}", self.validity_period.escape_ascii()),
-            )
+            .field("validity_period", &format_args!("{}", self.validity_period.escape_ascii()))
             .field("registered_delivery", &self.registered_delivery)
             .field("data_coding", &self.data_coding)
-            .field(
-                "short_message",
-                &format_args!("[{} bytes]", self.short_message.len()),
-            )
+            .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
             .field("tlvs", &self.tlvs)
             .finish_non_exhaustive()
     }
@@ -574,11 +541,7 @@ pub struct DeliverSmResp<'a> {
 
 impl fmt::Debug for DeliverSmResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DeliverSmResp {{ message_id: \"{}\" }}",
-            self.message_id.escape_ascii()
-        )
+        write!(f, "DeliverSmResp {{ message_id: \"{}\" }}", self.message_id.escape_ascii())
     }
 }
 
@@ -609,9 +572,7 @@ mod tests {
         for class in [0x04, 0x24, 0x44, 0x84, 0x64, 0x07] {
             assert!(EsmClass(class).is_receipt(), "0x{class:02X}");
         }
-        for class in [
-            0x00, 0x03, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C, 0x20, 0x40, 0x60, 0x80, 0xC0,
-        ] {
+        for class in [0x00, 0x03, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C, 0x20, 0x40, 0x60, 0x80, 0xC0] {
             assert!(!EsmClass(class).is_receipt(), "0x{class:02X}");
         }
         assert!(EsmClass(0x20).is_intermediate_notification());
@@ -623,19 +584,9 @@ mod tests {
     fn content_is_the_short_message_before_the_payload() {
         let mut tlvs = TlvBuffer::new();
         tlvs.push(Tag::MESSAGE_PAYLOAD, b"payload").unwrap();
-        let message = Message {
-            tlvs: tlvs.as_tlvs(),
-            ..Message::default()
-        };
+        let message = Message { tlvs: tlvs.as_tlvs(), ..Message::default() };
         assert_eq!(message.content(), b"payload");
-        assert_eq!(
-            Message {
-                short_message: b"short",
-                ..message
-            }
-            .content(),
-            b"short"
-        );
+        assert_eq!(Message { short_message: b"short", ..message }.content(), b"short");
         assert_eq!(Message::default().content(), b"");
     }
 
@@ -650,14 +601,8 @@ mod tests {
             tlvs: tlvs.as_tlvs(),
             ..Message::default()
         };
-        let bind = Bind {
-            password: b"secret08",
-            ..Bind::default()
-        };
-        let shown = format!(
-            "{:?} {bind:?}",
-            Pdu::new(SequenceNumber::FIRST, Body::SubmitSm(message))
-        );
+        let bind = Bind { password: b"secret08", ..Bind::default() };
+        let shown = format!("{:?} {bind:?}", Pdu::new(SequenceNumber::FIRST, Body::SubmitSm(message)));
         for hidden in ["482913", "628123456789", "secret08", "[54, 50"] {
             assert!(!shown.contains(hidden), "{hidden} in {shown}");
         }

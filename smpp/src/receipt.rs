@@ -67,10 +67,7 @@ impl MessageState {
             (b"FAILED", MessageState::UNDELIVERABLE),
             (b"BUFFRED", MessageState::ENROUTE),
         ];
-        NAMES
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(text))
-            .map(|&(_, state)| state)
+        NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|&(_, state)| state)
     }
 }
 
@@ -115,23 +112,20 @@ impl<'a> Receipt<'a> {
             return None;
         }
         let content = message.content();
-        let header = if message.esm_class.has_udh() {
-            concatenation::split_header(content)
-        } else {
-            None
-        };
-        let mut receipt = Self::from_text(header.map_or(content, |(_, text)| text));
+        let mut receipt = Self::from_text(content);
+        // Some SMSCs set the header's bit without a header, so the text counts as it is first.
+        if receipt.id.is_empty()
+            && message.esm_class.has_udh()
+            && let Some((_, text)) = concatenation::split_header(content)
+        {
+            receipt = Self::from_text(text);
+        }
         if let Some(id) = message.tlvs.find(Tag::RECEIPTED_MESSAGE_ID) {
             receipt.receipted_message_id = id.c_octets();
         }
         if receipt.state.is_none() {
-            let state = message
-                .tlvs
-                .find(Tag::MESSAGE_STATE)
-                .and_then(|state| state.number());
-            receipt.state = state
-                .and_then(|state| u8::try_from(state).ok())
-                .map(MessageState);
+            let state = message.tlvs.find(Tag::MESSAGE_STATE).and_then(|state| state.number());
+            receipt.state = state.and_then(|state| u8::try_from(state).ok()).map(MessageState);
         }
         receipt.ids().next().is_some().then_some(receipt)
     }
@@ -143,10 +137,7 @@ impl<'a> Receipt<'a> {
         let mut receipt = Self::default();
         let mut rest = text;
         while let Some((field, after)) = next_field(rest) {
-            let end = after
-                .iter()
-                .position(u8::is_ascii_whitespace)
-                .unwrap_or(after.len());
+            let end = after.iter().position(u8::is_ascii_whitespace).unwrap_or(after.len());
             let (value, after_value) = after.split_at(end);
             match field {
                 ReceiptField::Id => receipt.id = value,
@@ -169,43 +160,32 @@ impl<'a> Receipt<'a> {
     /// The ids that the receipt gives for its message, the text's first; the TLV's too if it
     /// is another.
     pub fn ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let other = if self.receipted_message_id == self.id {
-            b""
-        } else {
-            self.receipted_message_id
-        };
+        let other = if self.receipted_message_id == self.id { b"" } else { self.receipted_message_id };
         [self.id, other].into_iter().filter(|id| !id.is_empty())
     }
 
     /// Appends the text of the receipt in the form above, as much as there is: for an SMSC.
-    /// Dates have ten digits, counts three, `err` at least three.
+    /// Dates have ten digits, counts three, and an empty `err` is written as `000`.
     pub fn write_text(&self, out: &mut Vec<u8>) {
-        field(out, "id:", self.id);
+        out.extend_from_slice(b"id:");
+        out.extend_from_slice(self.id);
         if let Some(sub) = self.sub {
-            field(out, "sub:", format!("{sub:03}").as_bytes());
+            field(out, "sub", format!("{sub:03}").as_bytes());
         }
         if let Some(dlvrd) = self.dlvrd {
-            field(out, "dlvrd:", format!("{dlvrd:03}").as_bytes());
+            field(out, "dlvrd", format!("{dlvrd:03}").as_bytes());
         }
         if let Some(date) = self.submit_date {
-            field(out, "submit date:", &date.digits()[..10]);
+            field(out, "submit date", &date.digits()[..10]);
         }
         if let Some(date) = self.done_date {
-            field(out, "done date:", &date.digits()[..10]);
+            field(out, "done date", &date.digits()[..10]);
         }
         if let Some(state) = self.state {
-            field(out, "stat:", state.text().as_bytes());
+            field(out, "stat", state.text().as_bytes());
         }
-        field(
-            out,
-            "err:",
-            if self.err.is_empty() {
-                b"000"
-            } else {
-                self.err
-            },
-        );
-        field(out, "text:", self.text);
+        field(out, "err", if self.err.is_empty() { b"000" } else { self.err });
+        field(out, "text", self.text);
     }
 }
 
@@ -223,10 +203,9 @@ impl fmt::Debug for Receipt<'_> {
 }
 
 fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    if !out.is_empty() {
-        out.push(b' ');
-    }
+    out.push(b' ');
     out.extend_from_slice(name.as_bytes());
+    out.push(b':');
     out.extend_from_slice(value);
 }
 
@@ -263,10 +242,7 @@ fn next_field(text: &[u8]) -> Option<(ReceiptField, &[u8])> {
                 return Some((field, after));
             }
         }
-        let end = rest
-            .iter()
-            .position(u8::is_ascii_whitespace)
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
         rest = rest[end..].trim_ascii_start();
     }
     None
@@ -279,22 +255,192 @@ fn date(digits: &[u8]) -> Option<CalendarTime> {
         let field = |index: usize| number(digits.get(index..index + 2)?);
         let second = if digits.len() == 10 { 0 } else { field(10)? };
         let [month, day, hour, minute] = [field(2)?, field(4)?, field(6)?, field(8)?];
-        let date = CalendarTime {
-            year: 2000 + field(0)?,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-        };
+        let date = CalendarTime { year: 2000 + field(0)?, month, day, hour, minute, second };
         date.is_valid().then_some(date)
     };
     let long = |digits: &[u8]| digits.strip_prefix(b"20").and_then(short);
     match digits.len() {
         10 => short(digits),
-        // In the years until 2031, a long one's "20YY" is a short one's year 20 and month YY.
+        // Read as the short form, a long one's year is a month, and from 2013 on there is none.
         12 => short(digits).or_else(|| long(digits)),
         14 => long(digits),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdu::EsmClass;
+    use crate::tlv::TlvBuffer;
+
+    const BOOK: &[u8] = b"id:0123456789 sub:001 dlvrd:001 submit date:2611221509 done date:2611221510 \
+        stat:DELIVRD err:000 text:Kode OTP Anda adalah";
+
+    fn at(hour: u16, minute: u16, second: u16) -> Option<CalendarTime> {
+        Some(CalendarTime { year: 2026, month: 11, day: 22, hour, minute, second })
+    }
+
+    fn book() -> Receipt<'static> {
+        Receipt {
+            id: b"0123456789",
+            receipted_message_id: b"",
+            sub: Some(1),
+            dlvrd: Some(1),
+            submit_date: at(15, 9, 0),
+            done_date: at(15, 10, 0),
+            state: Some(MessageState::DELIVERED),
+            err: b"000",
+            text: b"Kode OTP Anda adalah",
+        }
+    }
+
+    #[test]
+    fn the_form_of_the_book_is_read_and_written() {
+        assert_eq!(Receipt::from_text(BOOK), book());
+        let mut written = b"before".to_vec();
+        book().write_text(&mut written);
+        assert_eq!(written, [b"before", BOOK].concat());
+    }
+
+    #[test]
+    fn every_state_of_the_field_is_known() {
+        for (text, state) in [
+            ("DELIVRD", MessageState::DELIVERED),
+            ("UNDELIV", MessageState::UNDELIVERABLE),
+            ("EXPIRED", MessageState::EXPIRED),
+            ("REJECTD", MessageState::REJECTED),
+            ("ACCEPTD", MessageState::ACCEPTED),
+            ("ENROUTE", MessageState::ENROUTE),
+            ("DELETED", MessageState::DELETED),
+            ("UNKNOWN", MessageState::UNKNOWN),
+            ("FAILED", MessageState::UNDELIVERABLE),
+            ("BUFFRED", MessageState::ENROUTE),
+        ] {
+            let receipt = format!("id:1 stat:{text} err:1");
+            assert_eq!(Receipt::from_text(receipt.as_bytes()).state, Some(state), "{text}");
+        }
+        assert_eq!(Receipt::from_text(b"id:1 stat:WEIRD").state, None);
+    }
+
+    #[test]
+    fn a_state_that_is_written_is_read_again() {
+        for state in (1..=8).map(MessageState) {
+            assert_eq!(MessageState::from_text(state.text().as_bytes()), Some(state));
+        }
+        assert_eq!(MessageState(9).text(), "UNKNOWN");
+    }
+
+    #[test]
+    fn vendors_leave_fields_out_and_spell_them_otherwise() {
+        let receipt = Receipt::from_text(
+            b"id:6ba7b810-9dad-11d1-80b4-00c04fd430c8 submit date:261122150900 done date:20261122151001 \
+              stat:undeliv err:0069 Text:id:2 stat:DELIVRD",
+        );
+        assert_eq!(receipt.id, b"6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+        assert_eq!((receipt.sub, receipt.dlvrd), (None, None));
+        assert_eq!((receipt.submit_date, receipt.done_date), (at(15, 9, 0), at(15, 10, 1)));
+        assert_eq!(receipt.state, Some(MessageState::UNDELIVERABLE), "what is in the text is text");
+        assert_eq!((receipt.err, receipt.text), (&b"0069"[..], &b"id:2 stat:DELIVRD"[..]));
+    }
+
+    #[test]
+    fn fields_come_in_any_order_with_any_blanks() {
+        let receipt = Receipt::from_text(b"  stat:EXPIRED\r\nextra:5  id:A1  err: text:");
+        assert_eq!((receipt.id, receipt.state), (&b"A1"[..], Some(MessageState::EXPIRED)));
+        assert_eq!((receipt.err, receipt.text), (&b""[..], &b""[..]));
+    }
+
+    #[test]
+    fn a_name_inside_a_word_is_no_field() {
+        let receipt = Receipt::from_text(b"valid:7 substat:DELIVRD");
+        assert_eq!(receipt, Receipt::default());
+    }
+
+    #[test]
+    fn dates_have_ten_twelve_or_fourteen_digits() {
+        for (digits, expected) in [
+            (&b"2611221509"[..], at(15, 9, 0)),
+            (b"261122150959", at(15, 9, 59)),
+            (b"202611221509", at(15, 9, 0)),
+            (b"20261122150959", at(15, 9, 59)),
+            (b"0000000000", None),
+            (b"000000000000", None),
+            (b"00000000000000", None),
+            (b"2602301509", None),
+            (b"19991122150959", None),
+            (b"26112215", None),
+            (b"26112215zz", None),
+            (b"", None),
+        ] {
+            assert_eq!(date(digits), expected, "{}", digits.escape_ascii());
+        }
+    }
+
+    fn message<'a>(esm_class: u8, short_message: &'a [u8], tlvs: &'a TlvBuffer) -> Message<'a> {
+        let esm_class = EsmClass(esm_class);
+        Message { esm_class, short_message, tlvs: tlvs.as_tlvs(), ..Message::default() }
+    }
+
+    fn parameters(id: &[u8], state: u8) -> TlvBuffer {
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, id).unwrap();
+        tlvs.push_u8(Tag::MESSAGE_STATE, state);
+        tlvs
+    }
+
+    #[test]
+    fn only_the_class_makes_a_receipt() {
+        let none = TlvBuffer::new();
+        assert!(Receipt::parse(&message(0x04, BOOK, &none)).is_some());
+        assert!(Receipt::parse(&message(0x24, BOOK, &none)).is_some());
+        for class in [0x00, 0x08, 0x20, 0x40] {
+            assert_eq!(Receipt::parse(&message(class, BOOK, &none)), None, "0x{class:02X}");
+        }
+        assert_eq!(Receipt::parse(&message(0x00, b"STOP", &none)), None);
+        assert_eq!(Receipt::parse(&message(0x04, b"STOP", &none)), None, "says nothing of any message");
+    }
+
+    #[test]
+    fn parameters_alone_make_a_receipt() {
+        let tlvs = parameters(b"A1B2", 8);
+        let receipt = Receipt::parse(&message(0x04, b"", &tlvs)).unwrap();
+        assert_eq!((receipt.id, receipt.receipted_message_id), (&b""[..], &b"A1B2"[..]));
+        assert_eq!(receipt.state, Some(MessageState::REJECTED));
+        assert_eq!(receipt.ids().collect::<Vec<_>>(), [b"A1B2"]);
+        for state in [0, 9] {
+            let tlvs = parameters(b"1", state);
+            let receipt = Receipt::parse(&message(0x04, b"", &tlvs)).unwrap();
+            assert_eq!(receipt.state, Some(MessageState(state)));
+        }
+    }
+
+    #[test]
+    fn text_and_parameters_may_spell_the_id_in_two_ways() {
+        let tlvs = parameters(b"FF", 5);
+        let receipt = Receipt::parse(&message(0x04, b"id:0000000255 stat:DELIVRD", &tlvs)).unwrap();
+        assert_eq!(receipt.ids().collect::<Vec<_>>(), [&b"0000000255"[..], b"FF"]);
+        assert_eq!(receipt.state, Some(MessageState::DELIVERED), "the text's state comes first");
+        let tlvs = parameters(b"255", 2);
+        let receipt = Receipt::parse(&message(0x04, b"id:255", &tlvs)).unwrap();
+        assert_eq!(receipt.ids().collect::<Vec<_>>(), [b"255"]);
+        assert_eq!(receipt.state, Some(MessageState::DELIVERED), "the text has none");
+    }
+
+    #[test]
+    fn the_text_may_be_in_message_payload_or_behind_a_header() {
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push(Tag::MESSAGE_PAYLOAD, BOOK).unwrap();
+        assert_eq!(Receipt::parse(&message(0x04, b"", &tlvs)), Some(book()));
+        let none = TlvBuffer::new();
+        let behind = [b"\x05\0\x03\x01\x01\x01", BOOK].concat();
+        assert_eq!(Receipt::parse(&message(0x44, &behind, &none)), Some(book()));
+        assert_eq!(Receipt::parse(&message(0x44, BOOK, &none)), Some(book()), "with the bit but no header");
+    }
+
+    #[test]
+    fn debug_shows_no_text() {
+        let shown = format!("{:?}", Receipt { text: b"code 482913", ..book() });
+        assert!(!shown.contains("482913") && shown.contains("DELIVRD (2)"), "{shown}");
     }
 }

@@ -169,8 +169,7 @@ mod tests {
     #[test]
     fn values_and_names_are_distinct() {
         let values: std::collections::HashSet<_> = NAMED.iter().map(|status| status.0).collect();
-        let names: std::collections::HashSet<_> =
-            NAMED.iter().map(|status| status.name()).collect();
+        let names: std::collections::HashSet<_> = NAMED.iter().map(|status| status.name()).collect();
         assert_eq!((values.len(), names.len()), (NAMED.len(), NAMED.len()));
     }
 

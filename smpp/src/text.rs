@@ -35,11 +35,7 @@ impl Alphabet {
     /// The shorter alphabet that has every character of the text.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        if text.chars().all(gsm7::is_encodable) {
-            Self::Gsm7
-        } else {
-            Self::Ucs2
-        }
+        if text.chars().all(gsm7::is_encodable) { Self::Gsm7 } else { Self::Ucs2 }
     }
 
     /// The `data_coding` that says so.
@@ -74,16 +70,8 @@ pub struct Segment {
 
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            data_coding,
-            esm_class,
-            short_message,
-        } = self;
-        write!(
-            f,
-            "Segment({data_coding:?}, {esm_class:?}, {} bytes)",
-            short_message.len()
-        )
+        let Self { data_coding, esm_class, short_message } = self;
+        write!(f, "Segment({data_coding:?}, {esm_class:?}, {} bytes)", short_message.len())
     }
 }
 
@@ -118,31 +106,14 @@ pub fn split(text: &str, reference: Reference) -> Result<Vec<Segment>, TooManyPa
     };
     let data_coding = alphabet.data_coding();
     if bytes.len() <= alphabet.part_octets(0) {
-        return Ok(vec![Segment {
-            data_coding,
-            esm_class: EsmClass::DEFAULT,
-            short_message: bytes,
-        }]);
+        return Ok(vec![Segment { data_coding, esm_class: EsmClass::DEFAULT, short_message: bytes }]);
     }
-    let parts = cut_parts(
-        alphabet,
-        &bytes,
-        alphabet.part_octets(reference.header_octets()),
-    );
+    let parts = cut_parts(alphabet, &bytes, alphabet.part_octets(reference.header_octets()));
     let total = u8::try_from(parts.len()).map_err(|_| TooManyParts { parts: parts.len() })?;
     let segments = (1..=total).zip(parts).map(|(part, text)| {
-        let mut short_message = Concatenation {
-            reference,
-            total,
-            part,
-        }
-        .header();
+        let mut short_message = Concatenation { reference, total, part }.header();
         short_message.extend_from_slice(text);
-        Segment {
-            data_coding,
-            esm_class: EsmClass::UDHI,
-            short_message,
-        }
+        Segment { data_coding, esm_class: EsmClass::UDHI, short_message }
     });
     Ok(segments.collect())
 }
@@ -179,12 +150,7 @@ pub struct Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Text({} characters, {:?})",
-            self.text.chars().count(),
-            self.concatenation
-        )
+        write!(f, "Text({} characters, {:?})", self.text.chars().count(), self.concatenation)
     }
 }
 
@@ -194,19 +160,12 @@ impl fmt::Debug for Text {
 /// coding does not have becomes U+FFFD. A coding that is not known is read as UTF-8.
 #[must_use]
 pub fn decode_short_message(data_coding: DataCoding, udhi: bool, short_message: &[u8]) -> Text {
-    let header = if udhi {
-        concatenation::split_header(short_message)
-    } else {
-        None
-    };
+    let header = if udhi { concatenation::split_header(short_message) } else { None };
     let (concatenation, bytes) = match header {
         Some((header, text)) => (header.concatenation(), text),
         None => (None, short_message),
     };
-    Text {
-        text: decode(data_coding, bytes),
-        concatenation,
-    }
+    Text { text: decode(data_coding, bytes), concatenation }
 }
 
 /// The characters of a text without header; U+FFFD for what is none.
@@ -224,11 +183,7 @@ pub fn decode(data_coding: DataCoding, bytes: &[u8]) -> String {
 
 fn ascii(bytes: &[u8]) -> String {
     let character = |&byte: &u8| {
-        if byte.is_ascii() {
-            char::from(byte)
-        } else {
-            char::REPLACEMENT_CHARACTER
-        }
+        if byte.is_ascii() { char::from(byte) } else { char::REPLACEMENT_CHARACTER }
     };
     bytes.iter().map(character).collect()
 }

@@ -38,27 +38,12 @@ pub fn parse(time: &[u8]) -> Option<Time> {
     if time[TIME_BYTES - 1] == b'R' {
         let days = u64::from(year) * 365 + u64::from(month) * 30 + u64::from(day);
         let seconds = u64::from(hour) * 3_600 + u64::from(minute) * 60 + u64::from(second);
-        return Some(Time::Period(Duration::from_secs(
-            days * SECONDS_OF_DAY + seconds,
-        )));
+        return Some(Time::Period(Duration::from_secs(days * SECONDS_OF_DAY + seconds)));
     }
-    let date = CalendarTime {
-        year: 2000 + year,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-    };
+    let date = CalendarTime { year: 2000 + year, month, day, hour, minute, second };
     let ahead = i64::from(field(13)?) * 15 * 60;
-    let ahead = if time[TIME_BYTES - 1] == b'+' {
-        ahead
-    } else {
-        -ahead
-    };
-    date.is_valid().then(|| Time::At {
-        unix_seconds: date.unix_seconds() - ahead,
-    })
+    let ahead = if time[TIME_BYTES - 1] == b'+' { ahead } else { -ahead };
+    date.is_valid().then(|| Time::At { unix_seconds: date.unix_seconds() - ahead })
 }
 
 /// Whether these are sixteen characters of the form above: digits, then `+`, `-` or `R`.
@@ -78,12 +63,7 @@ pub fn is_well_formed(time: &[u8]) -> bool {
 pub fn period(period: Duration) -> [u8; TIME_BYTES] {
     let seconds = period.as_secs().min(PERIOD_SECONDS_MAX);
     let mut time = *b"000000000000000R";
-    let parts = [
-        seconds / SECONDS_OF_DAY,
-        seconds / 3_600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-    ];
+    let parts = [seconds / SECONDS_OF_DAY, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60];
     for (digits, part) in time[4..12].chunks_exact_mut(2).zip(parts) {
         digits.copy_from_slice(&two_digits(part));
     }
@@ -139,15 +119,8 @@ impl CalendarTime {
     /// Seconds since 1970-01-01 00:00, the date and time taken for UTC.
     #[must_use]
     pub fn unix_seconds(&self) -> i64 {
-        let days = days_from_civil(
-            i64::from(self.year),
-            i64::from(self.month),
-            i64::from(self.day),
-        );
-        days * 86_400
-            + i64::from(self.hour) * 3_600
-            + i64::from(self.minute) * 60
-            + i64::from(self.second)
+        let days = days_from_civil(i64::from(self.year), i64::from(self.month), i64::from(self.day));
+        days * 86_400 + i64::from(self.hour) * 3_600 + i64::from(self.minute) * 60 + i64::from(self.second)
     }
 
     /// Whether there is such a moment, leap years considered and leap seconds not.
@@ -166,14 +139,7 @@ impl CalendarTime {
     #[must_use]
     pub fn digits(&self) -> [u8; 12] {
         let mut digits = [b'0'; 12];
-        let parts = [
-            self.year,
-            self.month,
-            self.day,
-            self.hour,
-            self.minute,
-            self.second,
-        ];
+        let parts = [self.year, self.month, self.day, self.hour, self.minute, self.second];
         for (digits, part) in digits.chunks_exact_mut(2).zip(parts) {
             digits.copy_from_slice(&two_digits(u64::from(part)));
         }
@@ -186,9 +152,9 @@ pub(crate) fn number(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    digits.iter().try_fold(0u16, |number, &digit| {
-        number.checked_mul(10)?.checked_add(u16::from(digit - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0u16, |number, &digit| number.checked_mul(10)?.checked_add(u16::from(digit - b'0')))
 }
 
 /// The last two decimal digits.
@@ -211,16 +177,11 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -248,17 +209,11 @@ mod tests {
     fn written_times_are_read_back() {
         for seconds in [0, 1, 59, 60, 3_599, 86_399, 86_400, PERIOD_SECONDS_MAX] {
             let written = period(Duration::from_secs(seconds));
-            assert_eq!(
-                parse(&written),
-                Some(Time::Period(Duration::from_secs(seconds)))
-            );
+            assert_eq!(parse(&written), Some(Time::Period(Duration::from_secs(seconds))));
         }
         let unix_seconds = 1_795_360_509;
         assert_eq!(&absolute(unix_seconds), b"261122151509000+");
-        assert_eq!(
-            parse(&absolute(unix_seconds)),
-            Some(Time::At { unix_seconds })
-        );
+        assert_eq!(parse(&absolute(unix_seconds)), Some(Time::At { unix_seconds }));
     }
 
     #[test]
@@ -290,23 +245,11 @@ mod tests {
 
     #[test]
     fn the_calendar_knows_its_leap_days() {
-        let date = |year, month, day| CalendarTime {
-            year,
-            month,
-            day,
-            hour: 0,
-            minute: 0,
-            second: 0,
-        };
+        let date = |year, month, day| CalendarTime { year, month, day, hour: 0, minute: 0, second: 0 };
         assert_eq!(date(1970, 1, 1).unix_seconds(), 0);
         assert_eq!(date(2000, 3, 1).unix_seconds(), 951_868_800);
         assert!(date(2024, 2, 29).is_valid() && date(2000, 2, 29).is_valid());
-        for date in [
-            date(2023, 2, 29),
-            date(2100, 2, 29),
-            date(2026, 4, 31),
-            date(2026, 0, 1),
-        ] {
+        for date in [date(2023, 2, 29), date(2100, 2, 29), date(2026, 4, 31), date(2026, 0, 1)] {
             assert!(!date.is_valid(), "{date:?}");
         }
     }

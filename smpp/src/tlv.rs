@@ -105,12 +105,7 @@ impl<'a> Tlvs<'a> {
             1..TLV_HEADER_BYTES => Tail::Junk,
             _ => Tail::Overrun,
         };
-        (
-            Self {
-                bytes: &bytes[..bytes.len() - rest.len()],
-            },
-            tail,
-        )
+        (Self { bytes: &bytes[..bytes.len() - rest.len()] }, tail)
     }
 
     /// The parameters in the order of the wire. Costs no allocation.
@@ -152,13 +147,7 @@ fn split_first(bytes: &[u8]) -> Option<(Tlv<'_>, &[u8])> {
     let (&[tag_high, tag_low, length_high, length_low], rest) = bytes.split_first_chunk()?;
     let length = usize::from(u16::from_be_bytes([length_high, length_low]));
     let (value, rest) = rest.split_at_checked(length)?;
-    Some((
-        Tlv {
-            tag: Tag(u16::from_be_bytes([tag_high, tag_low])),
-            value,
-        },
-        rest,
-    ))
+    Some((Tlv { tag: Tag(u16::from_be_bytes([tag_high, tag_low])), value }, rest))
 }
 
 /// A value that a TLV cannot carry. Our own side's fault.
@@ -179,11 +168,7 @@ impl fmt::Display for TlvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { tag, bytes } => {
-                write!(
-                    f,
-                    "the value of {tag:?} has {bytes} bytes, over {}",
-                    u16::MAX
-                )
+                write!(f, "the value of {tag:?} has {bytes} bytes, over {}", u16::MAX)
             }
             Self::Nul(tag) => write!(f, "the string of {tag:?} holds a NUL"),
         }
@@ -227,8 +212,7 @@ impl TlvBuffer {
     pub fn push_u16(&mut self, tag: Tag, value: u16) -> &mut Self {
         let [high, low] = tag.0.to_be_bytes();
         let [value_high, value_low] = value.to_be_bytes();
-        self.bytes
-            .extend_from_slice(&[high, low, 0, 2, value_high, value_low]);
+        self.bytes.extend_from_slice(&[high, low, 0, 2, value_high, value_low]);
         self
     }
 
@@ -280,12 +264,8 @@ mod tests {
     #[test]
     fn parameters_come_back_in_order() {
         let mut buffer = TlvBuffer::new();
-        buffer
-            .push_u8(Tag::MESSAGE_STATE, 2)
-            .push_u16(Tag::USER_MESSAGE_REFERENCE, 0x0102);
-        buffer
-            .push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"ab")
-            .unwrap();
+        buffer.push_u8(Tag::MESSAGE_STATE, 2).push_u16(Tag::USER_MESSAGE_REFERENCE, 0x0102);
+        buffer.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"ab").unwrap();
         buffer.push(Tag(0x1400), &[]).unwrap();
         assert_eq!(
             buffer.as_tlvs().as_bytes(),
@@ -300,13 +280,7 @@ mod tests {
 
     #[test]
     fn numbers_have_one_or_two_bytes() {
-        let number = |value| {
-            Tlv {
-                tag: Tag::MESSAGE_STATE,
-                value,
-            }
-            .number()
-        };
+        let number = |value| Tlv { tag: Tag::MESSAGE_STATE, value }.number();
         assert_eq!(number(&[2]), Some(2));
         assert_eq!(number(&[0, 2]), Some(2));
         assert_eq!(number(&[]), None);
@@ -316,9 +290,7 @@ mod tests {
     #[test]
     fn a_nul_inside_a_c_octet_string_is_refused() {
         let mut buffer = TlvBuffer::new();
-        let refused = buffer
-            .push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"a\0b")
-            .unwrap_err();
+        let refused = buffer.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"a\0b").unwrap_err();
         assert_eq!(refused, TlvError::Nul(Tag::RECEIPTED_MESSAGE_ID));
         assert!(buffer.as_tlvs().is_empty());
     }
@@ -330,11 +302,7 @@ mod tests {
         buffer.push(Tag::MESSAGE_PAYLOAD, &value[1..]).unwrap();
         let before = buffer.as_tlvs().as_bytes().len();
         assert!(buffer.push(Tag::MESSAGE_PAYLOAD, &value).is_err());
-        assert!(
-            buffer
-                .push_c_octets(Tag::MESSAGE_PAYLOAD, &value[1..])
-                .is_err()
-        );
+        assert!(buffer.push_c_octets(Tag::MESSAGE_PAYLOAD, &value[1..]).is_err());
         assert_eq!(buffer.as_tlvs().as_bytes().len(), before);
         assert_eq!(buffer.as_tlvs().iter().next().unwrap().value.len(), 65_535);
     }

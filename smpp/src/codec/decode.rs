@@ -5,8 +5,8 @@ use std::fmt;
 use super::{Anomalies, Anomaly, Field};
 use crate::frame::HEADER_BYTES;
 use crate::pdu::{
-    Address, Bind, BindResp, Body, CommandId, DataCoding, DeliverSmResp, EsmClass, Header, Message,
-    Npi, Pdu, SequenceNumber, SubmitSmResp, Ton,
+    Address, Bind, BindResp, Body, CommandId, DataCoding, DeliverSmResp, EsmClass, Header, Message, Npi, Pdu,
+    SequenceNumber, SubmitSmResp, Ton,
 };
 use crate::status::CommandStatus;
 use crate::time::TIME_BYTES;
@@ -78,10 +78,7 @@ impl DecodeError {
     /// never answered.
     #[must_use]
     pub const fn reply(&self) -> Option<Pdu<'static>> {
-        const BIND_RESP: BindResp<'static> = BindResp {
-            system_id: b"",
-            tlvs: Tlvs::NONE,
-        };
+        const BIND_RESP: BindResp<'static> = BindResp { system_id: b"", tlvs: Tlvs::NONE };
         if self.header.command_id.is_response() {
             return None;
         }
@@ -89,44 +86,28 @@ impl DecodeError {
             CommandId::BIND_TRANSMITTER => Body::BindTransmitterResp(BIND_RESP),
             CommandId::BIND_RECEIVER => Body::BindReceiverResp(BIND_RESP),
             CommandId::BIND_TRANSCEIVER => Body::BindTransceiverResp(BIND_RESP),
-            CommandId::SUBMIT_SM => Body::SubmitSmResp(SubmitSmResp {
-                message_id: b"",
-                tlvs: Tlvs::NONE,
-            }),
+            CommandId::SUBMIT_SM => Body::SubmitSmResp(SubmitSmResp { message_id: b"", tlvs: Tlvs::NONE }),
             CommandId::DELIVER_SM => Body::DeliverSmResp(DeliverSmResp { message_id: b"" }),
             _ => Body::GenericNack,
         };
-        Some(Pdu::response(
-            self.response_status(),
-            self.header.sequence,
-            body,
-        ))
+        Some(Pdu::response(self.response_status(), self.header.sequence, body))
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Header {
-            command_length,
-            command_id,
-            sequence,
-            ..
-        } = self.header;
+        let Header { command_length, command_id, sequence, .. } = self.header;
         match self.kind {
             DecodeErrorKind::NotAFrame => f.write_str("not a frame cut by its command_length"),
             DecodeErrorKind::UnknownCommand => {
                 write!(f, "unknown command_id {command_id} (sequence {sequence})")
             }
             DecodeErrorKind::Truncated(field) => {
-                write!(
-                    f,
-                    "{command_id} of {command_length} bytes ends inside {field} (sequence {sequence})"
-                )
+                write!(f, "{command_id} of {command_length} bytes ends inside {field} (sequence {sequence})")
             }
-            DecodeErrorKind::TooLong(field) => write!(
-                f,
-                "{field} of {command_id} is too long (sequence {sequence})"
-            ),
+            DecodeErrorKind::TooLong(field) => {
+                write!(f, "{field} of {command_id} is too long (sequence {sequence})")
+            }
         }
     }
 }
@@ -142,17 +123,10 @@ impl std::error::Error for DecodeError {}
 // No allocation, no recursion: one pass over the bytes. benches/codec.rs.
 pub fn decode(frame: &[u8]) -> Result<Decoded<'_>, DecodeError> {
     let (header, body) = split_header(frame)?;
-    let mut reader = Reader {
-        rest: body,
-        anomalies: Anomalies::NONE,
-    };
+    let mut reader = Reader { rest: body, anomalies: Anomalies::NONE };
     match reader.body(&header) {
         Ok(body) => Ok(Decoded {
-            pdu: Pdu {
-                status: header.status,
-                sequence: header.sequence,
-                body,
-            },
+            pdu: Pdu { status: header.status, sequence: header.sequence, body },
             anomalies: reader.anomalies,
         }),
         Err(kind) => Err(DecodeError { header, kind }),
@@ -166,31 +140,9 @@ fn split_header(frame: &[u8]) -> Result<(Header, &[u8]), DecodeError> {
         status: CommandStatus::ESME_ROK,
         sequence: SequenceNumber::NONE,
     };
-    let not_a_frame = DecodeError {
-        header: NO_HEADER,
-        kind: DecodeErrorKind::NotAFrame,
-    };
-    let (bytes, body) = frame
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(not_a_frame)?;
-    let &[
-        l0,
-        l1,
-        l2,
-        l3,
-        c0,
-        c1,
-        c2,
-        c3,
-        s0,
-        s1,
-        s2,
-        s3,
-        n0,
-        n1,
-        n2,
-        n3,
-    ] = bytes;
+    let not_a_frame = DecodeError { header: NO_HEADER, kind: DecodeErrorKind::NotAFrame };
+    let (bytes, body) = frame.split_first_chunk::<HEADER_BYTES>().ok_or(not_a_frame)?;
+    let &[l0, l1, l2, l3, c0, c1, c2, c3, s0, s1, s2, s3, n0, n1, n2, n3] = bytes;
     let command_length = u32::from_be_bytes([l0, l1, l2, l3]);
     if usize::try_from(command_length) != Ok(frame.len()) {
         return Err(not_a_frame);
@@ -216,21 +168,14 @@ impl<'a> Reader<'a> {
             CommandId::BIND_TRANSMITTER => Body::BindTransmitter(self.bind()?),
             CommandId::BIND_RECEIVER => Body::BindReceiver(self.bind()?),
             CommandId::BIND_TRANSCEIVER => Body::BindTransceiver(self.bind()?),
-            CommandId::BIND_TRANSMITTER_RESP => {
-                Body::BindTransmitterResp(self.bind_resp(header.status))
-            }
+            CommandId::BIND_TRANSMITTER_RESP => Body::BindTransmitterResp(self.bind_resp(header.status)),
             CommandId::BIND_RECEIVER_RESP => Body::BindReceiverResp(self.bind_resp(header.status)),
-            CommandId::BIND_TRANSCEIVER_RESP => {
-                Body::BindTransceiverResp(self.bind_resp(header.status))
-            }
+            CommandId::BIND_TRANSCEIVER_RESP => Body::BindTransceiverResp(self.bind_resp(header.status)),
             CommandId::SUBMIT_SM => Body::SubmitSm(self.message()?),
             CommandId::DELIVER_SM => Body::DeliverSm(self.message()?),
             CommandId::SUBMIT_SM_RESP => {
                 let message_id = self.response_string(Field::MessageId, header.status);
-                Body::SubmitSmResp(SubmitSmResp {
-                    message_id,
-                    tlvs: self.tlvs(),
-                })
+                Body::SubmitSmResp(SubmitSmResp { message_id, tlvs: self.tlvs() })
             }
             CommandId::DELIVER_SM_RESP => {
                 let message_id = self.response_string(Field::MessageId, header.status);
@@ -266,10 +211,7 @@ impl<'a> Reader<'a> {
 
     fn bind_resp(&mut self, status: CommandStatus) -> BindResp<'a> {
         let system_id = self.response_string(Field::SystemId, status);
-        BindResp {
-            system_id,
-            tlvs: self.tlvs(),
-        }
+        BindResp { system_id, tlvs: self.tlvs() }
     }
 
     fn message(&mut self) -> Result<Message<'a>, DecodeErrorKind> {
@@ -282,12 +224,8 @@ impl<'a> Reader<'a> {
         let [esm_class, protocol_id, priority_flag] = self.bytes(Field::MessageClass)?;
         let schedule_delivery_time = self.time(Field::ScheduleDeliveryTime)?;
         let validity_period = self.time(Field::ValidityPeriod)?;
-        let [
-            registered_delivery,
-            replace_if_present_flag,
-            data_coding,
-            sm_default_msg_id,
-        ] = self.bytes(Field::DeliveryOptions)?;
+        let [registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id] =
+            self.bytes(Field::DeliveryOptions)?;
         Ok(Message {
             service_type,
             source,
@@ -308,11 +246,7 @@ impl<'a> Reader<'a> {
 
     fn address(&mut self, field: Field) -> Result<Address<'a>, DecodeErrorKind> {
         let [ton, npi] = self.bytes(field)?;
-        Ok(Address {
-            ton: Ton(ton),
-            npi: Npi(npi),
-            digits: self.string(field)?,
-        })
+        Ok(Address { ton: Ton(ton), npi: Npi(npi), digits: self.string(field)? })
     }
 
     fn time(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
@@ -337,10 +271,7 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes<const N: usize>(&mut self, field: Field) -> Result<[u8; N], DecodeErrorKind> {
-        let (bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(DecodeErrorKind::Truncated(field))?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(DecodeErrorKind::Truncated(field))?;
         self.rest = rest;
         Ok(*bytes)
     }

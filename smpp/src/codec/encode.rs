@@ -34,11 +34,7 @@ pub enum EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong {
-                field,
-                bytes,
-                bytes_max,
-            } => {
+            Self::TooLong { field, bytes, bytes_max } => {
                 write!(f, "{field} has {bytes} bytes, over {bytes_max}")
             }
             Self::NotAscii(field) => write!(f, "{field} holds a NUL or a byte that is not ASCII"),
@@ -79,25 +75,13 @@ fn append(pdu: &Pdu<'_>, out: &mut Vec<u8>, start: usize) -> Result<(), EncodeEr
         Body::BindTransmitter(body) | Body::BindReceiver(body) | Body::BindTransceiver(body) => {
             bind(body, out)?;
         }
-        Body::BindTransmitterResp(body)
-        | Body::BindReceiverResp(body)
-        | Body::BindTransceiverResp(body) => {
+        Body::BindTransmitterResp(body) | Body::BindReceiverResp(body) | Body::BindTransceiverResp(body) => {
             response(pdu.status, Field::SystemId, body.system_id, body.tlvs, out)?;
         }
         Body::SubmitSm(body) | Body::DeliverSm(body) => message(body, out)?,
-        Body::SubmitSmResp(body) => response(
-            pdu.status,
-            Field::MessageId,
-            body.message_id,
-            body.tlvs,
-            out,
-        )?,
+        Body::SubmitSmResp(body) => response(pdu.status, Field::MessageId, body.message_id, body.tlvs, out)?,
         Body::DeliverSmResp(body) => string(Field::MessageId, body.message_id, out)?,
-        Body::Unbind
-        | Body::UnbindResp
-        | Body::GenericNack
-        | Body::EnquireLink
-        | Body::EnquireLinkResp => {}
+        Body::Unbind | Body::UnbindResp | Body::GenericNack | Body::EnquireLink | Body::EnquireLinkResp => {}
     }
     let command_length = u32::try_from(out.len() - start).map_err(|_| EncodeError::PduTooLong)?;
     out[start..start + 4].copy_from_slice(&command_length.to_be_bytes());
@@ -116,11 +100,7 @@ fn bind(bind: &Bind<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     string(Field::SystemId, bind.system_id, out)?;
     string(Field::Password, bind.password, out)?;
     string(Field::SystemType, bind.system_type, out)?;
-    out.extend_from_slice(&[
-        bind.interface_version,
-        bind.address_ton.0,
-        bind.address_npi.0,
-    ]);
+    out.extend_from_slice(&[bind.interface_version, bind.address_ton.0, bind.address_npi.0]);
     string(Field::AddressRange, bind.address_range, out)
 }
 
@@ -137,27 +117,15 @@ fn response(
         out.extend_from_slice(tlvs.as_bytes());
         return Ok(());
     }
-    if value.is_empty() && tlvs.is_empty() {
-        Ok(())
-    } else {
-        Err(EncodeError::BodyOfErrorResponse(status))
-    }
+    if value.is_empty() && tlvs.is_empty() { Ok(()) } else { Err(EncodeError::BodyOfErrorResponse(status)) }
 }
 
 fn message(message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     string(Field::ServiceType, message.service_type, out)?;
     address(Field::SourceAddress, &message.source, out)?;
     address(Field::DestinationAddress, &message.destination, out)?;
-    out.extend_from_slice(&[
-        message.esm_class.0,
-        message.protocol_id,
-        message.priority_flag,
-    ]);
-    time(
-        Field::ScheduleDeliveryTime,
-        message.schedule_delivery_time,
-        out,
-    )?;
+    out.extend_from_slice(&[message.esm_class.0, message.protocol_id, message.priority_flag]);
+    time(Field::ScheduleDeliveryTime, message.schedule_delivery_time, out)?;
     time(Field::ValidityPeriod, message.validity_period, out)?;
     let short_message = message.short_message;
     check_length(Field::ShortMessage, short_message)?;
@@ -199,13 +167,5 @@ fn string(field: Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeErr
 
 fn check_length(field: Field, value: &[u8]) -> Result<(), EncodeError> {
     let (bytes, bytes_max) = (value.len(), field.bytes_max());
-    if bytes > bytes_max {
-        Err(EncodeError::TooLong {
-            field,
-            bytes,
-            bytes_max,
-        })
-    } else {
-        Ok(())
-    }
+    if bytes > bytes_max { Err(EncodeError::TooLong { field, bytes, bytes_max }) } else { Ok(()) }
 }

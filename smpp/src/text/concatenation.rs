@@ -40,11 +40,7 @@ impl Concatenation {
     /// The user data header, its length octet included.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
-        let Self {
-            reference,
-            total,
-            part,
-        } = *self;
+        let Self { reference, total, part } = *self;
         match reference {
             Reference::Octet(reference) => vec![5, CONCATENATED_8, 3, reference, total, part],
             Reference::Word(reference) => {
@@ -81,21 +77,13 @@ impl<'a> UserDataHeader<'a> {
     pub fn concatenation(&self) -> Option<Concatenation> {
         let place = |(identifier, data): (u8, &[u8])| {
             let (reference, total, part) = match (identifier, data) {
-                (CONCATENATED_8, &[reference, total, part]) => {
-                    (Reference::Octet(reference), total, part)
+                (CONCATENATED_8, &[reference, total, part]) => (Reference::Octet(reference), total, part),
+                (CONCATENATED_16, &[high, low, total, part]) => {
+                    (Reference::Word(u16::from_be_bytes([high, low])), total, part)
                 }
-                (CONCATENATED_16, &[high, low, total, part]) => (
-                    Reference::Word(u16::from_be_bytes([high, low])),
-                    total,
-                    part,
-                ),
                 _ => return None,
             };
-            (1..=total).contains(&part).then_some(Concatenation {
-                reference,
-                total,
-                part,
-            })
+            (1..=total).contains(&part).then_some(Concatenation { reference, total, part })
         };
         self.elements().filter_map(place).last()
     }
@@ -120,20 +108,13 @@ mod tests {
             (Reference::Octet(0xA7), &[5, 0, 3, 0xA7, 3, 2][..]),
             (Reference::Word(0xA7B8), &[6, 8, 4, 0xA7, 0xB8, 3, 2][..]),
         ] {
-            let concatenation = Concatenation {
-                reference,
-                total: 3,
-                part: 2,
-            };
+            let concatenation = Concatenation { reference, total: 3, part: 2 };
             let mut message = concatenation.header();
             assert_eq!(message, expected);
             assert_eq!(message.len(), reference.header_octets());
             message.extend_from_slice(b"text");
             let (header, text) = split_header(&message).unwrap();
-            assert_eq!(
-                (header.concatenation(), text),
-                (Some(concatenation), &b"text"[..])
-            );
+            assert_eq!((header.concatenation(), text), (Some(concatenation), &b"text"[..]));
         }
     }
 
@@ -144,11 +125,7 @@ mod tests {
         assert_eq!(header.elements().count(), 2);
         assert_eq!(
             header.concatenation(),
-            Some(Concatenation {
-                reference: Reference::Octet(9),
-                total: 2,
-                part: 1
-            })
+            Some(Concatenation { reference: Reference::Octet(9), total: 2, part: 1 })
         );
         assert_eq!(text, b"x");
     }
@@ -157,11 +134,7 @@ mod tests {
     fn places_that_make_no_sense_are_ignored() {
         for (total, part) in [(0, 0), (0, 1), (3, 0), (3, 4)] {
             let message = [5, 0, 3, 9, total, part];
-            assert_eq!(
-                split_header(&message).unwrap().0.concatenation(),
-                None,
-                "part {part} of {total}"
-            );
+            assert_eq!(split_header(&message).unwrap().0.concatenation(), None, "part {part} of {total}");
         }
     }
 

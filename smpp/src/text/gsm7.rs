@@ -61,11 +61,7 @@ pub struct NotInAlphabet {
 
 impl fmt::Display for NotInAlphabet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} at byte {} is not in the GSM 7-bit alphabet",
-            self.character, self.byte_index
-        )
+        write!(f, "{:?} at byte {} is not in the GSM 7-bit alphabet", self.character, self.byte_index)
     }
 }
 
@@ -83,10 +79,7 @@ pub fn encode(text: &str) -> Result<Vec<u8>, NotInAlphabet> {
             (Some(septet), _) => septets.push(septet),
             (None, Some(septet)) => septets.extend_from_slice(&[ESCAPE, septet]),
             (None, None) => {
-                return Err(NotInAlphabet {
-                    character,
-                    byte_index,
-                });
+                return Err(NotInAlphabet { character, byte_index });
             }
         }
     }
@@ -106,10 +99,7 @@ pub fn septets(text: &str) -> Result<usize, NotInAlphabet> {
         } else if is_extended(character) {
             2
         } else {
-            return Err(NotInAlphabet {
-                character,
-                byte_index,
-            });
+            return Err(NotInAlphabet { character, byte_index });
         };
     }
     Ok(septets)
@@ -143,11 +133,7 @@ pub fn decode(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
     let mut octets = octets.iter().copied();
     while let Some(octet) = octets.next() {
-        text.push(if octet == ESCAPE {
-            escaped(octets.next())
-        } else {
-            character(octet)
-        });
+        text.push(if octet == ESCAPE { escaped(octets.next()) } else { character(octet) });
     }
     text
 }
@@ -163,10 +149,7 @@ fn escaped(octet: Option<u8>) -> char {
 }
 
 fn character(octet: u8) -> char {
-    BASIC
-        .get(usize::from(octet))
-        .copied()
-        .unwrap_or(char::REPLACEMENT_CHARACTER)
+    BASIC.get(usize::from(octet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn basic(character: char) -> Option<u8> {
@@ -188,10 +171,7 @@ fn basic(character: char) -> Option<u8> {
 }
 
 fn extension(character: char) -> Option<u8> {
-    EXTENSION
-        .iter()
-        .find(|(_, extended)| *extended == character)
-        .map(|&(septet, _)| septet)
+    EXTENSION.iter().find(|(_, extended)| *extended == character).map(|&(septet, _)| septet)
 }
 
 /// Whether the last septet is the first half of an escape pair. The octets have to be what
@@ -228,26 +208,15 @@ mod tests {
     fn letters_digits_and_signs_are_where_the_table_has_them() {
         assert_eq!(
             encode("@Az09 _$£€[").unwrap(),
-            [
-                0x00, 0x41, 0x7A, 0x30, 0x39, 0x20, 0x11, 0x02, 0x01, 0x1B, 0x65, 0x1B, 0x3C
-            ]
+            [0x00, 0x41, 0x7A, 0x30, 0x39, 0x20, 0x11, 0x02, 0x01, 0x1B, 0x65, 0x1B, 0x3C]
         );
     }
 
     #[test]
     fn a_character_of_neither_table_is_named_with_its_place() {
-        let expected = Err(NotInAlphabet {
-            character: 'ç',
-            byte_index: 3,
-        });
+        let expected = Err(NotInAlphabet { character: 'ç', byte_index: 3 });
         assert_eq!(septets("é ç"), expected);
-        assert_eq!(
-            encode("é ç"),
-            Err(NotInAlphabet {
-                character: 'ç',
-                byte_index: 3
-            })
-        );
+        assert_eq!(encode("é ç"), Err(NotInAlphabet { character: 'ç', byte_index: 3 }));
         for character in ['`', '\t', '\0', '\u{1B}', 'ç', 'ş', 'А', '😀', '\u{FFFD}'] {
             assert!(!is_encodable(character), "{character:?}");
         }

@@ -17,9 +17,8 @@ pub fn units(text: &str) -> usize {
 pub fn decode(bytes: &[u8]) -> String {
     let (pairs, odd) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|&pair| u16::from_be_bytes(pair));
-    let mut text: String = char::decode_utf16(units)
-        .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let mut text: String =
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     if !odd.is_empty() {
         text.push(char::REPLACEMENT_CHARACTER);
     }
@@ -28,9 +27,7 @@ pub fn decode(bytes: &[u8]) -> String {
 
 /// Whether the last unit is the first half of a pair.
 pub(super) fn ends_in_high_surrogate(bytes: &[u8]) -> bool {
-    bytes
-        .last_chunk::<2>()
-        .is_some_and(|&unit| (0xD800..0xDC00).contains(&u16::from_be_bytes(unit)))
+    bytes.last_chunk::<2>().is_some_and(|&unit| (0xD800..0xDC00).contains(&u16::from_be_bytes(unit)))
 }
 
 #[cfg(test)]
