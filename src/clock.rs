@@ -119,9 +119,9 @@ impl Clock {
         }
     }
 
-    /// Returns once `duration` has passed. Cancel safe.
-    pub async fn sleep(&self, duration: Duration) {
-        self.sleep_until(self.now().plus(duration)).await;
+    /// Returns once `duration` has passed since this call (not since the first poll). Cancel safe.
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + '_ {
+        self.sleep_until(self.now().plus(duration))
     }
 
     /// Moves a manual clock forward and wakes the sleepers whose time has come.
