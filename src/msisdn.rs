@@ -81,6 +81,8 @@ impl NumberingPlan {
             return Msisdn::from_digits(digits);
         }
         match digits.strip_prefix(&self.trunk_prefix) {
+            // 00 begins an international number, which we take with + alone.
+            Some(national) if national.starts_with('0') => Err(MsisdnError::UnknownForm),
             Some(national) if national.len() <= DIGITS_MAX => {
                 Msisdn::from_digits(&format!("{}{national}", self.country_code))
             }
