@@ -11,7 +11,7 @@ mod encode;
 use std::fmt;
 
 pub use decode::{DecodeError, DecodeErrorKind, Decoded, decode};
-pub use encode::{EncodeError, encode};
+pub use encode::{EncodeError, MESSAGE_BYTES_MAX, encode};
 
 /// A deviation from SMPP 3.4 that [`decode`] accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

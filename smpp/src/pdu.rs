@@ -392,10 +392,8 @@ impl EsmClass {
         Self(self.0 | Self::UDHI.0)
     }
 
-    /// Whether this is an SMSC's delivery receipt: message type 0001, whatever the mode, the
-    /// GSM features and the intermediate bit say (0x04, 0x24, 0x44, 0x07).
-    ///
-    /// Not for other types that share the bit, such as none of 3.4's: 0x0C is not a receipt.
+    /// Whether this is an SMSC's delivery receipt: the message type's bits 4–2 are 001,
+    /// whatever the mode, the GSM features and the intermediate bit say (0x04, 0x24, 0x44).
     #[must_use]
     pub const fn is_receipt(self) -> bool {
         self.0 & Self::TYPE_MASK & !Self::INTERMEDIATE == Self::RECEIPT.0

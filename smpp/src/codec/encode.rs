@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Field;
+use crate::frame::HEADER_BYTES;
 use crate::pdu::{Address, Bind, Body, CommandId, Message, Pdu};
 use crate::status::CommandStatus;
 use crate::tlv::Tlvs;
@@ -50,12 +51,18 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
+/// The most bytes of a `submit_sm` or `deliver_sm` without optional parameters.
+pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + 6 + 2 * (2 + 21) + 3 + 2 * 17 + 4 + 1 + 254;
+
 /// Appends a PDU to `out`, with its lengths computed.
+///
+/// Where what a message says must not be left in memory, give `out` the room beforehand
+/// ([`MESSAGE_BYTES_MAX`] for a message): a buffer that grows leaves its old place behind.
 ///
 /// # Errors
 ///
 /// [`EncodeError`] when the PDU is not as SMPP 3.4 wants it; `out` is then as it was.
-// Allocates only to grow `out`: none once it has the room. benches/codec.rs.
+// Allocates only to grow `out`. Witness: the benches' group `pdu`.
 pub fn encode(pdu: &Pdu<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
     let result = append(pdu, out, start);

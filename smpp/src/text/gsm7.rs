@@ -33,7 +33,7 @@ const EXTENSION: [(u8, char); 10] = [
     (0x65, '€'),
 ];
 
-/// Not a character of any septet: [`OF_LATIN_1`] and [`basic`] keep it for "none".
+/// No septet, in [`OF_LATIN_1`].
 const NONE: u8 = 0xFF;
 
 /// The basic septet of each character up to U+00FF, [`NONE`] where there is none.
@@ -73,17 +73,31 @@ impl std::error::Error for NotInAlphabet {}
 ///
 /// [`NotInAlphabet`] for the first character that has no septet.
 pub fn encode(text: &str) -> Result<Vec<u8>, NotInAlphabet> {
-    let mut septets = Vec::with_capacity(text.len());
+    let mut octets = Vec::with_capacity(text.len());
+    encode_into(text, &mut octets)?;
+    Ok(octets)
+}
+
+/// Appends what [`encode`] gives to a buffer of the caller's, for a text that must not be
+/// left in memory: with room for two octets a character, nothing is copied on the way.
+///
+/// # Errors
+///
+/// [`NotInAlphabet`] for the first character that has no septet; `out` is then as long as
+/// it was.
+pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Result<(), NotInAlphabet> {
+    let before = out.len();
     for (byte_index, character) in text.char_indices() {
-        match (basic(character), extension(character)) {
-            (Some(septet), _) => septets.push(septet),
-            (None, Some(septet)) => septets.extend_from_slice(&[ESCAPE, septet]),
-            (None, None) => {
-                return Err(NotInAlphabet { character, byte_index });
-            }
+        if let Some(septet) = basic(character) {
+            out.push(septet);
+        } else if let Some(septet) = extension(character) {
+            out.extend_from_slice(&[ESCAPE, septet]);
+        } else {
+            out.truncate(before);
+            return Err(NotInAlphabet { character, byte_index });
         }
     }
-    Ok(septets)
+    Ok(())
 }
 
 /// How many septets the text fills.
@@ -220,6 +234,15 @@ mod tests {
         for character in ['`', '\t', '\0', '\u{1B}', 'ç', 'ş', 'А', '😀', '\u{FFFD}'] {
             assert!(!is_encodable(character), "{character:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_text_leaves_the_buffer_as_long_as_it_was() {
+        let mut out = b"before".to_vec();
+        assert!(encode_into("ab€ç", &mut out).is_err());
+        assert_eq!(out, b"before");
+        encode_into("a€", &mut out).unwrap();
+        assert_eq!(out, b"beforea\x1B\x65");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use rusmpp::values::{InterfaceVersion, MessagePayload, ServiceType, UserMessageR
 use rusmpp::{Command, CommandStatus, Pdu};
 use smpp::codec::{decode, encode};
 use smpp::pdu::CommandId;
+use smpp::text::gsm7;
 
 use crate::any::{Parameter, Parts, parts, tlvs};
 
@@ -175,6 +176,17 @@ fn common() -> impl Strategy<Value = Parts> {
         parts.tlvs = tlvs(&parts.parameters);
         parts
     })
+}
+
+#[test]
+fn both_have_the_same_gsm_alphabet() {
+    let theirs = rusmpp::extra::encoding::gsm7bit::Gsm7BitUnpacked::new();
+    // The page break is in TS 23.038's extension table and not in theirs.
+    for character in ('\0'..=char::MAX).filter(|&character| character != '\u{0C}') {
+        let text = character.to_string();
+        let expected = theirs.encode_to_vec(&text).ok();
+        assert_eq!(gsm7::encode(&text).ok(), expected, "{character:?}");
+    }
 }
 
 proptest! {

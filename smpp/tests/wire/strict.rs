@@ -1,6 +1,6 @@
 //! What is refused: PDUs that cannot be read, and PDUs that must not be sent.
 
-use smpp::codec::{DecodeErrorKind, EncodeError, Field, decode, encode};
+use smpp::codec::{DecodeErrorKind, EncodeError, Field, MESSAGE_BYTES_MAX, decode, encode};
 use smpp::pdu::{
     Address, Bind, BindResp, Body, CommandId, DeliverSmResp, Message, Pdu, SequenceNumber, SubmitSmResp,
 };
@@ -130,6 +130,23 @@ fn a_field_over_its_size_is_not_sent() {
     not_encoded(&Pdu::new(SequenceNumber::FIRST, resp), too_long(Field::SystemId, 15));
     let resp = Body::DeliverSmResp(DeliverSmResp { message_id: &text[..65] });
     not_encoded(&Pdu::new(SequenceNumber::FIRST, resp), too_long(Field::MessageId, 64));
+}
+
+#[test]
+fn the_longest_message_is_as_long_as_said() {
+    let address = Address { digits: &[b'1'; 20], ..Address::default() };
+    let message = Message {
+        service_type: b"12345",
+        source: address,
+        destination: address,
+        schedule_delivery_time: b"000000000300000R",
+        validity_period: b"000000000300000R",
+        short_message: &[b'x'; 254],
+        ..Message::default()
+    };
+    let mut out = Vec::with_capacity(MESSAGE_BYTES_MAX);
+    encode(&submit(message), &mut out).unwrap();
+    assert_eq!(out.len(), MESSAGE_BYTES_MAX);
 }
 
 #[test]
