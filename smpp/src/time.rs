@@ -126,13 +126,8 @@ impl CalendarTime {
     /// Whether there is such a moment, leap years considered and leap seconds not.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        // Midnight of the 30th of February is another day when it is counted out.
-        (1..=12).contains(&self.month)
-            && (1..=31).contains(&self.day)
-            && self.hour < 24
-            && self.minute < 60
-            && self.second < 60
-            && Self::from_unix_seconds(self.unix_seconds()) == *self
+        // A 30th of February, or a 25th hour, is another moment when it is counted out.
+        Self::from_unix_seconds(self.unix_seconds()) == *self
     }
 
     /// `yyMMddHHmmss`.
@@ -251,6 +246,24 @@ mod tests {
         assert!(date(2024, 2, 29).is_valid() && date(2000, 2, 29).is_valid());
         for date in [date(2023, 2, 29), date(2100, 2, 29), date(2026, 4, 31), date(2026, 0, 1)] {
             assert!(!date.is_valid(), "{date:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_beyond_its_range_makes_no_moment() {
+        let midnight = CalendarTime { year: 2026, month: 12, day: 31, hour: 0, minute: 0, second: 0 };
+        assert!(CalendarTime { hour: 23, minute: 59, second: 59, ..midnight }.is_valid());
+        for (month, day, hour, minute, second) in [
+            (13, 1, 0, 0, 0),
+            (65_535, 1, 0, 0, 0),
+            (12, 0, 0, 0, 0),
+            (12, 32, 0, 0, 0),
+            (12, 31, 24, 0, 0),
+            (12, 31, 0, 60, 0),
+            (12, 31, 0, 0, 60),
+        ] {
+            let time = CalendarTime { year: 2026, month, day, hour, minute, second };
+            assert!(!time.is_valid(), "{time:?}");
         }
     }
 

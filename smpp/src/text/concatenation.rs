@@ -131,6 +131,13 @@ mod tests {
     }
 
     #[test]
+    fn of_several_places_the_last_that_makes_sense_counts() {
+        let message = [15, 0, 3, 9, 2, 1, 0, 3, 7, 3, 2, 0, 3, 5, 3, 4];
+        let place = split_header(&message).unwrap().0.concatenation();
+        assert_eq!(place, Some(Concatenation { reference: Reference::Octet(7), total: 3, part: 2 }));
+    }
+
+    #[test]
     fn places_that_make_no_sense_are_ignored() {
         for (total, part) in [(0, 0), (0, 1), (3, 0), (3, 4)] {
             let message = [5, 0, 3, 9, total, part];
