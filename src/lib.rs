@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod metrics;
 pub mod msisdn;
+pub mod sms;
 pub mod subscriber;

@@ -1,0 +1,250 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::subscriber::challenge::ChallengeId;
+
+/// 2026-11-22T09:15:30Z.
+const EXPIRES_AT: Timestamp = Timestamp::from_unix_millis(1_795_338_930_000);
+
+fn digits(length: u8) -> CodeLength {
+    CodeLength::new(length).unwrap()
+}
+
+fn templates() -> Templates {
+    Templates::new(&Config::default(), digits(10)).unwrap()
+}
+
+fn payment(amount: &str, currency: &str, name: &str) -> Subject {
+    Subject::Payment(Transaction::new("TRX-1", amount, currency, "ID001234567890", name).unwrap())
+}
+
+fn shown(templates: &Templates, locale: Locale, subject: &Subject, code: &str) -> String {
+    let length = digits(u8::try_from(code.len()).unwrap());
+    let reference = ChallengeId([7; 16]).sms_reference();
+    let text = templates.render(locale, subject, reference, EXPIRES_AT, length);
+    let mut octets = Vec::new();
+    text.fill(&Code::parse(code).unwrap(), &mut octets);
+    assert!(octets.len() <= SEGMENT_SEPTETS, "{} septets", octets.len());
+    gsm7::decode(&octets)
+}
+
+fn refused(change: impl FnOnce(&mut Config)) -> TemplateError {
+    let mut config = Config::default();
+    change(&mut config);
+    Templates::new(&config, digits(10)).unwrap_err()
+}
+
+#[test]
+fn a_payment_shows_bank_code_amount_payee_account_reference_time_and_warning() {
+    let subject = payment("1250000000", "IDR", "PT ABC");
+    assert_eq!(
+        shown(&templates(), Locale::Id, &subject, "482913"),
+        "Bank Contoh: kode 482913 utk bayar IDR 1.250.000.000 ke PT ABC rek 7890 ref 0W3G s/d 16:15 WIB. \
+         JANGAN beri tahu siapa pun.\n@bank.example #482913"
+    );
+    assert_eq!(
+        shown(&templates(), Locale::En, &subject, "482913"),
+        "Bank Contoh: code 482913 to pay IDR 1,250,000,000 to PT ABC acct 7890 ref 0W3G until 16:15 WIB. \
+         NEVER share it, even with us.\n@bank.example #482913"
+    );
+}
+
+#[test]
+fn a_login_shows_what_it_is_for() {
+    assert_eq!(
+        shown(&templates(), Locale::Id, &Subject::Login, "482913"),
+        "Bank Contoh: kode 482913 utk masuk, ref 0W3G, berlaku s/d 16:15 WIB. \
+         JANGAN beri tahu siapa pun, termasuk petugas bank.\n@bank.example #482913"
+    );
+    assert_eq!(
+        shown(&templates(), Locale::En, &Subject::Login, "482913"),
+        "Bank Contoh: code 482913 to log in, ref 0W3G, valid until 16:15 WIB. \
+         NEVER share it with anyone, not even bank staff.\n@bank.example #482913"
+    );
+}
+
+#[test]
+fn a_fraction_shows_only_where_there_is_one() {
+    for (amount, currency, indonesian, english) in [
+        ("0", "IDR", "IDR 0", "IDR 0"),
+        ("999.00", "IDR", "IDR 999", "IDR 999"),
+        ("1000.5", "USD", "USD 1.000,50", "USD 1,000.50"),
+        ("1234567", "JPY", "JPY 1.234.567", "JPY 1,234,567"),
+        ("1.234", "KWD", "KWD 1,234", "KWD 1.234"),
+    ] {
+        let Subject::Payment(transaction) = payment(amount, currency, "PT ABC") else { unreachable!() };
+        assert_eq!(grouped(transaction.amount(), Locale::Id), indonesian);
+        assert_eq!(grouped(transaction.amount(), Locale::En), english);
+    }
+}
+
+#[test]
+fn abuse_50_a_long_payee_is_cut_by_rule_and_amount_and_code_stay_whole() {
+    let name = "PT Sumber Makmur Sejahtera Abadi Nusantara Jaya Perkasa Mandiri Utama";
+    let subject = payment("1250000000", "IDR", name);
+    let text = shown(&templates(), Locale::Id, &subject, "482913");
+    assert!(text.contains(" IDR 1.250.000.000 ke PT Sumber Makmur Sejahtera Abadi.. rek 7890 "), "{text}");
+    assert!(text.ends_with("@bank.example #482913") && !text.contains("s/d"), "{text}");
+
+    let longest = payment("999999999999999.9999", "CLF", name);
+    let text = shown(&templates(), Locale::Id, &longest, "4829130567");
+    assert!(text.contains(" CLF 999.999.999.999.999,9999 ke PT Sumber"), "{text}");
+    assert_eq!(text.matches("4829130567").count(), 2);
+}
+
+#[test]
+fn a_payee_is_cut_before_the_dots_and_never_ends_in_a_blank() {
+    let cut_to = |name: &str, length_max| {
+        let mut name = gsm7::encode(name).unwrap();
+        cut(&mut name, length_max);
+        gsm7::decode(&name)
+    };
+    assert_eq!(cut_to("PT ABC DEF", 9), "PT ABC..");
+    assert_eq!(cut_to("PT ABC DEF", 8), "PT ABC..");
+    assert_eq!(cut_to("ÇøÇøÇøÇø", 6), "ÇøÇø..");
+    assert_eq!(cut_to("PT ABC", 1), ".");
+    assert_eq!(cut_to("PT ABC", 0), "");
+}
+
+#[test]
+fn abuse_27_no_payee_can_begin_a_line() {
+    let subject = payment("1", "IDR", "X @evil.example #000000");
+    let text = shown(&templates(), Locale::En, &subject, "482913");
+    assert_eq!(text.lines().count(), 2);
+    assert_eq!(text.lines().last(), Some("@bank.example #482913"));
+}
+
+#[test]
+fn every_character_of_a_beneficiary_name_is_in_the_gsm_basic_set() {
+    let in_name = |c: &char| {
+        // In the middle, since a name may not begin or end with a blank.
+        Transaction::new("T", "1", "IDR", "1", &format!("x{c}x")).is_ok()
+    };
+    let allowed: Vec<char> = ('\0'..=char::MAX).filter(in_name).collect();
+    assert!(allowed.len() > 100, "{} characters", allowed.len());
+    for character in allowed {
+        assert!(gsm7::is_basic(character), "{character:?}");
+    }
+}
+
+#[test]
+fn no_currency_has_more_fraction_digits_than_the_longest_amount() {
+    for currency in ["CLF", "UYW", "KWD", "IDR", "JPY"] {
+        let Subject::Payment(transaction) = payment("999999999999999", currency, "X") else { unreachable!() };
+        assert!(transaction.amount().decimal().1.len() <= MINOR_DIGITS_MAX);
+    }
+}
+
+#[test]
+fn local_time_is_cut_to_the_minute_on_both_sides_of_utc_and_of_midnight() {
+    let time = |utc_offset: &str, millis: u64| {
+        let config = Config { utc_offset: utc_offset.into(), ..Config::default() };
+        let templates = Templates::new(&config, digits(6)).unwrap();
+        String::from_utf8(templates.local_time(Timestamp::from_unix_millis(millis)).to_vec()).unwrap()
+    };
+    assert_eq!(time("+07:00", 1_795_338_959_999), "16:15");
+    assert_eq!(time("-10:30", 0), "13:30");
+    assert_eq!(time("+14:00", 10 * 3_600_000), "00:00");
+    assert_eq!(time("+00:00", 59_999), "00:00");
+}
+
+#[test]
+fn settings_of_another_form_are_refused_by_name() {
+    for offset in ["", "7", "+7:00", "+07:60", "+15:00", "+0700", "07:00 ", "+0a:00", "−07:00"] {
+        assert_eq!(refused(|c| c.utc_offset = offset.into()).setting, "sms.utc_offset", "{offset:?}");
+    }
+    for host in ["", "bank example", "https://bank.example", "bänk.example", "bank.example\n"] {
+        assert_eq!(refused(|c| c.host = host.into()).setting, "sms.host", "{host:?}");
+    }
+    assert_eq!(refused(|c| c.bank = " ".into()).setting, "sms.bank");
+    assert_eq!(refused(|c| c.bank = "Bank\nContoh".into()).setting, "sms.bank");
+    assert_eq!(refused(|c| c.bank = "Bank ç".into()).problem, Problem::NotGsm('ç'));
+}
+
+#[test]
+fn a_template_is_refused_with_its_name_and_what_is_wrong() {
+    let of = |template: &str| refused(|c| c.payment_en = template.into());
+    let whole = "{code} {amount} {payee}";
+    let with = |more: &str| of(&format!("{whole}{more}")).problem;
+    assert_eq!(of("{code} {amount}").setting, "sms.payment_en");
+    for (template, field) in [
+        ("{amount} {payee}", "code"),
+        ("{code} {payee}", "amount"),
+        ("{code} {amount}", "payee"),
+        ("{code} {amount}[ {payee}]", "payee"),
+    ] {
+        assert_eq!(of(template).problem, Problem::Missing(field));
+    }
+    assert_eq!(with("{name}"), Problem::UnknownField("name".into()));
+    assert_eq!(with("{ code}"), Problem::UnknownField(" code".into()));
+    assert_eq!(with("{"), Problem::Unbalanced('{'));
+    assert_eq!(with("}"), Problem::Unbalanced('}'));
+    assert_eq!(with("["), Problem::Unbalanced('['));
+    assert_eq!(with("]"), Problem::Unbalanced(']'));
+    assert_eq!(with("[[]]"), Problem::Unbalanced('['));
+    assert_eq!(with("[a][b]"), Problem::SecondOptionalPart);
+    assert_eq!(with("{amount}"), Problem::TooOften("amount"));
+    assert_eq!(with("{code}{code}{code}{code}"), Problem::TooOften("code"));
+    assert_eq!(with("ç"), Problem::NotGsm('ç'));
+    assert_eq!(refused(|c| c.login_id = "x".into()).problem, Problem::Missing("code"));
+    assert_eq!(
+        refused(|c| c.login_id = "{code}{amount}".into()).problem,
+        Problem::UnknownField("amount".into())
+    );
+    assert_eq!(of("{code}").to_string(), "sms.payment_en: {amount} must stand in it, outside brackets");
+}
+
+#[test]
+fn a_template_that_does_not_fit_with_the_longest_fields_is_refused() {
+    // 10 digits, 28 characters of amount, 12 of payee.
+    let fits = format!("{{code}}{{amount}}{{payee}}{}", "x".repeat(110));
+    let config = |template: &str| Config { payment_en: template.into(), ..Config::default() };
+    assert!(Templates::new(&config(&fits), digits(10)).is_ok());
+    let compile = |template: &str, length| Templates::new(&config(template), digits(length)).map(drop);
+    let too_long =
+        |septets| TemplateError { setting: "sms.payment_en", problem: Problem::TooLong { septets } };
+    assert_eq!(compile(&format!("{fits}x"), 10), Err(too_long(161)));
+    assert_eq!(compile(&format!("{fits}xxxx"), 6), Ok(()));
+    assert_eq!(compile(&format!("{fits}€xxx"), 6), Err(too_long(161)));
+    assert_eq!(compile(&format!("{fits}[{}]", "x".repeat(200)), 10), Ok(()), "what is in brackets can go");
+}
+
+#[test]
+fn the_code_goes_where_the_template_has_it_and_nowhere_else() {
+    let config = Config { login_en: "{code}{code} x{code}".into(), ..Config::default() };
+    let templates = Templates::new(&config, digits(10)).unwrap();
+    assert_eq!(shown(&templates, Locale::En, &Subject::Login, "012345"), "012345012345 x012345");
+}
+
+#[test]
+fn a_text_does_not_show_in_debug() {
+    let reference = ChallengeId([7; 16]).sms_reference();
+    let text = templates().render(Locale::En, &Subject::Login, reference, EXPIRES_AT, digits(6));
+    assert_eq!(format!("{text:?}"), "Text(… 127 septets)");
+}
+
+proptest! {
+    #[test]
+    fn every_payment_fits_one_segment_with_its_amount_and_code_whole(
+        integer in "0|[1-9][0-9]{0,14}",
+        fraction in "[0-9]{0,4}",
+        currency in prop::sample::select(vec!["IDR", "USD", "JPY", "KWD", "CLF"]),
+        account in "[A-Z0-9]{1,34}",
+        name in "[A-Za-z0-9@Δ ÄÖÑÜ§¿äöñüà&'().,/-]{1,70}",
+        code in "[0-9]{6,10}",
+        indonesian: bool,
+    ) {
+        let amount = if fraction.is_empty() { integer } else { format!("{integer}.{fraction}") };
+        let Ok(transaction) = Transaction::new("T", &amount, currency, &account, &name) else {
+            return Ok(());
+        };
+        let locale = if indonesian { Locale::Id } else { Locale::En };
+        let whole = grouped(transaction.amount(), locale);
+        let name: String = name.chars().take(PAYEE_CHARS_MIN).collect();
+        let text = shown(&templates(), locale, &Subject::Payment(transaction), &code);
+        prop_assert!(text.contains(&whole), "{text}");
+        prop_assert!(text.contains(name.trim_end()), "{text}");
+        let last_line = format!("\n@bank.example #{code}");
+        prop_assert!(text.ends_with(&last_line), "{text}");
+    }
+}
