@@ -1,1 +1,207 @@
-//! An SMSC simulator.
+//! An SMSC to test against: it speaks SMPP like an operator's and shows what
+//! the handsets would show.
+//!
+//! ```text
+//! ESME ⇄ smsc/connection ⇄ smsc/session ─► smsc/submit ─► inbox ─► web (API, stream, page)
+//!            bytes            PDUs            messages        └──► tests, in process
+//! ```
+//!
+//! A connection is one task that owns its socket and its session; sessions
+//! share the inbox, the receipts that wait for a receiver, and the counters.
+//! Every queue is bounded. No log line shows a text or a whole number.
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use smsc_simulator::{Config, Simulator};
+//! use std::time::Duration;
+//!
+//! let simulator = Simulator::start(Config::default()).await?;
+//! let before = simulator.inbox().cursor();
+//! // Have the system under test bind to simulator.smpp_addr() and send, then:
+//! let message = simulator.inbox().wait_for("+628120001234", before, Duration::from_secs(5)).await;
+//! println!("{}", message.map_or(0, |message| message.segments()));
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod config;
+pub mod inbox;
+mod metrics;
+mod smsc;
+mod web;
+
+pub use config::{Config, DELAY_MAX, PASSWORD_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
+pub use inbox::Inbox;
+
+use metrics::Metrics;
+use smsc::Smsc;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use web::Web;
+
+/// A running simulator: an SMSC, an inbox and its web listener.
+///
+/// Its tasks run on the runtime that [`Simulator::start`] was called on.
+/// Dropping it stops them without waiting; [`Simulator::stop`] waits.
+#[derive(Debug)]
+pub struct Simulator {
+    smpp_addr: SocketAddr,
+    web_addr: SocketAddr,
+    smsc: Arc<Smsc>,
+    inbox: Arc<Inbox>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Simulator {
+    /// Binds both listeners and starts answering.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when a setting makes no sense, an address cannot be
+    /// bound, or the operating system gives no random bytes.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check().map_err(StartError::Setting)?;
+        let instance = getrandom::u32().map_err(StartError::Random)?;
+        let (smpp, smpp_addr) = listen(config.smpp_listen).await?;
+        let (web, web_addr) = listen(config.web_listen).await?;
+        let metrics = Arc::new(Metrics::new());
+        let inbox = Arc::new(Inbox::new(
+            config.inbox_messages_max,
+            config.inbox_bytes_max,
+        ));
+        let (stop, stopping) = watch::channel(false);
+        let token = config.token.clone();
+        let smsc = Arc::new(Smsc::new(
+            config,
+            instance,
+            Arc::clone(&inbox),
+            Arc::clone(&metrics),
+        ));
+        let site = Web::new(
+            web_addr,
+            token,
+            instance,
+            Arc::clone(&inbox),
+            metrics,
+            stopping.clone(),
+        );
+        let tasks = vec![
+            tokio::spawn(Arc::clone(&smsc).serve(smpp, stopping)),
+            tokio::spawn(site.serve(web)),
+        ];
+        tracing::info!(%smpp_addr, %web_addr, "simulator up");
+        Ok(Self {
+            smpp_addr,
+            web_addr,
+            smsc,
+            inbox,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Where ESMEs connect.
+    #[must_use]
+    pub fn smpp_addr(&self) -> SocketAddr {
+        self.smpp_addr
+    }
+
+    /// Where the inbox API and the page are.
+    #[must_use]
+    pub fn web_addr(&self) -> SocketAddr {
+        self.web_addr
+    }
+
+    /// What the handsets show.
+    #[must_use]
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Sessions bound now.
+    #[must_use]
+    pub fn sessions_bound(&self) -> usize {
+        self.smsc.sessions_bound()
+    }
+
+    /// Changes the time between reading a submit and answering it, from the
+    /// next submit on. Cut to [`DELAY_MAX`].
+    pub fn set_latency(&self, latency: Duration) {
+        self.smsc.set_latency(latency.min(DELAY_MAX));
+    }
+
+    /// Has the SMSC unbind every session, as an operator does for maintenance.
+    /// New ones may bind at once.
+    pub fn unbind_sessions(&self) {
+        self.smsc.unbind_sessions();
+    }
+
+    /// Closes every connection without a word, whatever is unanswered. New
+    /// ones may connect at once.
+    pub fn disconnect_sessions(&self) {
+        self.smsc.disconnect_sessions();
+    }
+
+    /// Unbinds the sessions, ends the streams, closes the listeners, and waits
+    /// until all of that is done: a second or two at most.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            // A task that panicked has stopped, too.
+            let _ = task.await;
+        }
+        tracing::info!("simulator stopped");
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Why a simulator did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A setting makes no sense; says which and why.
+    Setting(&'static str),
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The operating system gives no random bytes.
+    Random(getrandom::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(why) => f.write_str(why),
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Random(error) => write!(f, "no random bytes: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Setting(_) => None,
+            Self::Listen(_, error) => Some(error),
+            Self::Random(error) => Some(error),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

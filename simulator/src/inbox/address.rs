@@ -1,0 +1,115 @@
+//! A sender or a handset: at most 20 printable characters, kept in place.
+
+use std::fmt;
+
+/// The longest address in octets (SMPP 3.4, 5.2.8: 21 with the final NUL).
+pub const ADDRESS_OCTETS_MAX: usize = 20;
+
+/// Characters that stay readable at the start of a masked address: a country
+/// code and the operator's prefix.
+const MASK_HEAD: usize = 5;
+
+/// Characters that stay readable at the end of a masked address.
+const MASK_TAIL: usize = 2;
+
+/// The address of a sender or of a handset.
+///
+/// Guarantees 1 to 20 printable ASCII characters and no leading `+`, so that
+/// `+62812…` and `62812…` are one handset. `Debug` masks the middle, so that
+/// no log shows a whole number; [`Address::as_str`] shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address {
+    octets: [u8; ADDRESS_OCTETS_MAX],
+    length: u8,
+}
+
+impl Address {
+    /// The address written in `octets`; `None` when there are none or too many.
+    /// Octets that are not printable ASCII, which some senders use, become `?`.
+    #[must_use]
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        let octets = octets.strip_prefix(b"+").unwrap_or(octets);
+        let length = u8::try_from(octets.len()).ok()?;
+        if octets.is_empty() || octets.len() > ADDRESS_OCTETS_MAX {
+            return None;
+        }
+        let mut kept = [0; ADDRESS_OCTETS_MAX];
+        for (to, from) in kept.iter_mut().zip(octets) {
+            *to = if matches!(from, b' '..=b'~') {
+                *from
+            } else {
+                b'?'
+            };
+        }
+        Some(Self {
+            octets: kept,
+            length,
+        })
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The address as SMPP carries it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.octets[..usize::from(self.length)]
+    }
+
+    /// Whether this is a telephone number: digits only.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.as_bytes().iter().all(u8::is_ascii_digit)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.as_str();
+        let shown = text.len() > MASK_HEAD + MASK_TAIL;
+        for (at, character) in text.chars().enumerate() {
+            let readable = shown && (at < MASK_HEAD || at >= text.len() - MASK_TAIL);
+            write!(f, "{}", if readable { character } else { '*' })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leading_plus_is_the_same_handset() {
+        assert_eq!(
+            Address::new(b"+628120001234"),
+            Address::new(b"628120001234")
+        );
+    }
+
+    #[test]
+    fn debug_masks_the_middle_of_a_number_and_the_whole_of_a_short_one() {
+        let number = Address::new(b"628120001234").unwrap();
+        assert_eq!(format!("{number:?}"), "62812*****34");
+        assert_eq!(
+            format!("{:?}", Address::new(b"1234567").unwrap()),
+            "*******"
+        );
+    }
+
+    #[test]
+    fn an_address_has_one_to_twenty_octets() {
+        assert!(Address::new(b"").is_none());
+        assert!(Address::new(b"+").is_none());
+        assert!(Address::new(&[b'1'; 20]).is_some());
+        assert!(Address::new(&[b'1'; 21]).is_none());
+    }
+
+    #[test]
+    fn octets_outside_printable_ascii_are_replaced() {
+        assert_eq!(Address::new(b"B\xC4NK\n").unwrap().as_str(), "B?NK?");
+    }
+}

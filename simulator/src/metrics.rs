@@ -1,0 +1,200 @@
+//! The simulator's metrics. Labels are resolved once, here.
+
+use crate::inbox::Counts;
+use prometheus::core::Collector;
+use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// Counters and gauges of one simulator.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Sessions bound now.
+    pub(crate) sessions_bound: IntGauge,
+    /// SMPP connections accepted.
+    pub(crate) connections: IntCounter,
+    /// SMPP connections closed at once because there were too many.
+    pub(crate) connections_refused: IntCounter,
+    pub(crate) binds_accepted: IntCounter,
+    pub(crate) binds_refused: IntCounter,
+    pub(crate) submits_accepted: IntCounter,
+    /// Refused for the window.
+    pub(crate) submits_throttled: IntCounter,
+    /// Refused for any other reason.
+    pub(crate) submits_refused: IntCounter,
+    /// Accepted, and expired on arrival: no handset shows them.
+    pub(crate) messages_expired: IntCounter,
+    /// Segments dropped with long messages that never became whole.
+    pub(crate) segments_dropped: IntCounter,
+    pub(crate) receipts_sent: IntCounter,
+    pub(crate) receipts_acknowledged: IntCounter,
+    pub(crate) receipts_refused: IntCounter,
+    pub(crate) receipts_unanswered: IntCounter,
+    /// Not sent, for want of room or of a session.
+    pub(crate) receipts_dropped: IntCounter,
+    pub(crate) framing_errors: IntCounter,
+    pub(crate) malformed_pdus: IntCounter,
+    pub(crate) unknown_commands: IntCounter,
+    /// Responses that answer nothing.
+    pub(crate) stray_responses: IntCounter,
+    /// Web connections closed at once because there were too many.
+    pub(crate) web_refused: IntCounter,
+    /// Messages that stream readers were too slow for.
+    pub(crate) stream_lost: IntCounter,
+    inbox: InboxMetrics,
+}
+
+/// What the inbox counts under its own lock, brought here when somebody looks.
+#[derive(Debug)]
+struct InboxMetrics {
+    messages: IntGauge,
+    bytes: IntGauge,
+    delivered: IntCounter,
+    dropped: IntCounter,
+}
+
+impl InboxMetrics {
+    fn new(registry: &Registry) -> Self {
+        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help));
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help));
+        Self {
+            messages: gauge("smscsim_inbox_messages", "Messages in the inbox."),
+            bytes: gauge("smscsim_inbox_bytes", "Bytes of the messages in the inbox."),
+            delivered: counter(
+                "smscsim_messages_delivered_total",
+                "Messages shown by handsets.",
+            ),
+            dropped: counter(
+                "smscsim_inbox_dropped_total",
+                "Messages dropped to keep the inbox within its bounds.",
+            ),
+        }
+    }
+
+    fn update(&self, counts: &Counts) {
+        self.messages.set(to_gauge(counts.messages));
+        self.bytes.set(to_gauge(counts.bytes));
+        self.delivered
+            .inc_by(counts.delivered.saturating_sub(self.delivered.get()));
+        self.dropped
+            .inc_by(counts.dropped.saturating_sub(self.dropped.get()));
+    }
+}
+
+/// The names are constants of this module and registered once each.
+const REGISTERED: &str = "metric names are valid and distinct";
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let collector = made.expect(REGISTERED);
+    registry
+        .register(Box::new(collector.clone()))
+        .expect(REGISTERED);
+    collector
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
+        let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
+        let family = |name: &str, label: &str, help: &str| {
+            let made = IntCounterVec::new(Opts::new(name, help), &[label]);
+            register(&registry, made)
+        };
+        let connections = family(
+            "smscsim_connections_total",
+            "result",
+            "SMPP connections; those refused were too many.",
+        );
+        let binds = family("smscsim_binds_total", "result", "Bind requests.");
+        let submits = family("smscsim_submits_total", "result", "submit_sm.");
+        let receipts = family(
+            "smscsim_receipts_total",
+            "event",
+            "What happened to delivery receipts; one receipt has several events.",
+        );
+        let errors = family(
+            "smscsim_protocol_errors_total",
+            "kind",
+            "What a peer sent against the protocol.",
+        );
+        Self {
+            sessions_bound: gauge("smscsim_sessions_bound", "SMPP sessions bound now."),
+            connections: connections.with_label_values(&["accepted"]),
+            connections_refused: connections.with_label_values(&["refused"]),
+            binds_accepted: binds.with_label_values(&["accepted"]),
+            binds_refused: binds.with_label_values(&["refused"]),
+            submits_accepted: submits.with_label_values(&["accepted"]),
+            submits_throttled: submits.with_label_values(&["throttled"]),
+            submits_refused: submits.with_label_values(&["refused"]),
+            messages_expired: counter(
+                "smscsim_messages_expired_total",
+                "Messages that expired before a handset showed them.",
+            ),
+            segments_dropped: counter(
+                "smscsim_segments_dropped_total",
+                "Segments of long messages that never became whole.",
+            ),
+            receipts_sent: receipts.with_label_values(&["sent"]),
+            receipts_acknowledged: receipts.with_label_values(&["acknowledged"]),
+            receipts_refused: receipts.with_label_values(&["refused"]),
+            receipts_unanswered: receipts.with_label_values(&["unanswered"]),
+            receipts_dropped: receipts.with_label_values(&["dropped"]),
+            framing_errors: errors.with_label_values(&["framing"]),
+            malformed_pdus: errors.with_label_values(&["malformed"]),
+            unknown_commands: errors.with_label_values(&["unknown_command"]),
+            stray_responses: errors.with_label_values(&["stray_response"]),
+            web_refused: counter(
+                "smscsim_web_refused_total",
+                "Web connections closed for being too many.",
+            ),
+            stream_lost: counter(
+                "smscsim_stream_lost_total",
+                "Messages that stream readers were too slow for.",
+            ),
+            inbox: InboxMetrics::new(&registry),
+            registry,
+        }
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub(crate) fn render(&self, inbox: &Counts) -> Vec<u8> {
+        self.inbox.update(inbox);
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("a gathered registry always encodes into memory");
+        text
+    }
+}
+
+fn to_gauge(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_every_result_from_the_start_and_the_inbox_as_it_is() {
+        let metrics = Metrics::new();
+        metrics.submits_accepted.inc();
+        let counts = Counts {
+            delivered: 3,
+            dropped: 1,
+            messages: 2,
+            bytes: 700,
+        };
+        metrics.render(&counts);
+        let text = String::from_utf8(metrics.render(&counts)).unwrap();
+        for line in [
+            "smscsim_submits_total{result=\"accepted\"} 1",
+            "smscsim_receipts_total{event=\"dropped\"} 0",
+            "smscsim_messages_delivered_total 3",
+            "smscsim_inbox_dropped_total 1",
+            "smscsim_inbox_bytes 700",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The SMSC: accepts ESMEs, and holds what their sessions share.
+
+mod connection;
+mod long_messages;
+mod receipts;
+mod session;
+mod submit;
+
+use crate::clock;
+use crate::config::Config;
+use crate::inbox::{Inbox, MessageId};
+use crate::metrics::Metrics;
+use long_messages::LongMessages;
+use receipts::Held;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// SMPP connections at a time, bound or not: each costs its buffers.
+const CONNECTIONS_MAX: usize = 512;
+
+/// After a failed accept (out of file descriptors), so that it is not tried in
+/// a busy loop.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// For sessions to unbind and close when the simulator stops. Longer than
+/// [`session::UNBIND_TIMEOUT`], which ends them in order.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+const _: () = assert!(session::UNBIND_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
+
+/// What the operator asks of all sessions: counters, so that a session sees
+/// what was asked after it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Orders {
+    unbind: u64,
+    disconnect: u64,
+}
+
+/// What the sessions share.
+pub(crate) struct Smsc {
+    config: Config,
+    inbox: Arc<Inbox>,
+    metrics: Arc<Metrics>,
+    latency_micros: AtomicU64,
+    next_id: AtomicU64,
+    sessions_bound: AtomicUsize,
+    long_messages: Mutex<LongMessages>,
+    /// Receipts that wait for a session that can carry them.
+    held: Held,
+    orders: watch::Sender<Orders>,
+}
+
+impl Smsc {
+    pub(crate) fn new(
+        config: Config,
+        instance: u32,
+        inbox: Arc<Inbox>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let smsc = Self {
+            inbox,
+            metrics,
+            latency_micros: AtomicU64::new(0),
+            // 2³² ids before two lives of the simulator could share one.
+            next_id: AtomicU64::new(u64::from(instance) << 32),
+            sessions_bound: AtomicUsize::new(0),
+            long_messages: Mutex::new(LongMessages::default()),
+            held: Held::default(),
+            orders: watch::Sender::new(Orders::default()),
+            config,
+        };
+        smsc.set_latency(smsc.config.latency);
+        smsc
+    }
+
+    /// Accepts connections until the simulator stops, then unbinds them.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut connections = JoinSet::new();
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = stop.changed() => {}
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) if connections.len() < CONNECTIONS_MAX => {
+                        self.metrics.connections.inc();
+                        connections.spawn(connection::run(Arc::clone(&self), stream));
+                    }
+                    Ok(_) => self.metrics.connections_refused.inc(),
+                    Err(error) => {
+                        tracing::warn!(%error, "accepting an SMPP connection failed");
+                        clock::timer(clock::now() + ACCEPT_RETRY).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        self.unbind_sessions();
+        clock::within(STOP_TIMEOUT, async {
+            while connections.join_next().await.is_some() {}
+        })
+        .await;
+    }
+
+    pub(crate) fn sessions_bound(&self) -> usize {
+        self.sessions_bound.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latency_micros.store(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unbind_sessions(&self) {
+        self.orders.send_modify(|orders| orders.unbind += 1);
+    }
+
+    pub(crate) fn disconnect_sessions(&self) {
+        self.orders.send_modify(|orders| orders.disconnect += 1);
+    }
+
+    fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency_micros.load(Ordering::Relaxed))
+    }
+
+    fn next_id(&self) -> MessageId {
+        MessageId::new(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn is_system_id(&self, system_id: &[u8]) -> bool {
+        system_id.ct_eq(self.config.system_id.as_bytes()).into()
+    }
+
+    fn is_password(&self, password: &[u8]) -> bool {
+        password.ct_eq(self.config.password.as_bytes()).into()
+    }
+
+    /// Counts a session in, unless there are as many as may be.
+    fn take_seat(&self) -> bool {
+        let max = self.config.sessions_bound_max;
+        let taken = self
+            .sessions_bound
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bound| {
+                (bound < max).then_some(bound + 1)
+            })
+            .is_ok();
+        if taken {
+            self.metrics.sessions_bound.inc();
+        }
+        taken
+    }
+
+    fn leave_seat(&self) {
+        self.sessions_bound.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.sessions_bound.dec();
+    }
+}
+
+impl fmt::Debug for Smsc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smsc")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

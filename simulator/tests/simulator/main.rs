@@ -1,0 +1,13 @@
+//! The simulator through its public API: over SMPP, over HTTP, in process.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers outside of #[test] functions fail a test by panicking, too"
+)]
+
+mod esme;
+mod http;
+mod inbox_api;
+mod logs;
+mod sessions;
+mod time;
