@@ -6,8 +6,10 @@
 //!    └────────── DeliveryReport ◄────────┘
 //! ```
 
+pub mod link;
 pub mod message;
 pub mod outbox;
+mod receipts;
 
 use tokio::sync::mpsc;
 

@@ -36,7 +36,7 @@ use crate::subscriber::transaction::{AMOUNT_INTEGER_DIGITS_MAX, Amount, Subject,
 /// Septets of one segment (3GPP TS 23.038).
 pub const SEGMENT_SEPTETS: usize = 160;
 /// How often a code may stand in a text: in the sentence, in the last line, and twice to spare.
-const CODES_MAX: usize = 4;
+pub(super) const CODES_MAX: usize = 4;
 /// What is left of a payee at the least, the dots not counted.
 const PAYEE_CHARS_MIN: usize = 10;
 /// What a payee that was cut ends in.

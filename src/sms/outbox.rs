@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use super::message::Text;
 use crate::clock::{Clock, Timestamp};
@@ -90,6 +90,9 @@ pub struct Queue {
     items: mpsc::Receiver<Item>,
     /// Items that go out before the others: surely unsent ones of a link that died, in their order.
     front: VecDeque<Item>,
+    /// Nothing can come in any more.
+    finished: bool,
+    bound: bool,
     link: Arc<LinkState>,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -106,7 +109,18 @@ pub fn outbox(places: usize, clock: Clock, metrics: Arc<Metrics>) -> (Outbox, Qu
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
-    (outbox, Queue { items: receiver, front: VecDeque::new(), link, clock, metrics })
+    (
+        outbox,
+        Queue {
+            items: receiver,
+            front: VecDeque::new(),
+            finished: false,
+            bound: false,
+            link,
+            clock,
+            metrics,
+        },
+    )
 }
 
 impl Outbox {
@@ -157,25 +171,36 @@ impl Drop for Place<'_> {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the link, which takes items out, comes next"))]
 impl Queue {
     /// Returns once there is something to take, or nothing will ever be again. Cancel safe.
     pub(super) async fn ready(&mut self) {
-        if self.front.is_empty()
-            && let Some(item) = self.items.recv().await
-        {
-            self.metrics.sms.outbox_items.dec();
-            self.front.push_back(item);
+        if !self.front.is_empty() {
+            return;
+        }
+        match self.items.recv().await {
+            Some(item) => {
+                self.metrics.sms.outbox_items.dec();
+                self.front.push_back(item);
+            }
+            None => self.finished = true,
         }
     }
 
     /// The next item, if there is one.
     pub(super) fn take(&mut self) -> Option<Item> {
-        self.front.pop_front().or_else(|| {
-            let item = self.items.try_recv().ok()?;
-            self.metrics.sms.outbox_items.dec();
-            Some(item)
-        })
+        if let Some(item) = self.front.pop_front() {
+            return Some(item);
+        }
+        match self.items.try_recv() {
+            Ok(item) => {
+                self.metrics.sms.outbox_items.dec();
+                Some(item)
+            }
+            Err(error) => {
+                self.finished |= error == TryRecvError::Disconnected;
+                None
+            }
+        }
     }
 
     /// Puts an item that was surely not sent before all others.
@@ -186,23 +211,25 @@ impl Queue {
     /// Refuses new reservations from now on; places that are reserved can still be used.
     pub(super) fn close(&mut self) {
         self.items.close();
+        // So that `is_over` knows.
+        if let Some(item) = self.take() {
+            self.front.push_front(item);
+        }
     }
 
-    /// Whether it is closed and nothing is in it or can still come.
+    /// Whether nothing is in it or can still come, as far as was seen when it was last looked into.
     pub(super) fn is_over(&self) -> bool {
-        self.front.is_empty() && self.items.is_closed() && self.items.is_empty()
+        self.finished && self.front.is_empty()
     }
 
-    /// Whether nothing is in it now.
-    pub(super) fn is_empty(&self) -> bool {
-        self.front.is_empty() && self.items.is_empty()
-    }
-
-    /// Says whether a link is bound.
-    pub(super) fn set_bound(&self, bound: bool) {
-        let state = if bound { BOUND } else { self.clock.now().unix_millis() };
-        self.link.0.store(state, Ordering::Relaxed);
-        self.metrics.sms.link_bound.set(bound.into());
+    /// Says whether a link is bound. Only a change costs anything.
+    pub(super) fn set_bound(&mut self, bound: bool) {
+        if self.bound != bound {
+            self.bound = bound;
+            let state = if bound { BOUND } else { self.clock.now().unix_millis() };
+            self.link.0.store(state, Ordering::Relaxed);
+            self.metrics.sms.link_bound.set(bound.into());
+        }
     }
 }
 
@@ -267,7 +294,7 @@ pub(super) mod tests {
 
     #[test]
     fn without_a_link_for_five_seconds_nothing_is_taken_in() {
-        let (outbox, queue, clock) = small(2);
+        let (outbox, mut queue, clock) = small(2);
         clock.advance(NO_LINK_AFTER - Duration::from_millis(1));
         assert!(outbox.reserve().is_ok());
         clock.advance(Duration::from_millis(1));
@@ -287,11 +314,10 @@ pub(super) mod tests {
         let place = outbox.reserve().unwrap();
         queue.close();
         assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
-        assert!(queue.is_empty());
+        assert!(queue.take().is_none() && !queue.is_over());
         place.put(item(1, later(&clock)));
-        assert!(!queue.is_over());
-        assert!(queue.take().is_some());
-        assert!(queue.is_over());
+        assert!(queue.take().is_some() && !queue.is_over());
+        assert!(queue.take().is_none() && queue.is_over());
     }
 
     #[tokio::test]

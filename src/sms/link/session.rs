@@ -1,0 +1,667 @@
+//! One ESME session, without its socket: frames and time in, bytes and reports out.
+//!
+//! ```text
+//!            bind response 0             told to stop
+//!  Binding ──────────────────► Bound ───────────────────► Draining
+//!     │                          │                            │ all sent and answered,
+//!     │                          │ unbind                     │ or its time is over
+//!     │                          ▼              unbind        ▼
+//!     │                       Leaving ◄──────────────────  Unbinding
+//!     │ refused, or              │ all answered,              │ unbind_resp,
+//!     │ no answer                │ or too late                │ or too late
+//!     └────────────────────────► Over ◄───────────────────────┘
+//!                                  ▲
+//!        broken frame, silence in spite of enquire_link, a peer that does not read: from every state
+//! ```
+//!
+//! Told to stop while binding, it binds first if anything is queued. enquire_link and deliver_sm are
+//! answered in every state but the last, deliver_sm with an error before the bind. Items are taken only in
+//! Bound and Draining.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use smpp::codec::{self, DecodeError};
+use smpp::frame::FrameError;
+use smpp::pdu::{
+    Address, Bind, Body, DeliverSm, DeliverSmResp, FINAL_RECEIPT, NO_RECEIPT, Pdu, SequenceNumber, SubmitSm,
+    SubmitSmResp,
+};
+use smpp::receipt::Receipt;
+use smpp::status::CommandStatus;
+use smpp::time;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::buffer::WriteBuffer;
+use super::settings::Settings;
+use super::submits::{InWriteBuffer, Submits, Throttled};
+use crate::clock::Timestamp;
+use crate::metrics::SmsMetrics;
+use crate::sms::DeliveryReport;
+use crate::sms::message::{CODES_MAX, SEGMENT_SEPTETS};
+use crate::sms::outbox::{Item, Queue};
+use crate::sms::receipts::{self, MessageId, Receipts, Sent};
+use crate::subscriber::challenge::Delivery;
+use crate::subscriber::code::{CODE_DIGITS_MAX, Code};
+
+/// With less than this left, a code would reach its reader too late to be typed in: it is not sent.
+pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);
+/// The pause before a submit that was refused for now is tried again. It keeps its place in the window, so
+/// that an SMSC that refuses much gets a window's worth in a second and no more.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// While answers are outstanding, items are gathered for so long before the next are written (as Nagle's
+/// algorithm has it, RFC 896): one wake-up and one system call for many. With nothing outstanding, and
+/// while the window is what holds items back, they are written at once.
+pub(super) const GATHER: Duration = Duration::from_millis(1);
+/// Pending bytes beyond which nothing more is read or taken: the peer does not read.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Room for any text with its codes, so that the buffer never grows and leaves a copy behind.
+const TEXT_BYTES_MAX: usize = SEGMENT_SEPTETS + CODES_MAX * CODE_DIGITS_MAX;
+
+/// What a session works with.
+pub(super) struct Context<'a, R> {
+    pub(super) settings: &'a Settings,
+    pub(super) password: &'a str,
+    /// The code and what is left of its time; `None` once it must not be sent.
+    pub(super) release: &'a R,
+    pub(super) reports: &'a mpsc::Sender<DeliveryReport>,
+    pub(super) metrics: &'a SmsMetrics,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Binding { sequence: SequenceNumber, until: Timestamp },
+    Bound,
+    Draining { until: Timestamp },
+    Unbinding { until: Timestamp },
+    Leaving { until: Timestamp },
+    Over(End),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// We were told to stop, and unbound.
+    Stopped,
+    /// The SMSC unbound.
+    Unbound,
+    /// The SMSC refused the bind.
+    Refused(CommandStatus),
+    /// The SMSC did not answer the bind.
+    BindTimeout,
+    /// Nothing came back, not even to an enquire_link.
+    Silent,
+    /// The SMSC did not read.
+    Stalled,
+    /// The stream cannot be cut into PDUs any more.
+    Frame(FrameError),
+    /// The SMSC closed the connection.
+    Closed,
+    /// Reading or writing failed.
+    Io(io::ErrorKind),
+}
+
+impl End {
+    /// Whether only people can mend it.
+    pub(super) fn is_refused_credentials(self) -> bool {
+        let credentials = [CommandStatus::ESME_RINVPASWD, CommandStatus::ESME_RINVSYSID];
+        matches!(self, Self::Refused(status) if credentials.contains(&status))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("told to stop"),
+            Self::Unbound => f.write_str("the SMSC unbound"),
+            Self::Refused(status) => write!(f, "the SMSC refused the bind with {status}"),
+            Self::BindTimeout => f.write_str("the SMSC did not answer the bind"),
+            Self::Silent => f.write_str("the SMSC did not answer enquire_link"),
+            Self::Stalled => f.write_str("the SMSC does not read"),
+            Self::Frame(error) => write!(f, "broken frame: {error}"),
+            Self::Closed => f.write_str("the SMSC closed the connection"),
+            Self::Io(kind) => write!(f, "{kind}"),
+        }
+    }
+}
+
+/// A submit that the SMSC refused for now.
+struct Throttle {
+    due: Timestamp,
+    item: Item,
+}
+
+/// The session of one connection.
+pub(super) struct Session<'a, R> {
+    context: Context<'a, R>,
+    receipts: &'a mut Receipts,
+    state: State,
+    out: WriteBuffer,
+    /// When bytes were last written, or the first of the pending ones were added.
+    out_progress_at: Timestamp,
+    submits: Submits<'a>,
+    /// The earliest first.
+    throttled: VecDeque<Throttle>,
+    /// Those that are due again. With `throttled` they count to the window: they come back to it.
+    retries: VecDeque<Item>,
+    next_sequence: SequenceNumber,
+    /// When the last PDU came in.
+    heard_at: Timestamp,
+    /// When we asked whether the SMSC is still there, if nothing has come since.
+    asked_at: Option<Timestamp>,
+    /// When it was bound, if it was.
+    bound_at: Option<Timestamp>,
+    /// We were told to stop, and until when draining may last.
+    stop_until: Option<Timestamp>,
+    /// No item is taken before, while answers are outstanding.
+    gather_until: Option<Timestamp>,
+    /// The last time, there may have been more items than room.
+    backlog: bool,
+    /// The last time, there was no place for a report.
+    reports_full: bool,
+    /// Where a text is put together with its code; wiped after each.
+    text: Zeroizing<Vec<u8>>,
+}
+
+impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
+    /// Begins with a bind_transceiver.
+    pub(super) fn new(context: Context<'a, R>, receipts: &'a mut Receipts, now: Timestamp) -> Self {
+        let sequence = SequenceNumber::FIRST;
+        let until = now.plus(context.settings.session_init_timeout);
+        let mut session = Self {
+            context,
+            receipts,
+            state: State::Binding { sequence, until },
+            out: WriteBuffer::new(),
+            out_progress_at: now,
+            submits: Submits::default(),
+            throttled: VecDeque::new(),
+            retries: VecDeque::new(),
+            next_sequence: sequence.next(),
+            heard_at: now,
+            asked_at: None,
+            bound_at: None,
+            stop_until: None,
+            gather_until: None,
+            backlog: false,
+            reports_full: false,
+            text: Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX)),
+        };
+        let bind = Bind {
+            system_id: session.context.settings.system_id.as_bytes(),
+            password: session.context.password.as_bytes(),
+            system_type: session.context.settings.system_type.as_bytes(),
+            ..Bind::default()
+        };
+        session.write(&Pdu::new(sequence, Body::BindTransceiver(bind)), now);
+        session
+    }
+
+    /// What is to be written.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    /// The first `count` of the pending bytes are written.
+    pub(super) fn wrote(&mut self, count: usize, now: Timestamp) {
+        self.out.wrote(count);
+        self.out_progress_at = now;
+        let submitted = self.submits.wrote(self.out.written_total(), now);
+        self.context.metrics.submitted.inc_by(submitted);
+    }
+
+    /// Whether more may be read.
+    pub(super) fn wants_input(&self) -> bool {
+        self.out.pending().len() < PENDING_BYTES_MAX
+    }
+
+    /// Whether an item would be written at once.
+    // Not while bytes are pending: what is not encoded yet has no validity yet that could go stale.
+    pub(super) fn wants_items(&self) -> bool {
+        self.is_bound()
+            && self.out.pending().is_empty()
+            && !self.reports_full
+            && (self.room() > 0 || !self.retries.is_empty())
+            && (self.submits.in_flight() == 0 || self.backlog || self.gather_until.is_none())
+    }
+
+    /// Whether submits may be sent.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.state, State::Bound | State::Draining { .. })
+    }
+
+    /// Whether the session waits until reports are taken.
+    pub(super) fn waits_for_reports(&self) -> bool {
+        self.reports_full
+    }
+
+    /// There is a place for a report again.
+    pub(super) fn reports_have_room(&mut self) {
+        self.reports_full = false;
+    }
+
+    /// Whether it was told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop_until.is_some()
+    }
+
+    /// When it was bound, if it was.
+    pub(super) fn bound_at(&self) -> Option<Timestamp> {
+        self.bound_at
+    }
+
+    /// Why it is over, once it is.
+    pub(super) fn over(&self) -> Option<End> {
+        match self.state {
+            State::Over(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The connection is of no more use.
+    pub(super) fn lost(&mut self, end: End) {
+        self.state = match self.state {
+            // What we waited for was the end.
+            State::Unbinding { .. } => State::Over(End::Stopped),
+            State::Leaving { .. } => State::Over(End::Unbound),
+            State::Over(end) => State::Over(end),
+            _ => State::Over(end),
+        };
+    }
+
+    /// Empties the queue until `until` at the latest, then unbinds.
+    pub(super) fn stop(&mut self, until: Timestamp) {
+        self.stop_until = Some(until);
+        if let State::Bound = self.state {
+            self.state = State::Draining { until };
+        }
+    }
+
+    /// Writes what may be sent: what was refused for now and is due again, then what is queued.
+    pub(super) fn submit(&mut self, queue: &mut Queue, now: Timestamp) {
+        self.backlog = true;
+        while self.out.pending().len() < PENDING_BYTES_MAX {
+            // A report's place first: no outcome may be lost.
+            let report = match self.context.reports.try_reserve() {
+                Ok(report) => report,
+                Err(TrySendError::Full(()) | TrySendError::Closed(())) => {
+                    self.reports_full = true;
+                    return;
+                }
+            };
+            let room = self.room() > 0;
+            let Some(item) = self.retries.pop_front().or_else(|| room.then(|| queue.take()).flatten()) else {
+                self.backlog = !room;
+                return;
+            };
+            self.gather_until = Some(now.plus(GATHER));
+            self.submit_item(item, report, now);
+        }
+    }
+
+    // The code exists in `text` and in the write buffer alone, and both are wiped.
+    fn submit_item(&mut self, item: Item, report: mpsc::Permit<'a, DeliveryReport>, now: Timestamp) {
+        let released = (self.context.release)(&item);
+        let Some((code, left)) = released.filter(|(_, left)| *left >= LEFT_MIN) else {
+            tracing::debug!(challenge = %item.challenge, "not sent: ended, replaced or too little time left");
+            self.context.metrics.dropped.inc();
+            report.send(Sent::of(&item).report(Delivery::Dropped));
+            return;
+        };
+        item.text.fill(&code, &mut self.text);
+        drop(code);
+        let sequence = self.take_sequence();
+        let digits = item.phone.digits();
+        let settings = self.context.settings;
+        let submit = SubmitSm {
+            source: settings.sender.address(),
+            destination: Address::international(digits.as_bytes()),
+            validity_period: &time::period(left),
+            registered_delivery: if settings.receipts { FINAL_RECEIPT } else { NO_RECEIPT },
+            short_message: &self.text,
+            ..SubmitSm::default()
+        };
+        if self.out.pending().is_empty() {
+            self.out_progress_at = now;
+        }
+        let encoded = self.out.append(&Pdu::new(sequence, Body::SubmitSm(submit)));
+        self.text.zeroize();
+        match encoded {
+            Ok(()) => self.submits.push(InWriteBuffer::new(item, sequence, self.out.end(), report)),
+            Err(error) => {
+                tracing::error!(challenge = %item.challenge, %error, "not sent: cannot be encoded");
+                self.context.metrics.dropped.inc();
+                report.send(Sent::of(&item).report(Delivery::Dropped));
+            }
+        }
+    }
+
+    /// How many more submits the window allows.
+    fn room(&self) -> usize {
+        let taken = self.submits.in_flight() + self.throttled.len() + self.retries.len();
+        self.context.settings.window.saturating_sub(taken)
+    }
+
+    fn take_sequence(&mut self) -> SequenceNumber {
+        // Ends, since the numbers in use are fewer than there are.
+        while self.submits.uses(self.next_sequence) {
+            self.next_sequence = self.next_sequence.next();
+        }
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.next();
+        sequence
+    }
+
+    fn write(&mut self, pdu: &Pdu<'_>, now: Timestamp) {
+        if self.out.pending().is_empty() {
+            self.out_progress_at = now;
+        }
+        if let Err(error) = self.out.append(pdu) {
+            // Settings are checked at the start, and answers are fixed.
+            tracing::error!(command = %pdu.body.command_id(), %error, "a PDU cannot be encoded");
+        }
+    }
+
+    fn answer(&mut self, status: CommandStatus, to: SequenceNumber, body: Body<'_>, now: Timestamp) {
+        self.write(&Pdu::response(status, to, body), now);
+    }
+
+    /// A frame came in.
+    pub(super) fn on_frame(&mut self, frame: &[u8], now: Timestamp) {
+        self.heard_at = now;
+        self.asked_at = None;
+        match codec::decode(frame) {
+            Ok(decoded) => {
+                if !decoded.anomalies.is_empty() {
+                    self.context.metrics.anomalies.inc();
+                    tracing::debug!(anomalies = ?decoded.anomalies, "odd PDU");
+                }
+                self.on_pdu(&decoded.pdu, now);
+            }
+            Err(error) => self.on_malformed(&error, now),
+        }
+    }
+
+    fn on_malformed(&mut self, error: &DecodeError, now: Timestamp) {
+        self.context.metrics.anomalies.inc();
+        tracing::warn!(%error, "malformed PDU");
+        if let Some(reply) = error.reply() {
+            self.write(&reply, now);
+        }
+    }
+
+    fn on_pdu(&mut self, pdu: &Pdu<'_>, now: Timestamp) {
+        let sequence = pdu.sequence;
+        match &pdu.body {
+            Body::SubmitSmResp(SubmitSmResp { message_id, .. }) => {
+                self.on_submit_resp(sequence, pdu.status, message_id, now);
+            }
+            Body::DeliverSm(message) => {
+                let status = self.on_deliver(message, now);
+                self.answer(status, sequence, Body::DeliverSmResp(DeliverSmResp { message_id: b"" }), now);
+            }
+            Body::EnquireLink => self.answer(CommandStatus::ESME_ROK, sequence, Body::EnquireLinkResp, now),
+            Body::EnquireLinkResp => {}
+            Body::BindTransceiverResp(_) => self.on_bind_resp(sequence, pdu.status, now),
+            Body::GenericNack => self.on_generic_nack(sequence, pdu.status, now),
+            Body::Unbind => self.on_unbind(sequence, now),
+            Body::UnbindResp if matches!(self.state, State::Unbinding { .. }) => {
+                self.state = State::Over(End::Stopped);
+            }
+            Body::BindTransmitter(_)
+            | Body::BindReceiver(_)
+            | Body::BindTransceiver(_)
+            | Body::SubmitSm(_) => {
+                // Requests that no SMSC sends to an ESME.
+                self.answer(CommandStatus::ESME_RINVCMDID, sequence, Body::GenericNack, now);
+            }
+            Body::UnbindResp
+            | Body::BindTransmitterResp(_)
+            | Body::BindReceiverResp(_)
+            | Body::DeliverSmResp(_) => self.on_stray(pdu),
+        }
+    }
+
+    /// A response to nothing that we asked.
+    fn on_stray(&self, pdu: &Pdu<'_>) {
+        self.context.metrics.anomalies.inc();
+        tracing::debug!(command = %pdu.body.command_id(), sequence = %pdu.sequence, "stray response");
+    }
+
+    fn on_bind_resp(&mut self, answered: SequenceNumber, status: CommandStatus, now: Timestamp) {
+        match self.state {
+            State::Binding { sequence, .. } if sequence == answered && status.is_ok() => {
+                self.bound_at = Some(now);
+                self.context.metrics.binds.inc();
+                tracing::info!(smsc = self.context.settings.address, "bound to the SMSC");
+                self.state = match self.stop_until {
+                    Some(until) => State::Draining { until },
+                    None => State::Bound,
+                };
+            }
+            State::Binding { sequence, .. } if sequence == answered => {
+                self.state = State::Over(End::Refused(status));
+            }
+            _ => self.context.metrics.anomalies.inc(),
+        }
+    }
+
+    fn on_generic_nack(&mut self, answered: SequenceNumber, status: CommandStatus, now: Timestamp) {
+        match self.state {
+            State::Binding { sequence, .. } if sequence == answered => {
+                self.state = State::Over(End::Refused(status));
+            }
+            // Which request it is about, if any, is not known: it fails none.
+            _ if answered == SequenceNumber::NONE => {
+                self.context.metrics.anomalies.inc();
+                tracing::warn!(%status, "generic_nack without a sequence number");
+            }
+            // It may be about an enquire_link, which its arrival has answered.
+            _ => self.on_refused(answered, status, now),
+        }
+    }
+
+    fn on_submit_resp(
+        &mut self,
+        sequence: SequenceNumber,
+        status: CommandStatus,
+        message_id: &[u8],
+        now: Timestamp,
+    ) {
+        if !status.is_ok() {
+            return self.on_refused(sequence, status, now);
+        }
+        let sent = if let Some(submit) = self.submits.answered(sequence) {
+            self.context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
+            submit.accepted()
+        } else if let Some(sent) = self.submits.answered_late(sequence) {
+            self.report_late(sent, Delivery::Accepted);
+            sent
+        } else {
+            self.context.metrics.anomalies.inc();
+            return;
+        };
+        self.context.metrics.accepted.inc();
+        if let Some(id) = MessageId::new(message_id) {
+            self.receipts.remember(id, sent, now);
+        }
+    }
+
+    fn on_refused(&mut self, sequence: SequenceNumber, status: CommandStatus, now: Timestamp) {
+        if let Some(submit) = self.submits.answered(sequence) {
+            self.context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
+            match Throttled::from_status(status) {
+                Some(throttled) => {
+                    self.context.metrics.throttled.inc();
+                    let item = submit.refused_for_now(throttled);
+                    self.throttled.push_back(Throttle { due: now.plus(RETRY_PAUSE), item });
+                }
+                None => {
+                    self.context.metrics.rejected.inc();
+                    let sent = submit.rejected();
+                    tracing::warn!(challenge = %sent.challenge, %status, "submit rejected");
+                }
+            }
+        } else if let Some(sent) = self.submits.answered_late(sequence) {
+            self.context.metrics.rejected.inc();
+            tracing::warn!(challenge = %sent.challenge, %status, "submit rejected late");
+            self.report_late(sent, Delivery::Rejected);
+        } else {
+            self.context.metrics.anomalies.inc();
+        }
+    }
+
+    /// What was in doubt is certain after all. Its own report's place is used; without another one, it
+    /// stays in doubt, and a receipt may settle it.
+    fn report_late(&self, sent: Sent, delivery: Delivery) {
+        if self.context.reports.try_send(sent.report(delivery)).is_err() {
+            tracing::warn!(challenge = %sent.challenge, "late answer not reported: too many reports wait");
+        }
+    }
+
+    fn on_deliver(&mut self, message: &DeliverSm<'_>, now: Timestamp) -> CommandStatus {
+        if let State::Binding { .. } = self.state {
+            return CommandStatus::ESME_RINVBNDSTS;
+        }
+        let metrics = self.context.metrics;
+        let Some(receipt) = Receipt::parse(message) else {
+            if message.esm_class.is_receipt() {
+                metrics.receipts_unmatched.inc();
+            }
+            // Or a message from a phone, which nobody here reads.
+            return CommandStatus::ESME_ROK;
+        };
+        let Some((id, sent)) = self.receipts.find(&receipt, now) else {
+            metrics.receipts_unmatched.inc();
+            return CommandStatus::ESME_ROK;
+        };
+        if let Some(delivery) = receipts::delivery(receipt.state) {
+            match self.context.reports.try_send(sent.report(delivery)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                    metrics.receipts_deferred.inc();
+                    return CommandStatus::ESME_RX_T_APPN;
+                }
+            }
+            if delivery == Delivery::Delivered {
+                self.receipts.forget(&id);
+            }
+        }
+        metrics.receipts_matched.inc();
+        CommandStatus::ESME_ROK
+    }
+
+    fn on_unbind(&mut self, sequence: SequenceNumber, now: Timestamp) {
+        self.answer(CommandStatus::ESME_ROK, sequence, Body::UnbindResp, now);
+        if !matches!(self.state, State::Unbinding { .. } | State::Over(_)) {
+            self.state = State::Leaving { until: now.plus(self.context.settings.response_timeout) };
+        }
+    }
+
+    fn unbind(&mut self, now: Timestamp) {
+        let sequence = self.take_sequence();
+        self.write(&Pdu::new(sequence, Body::Unbind), now);
+        self.state = State::Unbinding { until: now.plus(self.context.settings.response_timeout) };
+    }
+
+    /// Ends states whose work is done. `queue_over`: nothing is queued or can still come.
+    pub(super) fn advance(&mut self, queue_over: bool, now: Timestamp) {
+        let in_flight = self.submits.in_flight();
+        self.context.metrics.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
+        let unanswered = in_flight > 0;
+        let unsent = !queue_over || !self.throttled.is_empty() || !self.retries.is_empty();
+        match self.state {
+            State::Binding { .. } if self.is_stopping() && !unsent => {
+                self.state = State::Over(End::Stopped);
+            }
+            State::Draining { .. } if !unanswered && !unsent => self.unbind(now),
+            State::Leaving { .. } if !unanswered && self.out.pending().is_empty() => {
+                self.state = State::Over(End::Unbound);
+            }
+            _ => {}
+        }
+    }
+
+    /// When [`Self::on_time`] has something to do.
+    pub(super) fn due(&self) -> Timestamp {
+        let settings = self.context.settings;
+        let state = match self.state {
+            State::Binding { until, .. } => Some(self.stop_until.map_or(until, |stop| stop.min(until))),
+            State::Draining { until } | State::Unbinding { until } | State::Leaving { until } => Some(until),
+            State::Bound | State::Over(_) => None,
+        };
+        let alive = self.is_bound().then(|| match self.asked_at {
+            Some(asked) => asked.plus(settings.response_timeout),
+            None => self.heard_at.plus(settings.enquire_link_interval),
+        });
+        let stalled =
+            (!self.out.pending().is_empty()).then(|| self.out_progress_at.plus(settings.response_timeout));
+        let answers = self.submits.due(settings.response_timeout);
+        let throttled = self.throttled.front().map(|throttle| throttle.due);
+        let all = [state, alive, stalled, answers, throttled, self.gather_until];
+        // Only a session that is over waits for nothing.
+        all.into_iter().flatten().min().unwrap_or(self.heard_at)
+    }
+
+    /// Does what is due.
+    pub(super) fn on_time(&mut self, now: Timestamp) {
+        let timeout = self.context.settings.response_timeout;
+        let given_up = self.submits.give_up(now, timeout);
+        if given_up > 0 {
+            self.context.metrics.unknown.inc_by(given_up);
+            tracing::warn!(submits = given_up, "no answer in time: not known whether the SMSC has them");
+        }
+        self.gather_until = self.gather_until.filter(|until| now < *until);
+        while let Some(throttle) = self.throttled.pop_front_if(|throttle| throttle.due <= now) {
+            self.retries.push_back(throttle.item);
+        }
+        if !self.out.pending().is_empty() && now >= self.out_progress_at.plus(timeout) {
+            self.lost(End::Stalled);
+        }
+        if self.is_bound() {
+            self.on_silence(now);
+        }
+        match self.state {
+            State::Binding { until, .. } if now >= until => self.state = State::Over(End::BindTimeout),
+            State::Binding { .. } if self.stop_until.is_some_and(|until| now >= until) => {
+                self.state = State::Over(End::Stopped);
+            }
+            State::Draining { until } if now >= until => self.unbind(now),
+            State::Unbinding { until } if now >= until => self.state = State::Over(End::Stopped),
+            State::Leaving { until } if now >= until => self.state = State::Over(End::Unbound),
+            _ => {}
+        }
+    }
+
+    fn on_silence(&mut self, now: Timestamp) {
+        let settings = self.context.settings;
+        match self.asked_at {
+            Some(asked) if now >= asked.plus(settings.response_timeout) => self.lost(End::Silent),
+            None if now >= self.heard_at.plus(settings.enquire_link_interval) => self.enquire_link(now),
+            _ => {}
+        }
+    }
+
+    fn enquire_link(&mut self, now: Timestamp) {
+        let sequence = self.take_sequence();
+        self.write(&Pdu::new(sequence, Body::EnquireLink), now);
+        self.asked_at = Some(now);
+    }
+
+    /// Gives back what was surely not sent, in its order, and reports the rest as unknown.
+    pub(super) fn end(self, queue: &mut Queue) {
+        let throttled = self.throttled.into_iter().map(|throttle| throttle.item);
+        let mut unsent: Vec<Item> = self.retries.into_iter().chain(throttled).collect();
+        let ambiguous = self.submits.end(|item| unsent.push(item));
+        if ambiguous > 0 {
+            self.context.metrics.unknown.inc_by(ambiguous);
+            tracing::warn!(submits = ambiguous, "link lost: not known whether the SMSC has them");
+        }
+        self.context.metrics.in_flight.set(0);
+        unsent.into_iter().rev().for_each(|item| queue.put_back(item));
+    }
+}

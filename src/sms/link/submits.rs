@@ -1,0 +1,201 @@
+//! Submits on their way, and what can still be done with each: the types make a second SMS impossible
+//! when it is unknown whether the first was accepted.
+//!
+//! ```text
+//!             released, encoded        all bytes taken by the kernel
+//!   (queued) ──────────────────► InWriteBuffer ──────────────────► FullyWritten
+//!      ▲                              │                             │  │  │  │
+//!      │   the link died before       │                             │  │  │  └ status 0 ─────────► accepted
+//!      ├──────────────────────────────┘                             │  │  └ another status ──────► rejected
+//!      │   status "throttled" or "queue full"                       │  └ no answer, link lost ──► ambiguous
+//!      └────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! An item comes back to the queue by two ways only: [`InWriteBuffer::take_back`], where the SMSC cannot
+//! have the whole PDU, and [`FullyWritten::refused_for_now`], which takes the SMSC's refusal as its proof.
+//! `accepted`, `rejected` and `ambiguous` consume the item and give no way back to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use smpp::pdu::SequenceNumber;
+use smpp::status::CommandStatus;
+use tokio::sync::mpsc::Permit;
+
+use crate::clock::Timestamp;
+use crate::sms::DeliveryReport;
+use crate::sms::outbox::Item;
+use crate::sms::receipts::Sent;
+use crate::subscriber::challenge::Delivery;
+
+/// How many submits that got no answer in time a session remembers, for a late answer. An SMSC that leaves
+/// more than this unanswered is out of order, and receipts settle what they can.
+const UNANSWERED_MAX: usize = 1024;
+
+/// The proof that the SMSC refused a submit for now and has not taken it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Throttled(());
+
+impl Throttled {
+    pub(super) fn from_status(status: CommandStatus) -> Option<Self> {
+        matches!(status, CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL).then_some(Self(()))
+    }
+}
+
+/// A submit of which the kernel has not taken every byte: if the link dies now, it was surely not sent.
+pub(super) struct InWriteBuffer<'a> {
+    item: Item,
+    sequence: SequenceNumber,
+    /// The session's bytes written once this one is.
+    end: u64,
+    report: Permit<'a, DeliveryReport>,
+}
+
+impl<'a> InWriteBuffer<'a> {
+    pub(super) fn new(
+        item: Item,
+        sequence: SequenceNumber,
+        end: u64,
+        report: Permit<'a, DeliveryReport>,
+    ) -> Self {
+        Self { item, sequence, end, report }
+    }
+
+    fn written(self, at: Timestamp) -> FullyWritten<'a> {
+        FullyWritten { item: self.item, at, report: self.report }
+    }
+
+    fn take_back(self) -> Item {
+        self.item
+    }
+}
+
+/// A submit that the SMSC may have.
+pub(super) struct FullyWritten<'a> {
+    item: Item,
+    /// When its last byte was written.
+    at: Timestamp,
+    report: Permit<'a, DeliveryReport>,
+}
+
+impl FullyWritten<'_> {
+    /// When its last byte was written.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The SMSC took it.
+    pub(super) fn accepted(self) -> Sent {
+        self.settle(Delivery::Accepted)
+    }
+
+    /// The SMSC refused it for good.
+    pub(super) fn rejected(self) -> Sent {
+        self.settle(Delivery::Rejected)
+    }
+
+    /// Nobody knows whether the SMSC took it.
+    pub(super) fn ambiguous(self) -> Sent {
+        self.settle(Delivery::Unknown)
+    }
+
+    /// The SMSC has not taken it, and may do so later.
+    pub(super) fn refused_for_now(self, _: Throttled) -> Item {
+        self.item
+    }
+
+    fn settle(self, delivery: Delivery) -> Sent {
+        let sent = Sent::of(&self.item);
+        self.report.send(sent.report(delivery));
+        sent
+    }
+}
+
+/// The submits of one session.
+#[derive(Default)]
+pub(super) struct Submits<'a> {
+    /// In the order of their bytes.
+    in_write_buffer: VecDeque<InWriteBuffer<'a>>,
+    written: HashMap<SequenceNumber, FullyWritten<'a>>,
+    /// Not later than the oldest of `written`.
+    oldest: Option<Timestamp>,
+    /// Those that were given up, for a late answer.
+    unanswered: HashMap<SequenceNumber, Sent>,
+    /// In the order in which they were given up.
+    unanswered_order: VecDeque<SequenceNumber>,
+}
+
+impl<'a> Submits<'a> {
+    /// How many wait for their answer; what the window bounds.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_write_buffer.len() + self.written.len()
+    }
+
+    /// Whether an answer with this number could be taken for another's.
+    pub(super) fn uses(&self, sequence: SequenceNumber) -> bool {
+        self.written.contains_key(&sequence)
+            || self.unanswered.contains_key(&sequence)
+            // At most a buffer's worth, and numbers come round after 2^31: the last of it tells.
+            || self.in_write_buffer.back().is_some_and(|submit| submit.sequence == sequence)
+    }
+
+    pub(super) fn push(&mut self, submit: InWriteBuffer<'a>) {
+        self.in_write_buffer.push_back(submit);
+    }
+
+    /// The session has written `total` bytes by now. Returns how many submits are newly written in full.
+    pub(super) fn wrote(&mut self, total: u64, now: Timestamp) -> u64 {
+        let mut count = 0;
+        while let Some(submit) = self.in_write_buffer.pop_front_if(|submit| submit.end <= total) {
+            self.written.insert(submit.sequence, submit.written(now));
+            self.oldest.get_or_insert(now);
+            count += 1;
+        }
+        count
+    }
+
+    /// The submit that the SMSC has answered.
+    pub(super) fn answered(&mut self, sequence: SequenceNumber) -> Option<FullyWritten<'a>> {
+        self.written.remove(&sequence)
+    }
+
+    /// The submit that was given up and is answered after all.
+    pub(super) fn answered_late(&mut self, sequence: SequenceNumber) -> Option<Sent> {
+        self.unanswered.remove(&sequence)
+    }
+
+    /// When to call [`Self::give_up`]. It may be too early, never too late.
+    pub(super) fn due(&self, timeout: Duration) -> Option<Timestamp> {
+        self.oldest.map(|oldest| oldest.plus(timeout))
+    }
+
+    /// Reports the submits written `timeout` ago or earlier as ambiguous. Returns how many.
+    // Looks at the whole window, but once in a timeout: the next one is not due before the oldest left.
+    pub(super) fn give_up(&mut self, now: Timestamp, timeout: Duration) -> u64 {
+        let mut count = 0;
+        let overdue = self.written.extract_if(|_, submit| now.since(submit.at) >= timeout);
+        for (sequence, submit) in overdue {
+            self.unanswered.insert(sequence, submit.ambiguous());
+            self.unanswered_order.push_back(sequence);
+            count += 1;
+        }
+        self.oldest = self.written.values().map(FullyWritten::at).min();
+        while self.unanswered_order.len() > UNANSWERED_MAX {
+            if let Some(forgotten) = self.unanswered_order.pop_front() {
+                self.unanswered.remove(&forgotten);
+            }
+        }
+        count
+    }
+
+    /// Ends the session: what was written in full is reported as ambiguous, the rest comes back in its
+    /// order. Returns how many are ambiguous.
+    pub(super) fn end(self, mut surely_unsent: impl FnMut(Item)) -> u64 {
+        let ambiguous = self.written.len() as u64;
+        for submit in self.written.into_values() {
+            submit.ambiguous();
+        }
+        self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut surely_unsent);
+        ambiguous
+    }
+}
