@@ -4,10 +4,7 @@
 //! its users want to feel. What decides by time takes the instant as an
 //! argument, so that its tests need no clock.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this module is where the crate's time comes from"
-)]
+#![expect(clippy::disallowed_methods, reason = "this module is where the crate's time comes from")]
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -102,22 +102,14 @@ impl Config {
         if self.sessions_bound_max == 0 {
             return Err("sessions_bound_max must be at least 1");
         }
-        if windows
-            .iter()
-            .any(|window| !(1..=WINDOW_MAX).contains(window))
-        {
+        if windows.iter().any(|window| !(1..=WINDOW_MAX).contains(window)) {
             return Err("window and receipt_window must be 1 to 10000");
         }
         if delays.iter().any(|delay| *delay > DELAY_MAX) {
             return Err("latency and receipt_delay must be at most a day");
         }
-        if timers
-            .iter()
-            .any(|timer| timer.is_zero() || *timer > DELAY_MAX)
-        {
-            return Err(
-                "response_timeout and enquire_link_interval must be over 0 and at most a day",
-            );
+        if timers.iter().any(|timer| timer.is_zero() || *timer > DELAY_MAX) {
+            return Err("response_timeout and enquire_link_interval must be over 0 and at most a day");
         }
         if self.inbox_messages_max == 0 {
             return Err("inbox_messages_max must be at least 1");
@@ -187,10 +179,7 @@ mod tests {
 
     #[test]
     fn an_inbox_that_others_can_reach_needs_a_token() {
-        let mut config = Config {
-            web_listen: "0.0.0.0:0".parse().unwrap(),
-            ..Config::default()
-        };
+        let mut config = Config { web_listen: "0.0.0.0:0".parse().unwrap(), ..Config::default() };
         assert!(config.check().is_err());
         config.token = Some("lab-token".to_owned());
         assert_eq!(config.check(), Ok(()));
@@ -198,14 +187,8 @@ mod tests {
 
     #[test]
     fn debug_hides_password_and_token() {
-        let config = Config {
-            token: Some("lab-token".to_owned()),
-            ..Config::default()
-        };
+        let config = Config { token: Some("lab-token".to_owned()), ..Config::default() };
         let shown = format!("{config:?}");
-        assert!(
-            !shown.contains("secret08") && !shown.contains("lab-token"),
-            "{shown}"
-        );
+        assert!(!shown.contains("secret08") && !shown.contains("lab-token"), "{shown}");
     }
 }

@@ -45,11 +45,7 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self {
-            to: None,
-            since: Cursor::START,
-            limit: usize::MAX,
-        }
+        Self { to: None, since: Cursor::START, limit: usize::MAX }
     }
 }
 
@@ -144,10 +140,7 @@ impl Inbox {
     /// The messages that `filter` admits, without waiting.
     #[must_use]
     pub fn messages(&self, filter: &Filter) -> Page {
-        let mut page = Page {
-            cursor: filter.since,
-            ..Page::default()
-        };
+        let mut page = Page { cursor: filter.since, ..Page::default() };
         while self.read_on(filter, &mut page) {}
         page
     }
@@ -157,10 +150,7 @@ impl Inbox {
     pub async fn wait(&self, filter: &Filter, timeout: Duration) -> Page {
         let deadline = clock::now() + timeout;
         let mut newest = self.newest.subscribe();
-        let mut page = Page {
-            cursor: filter.since,
-            ..Page::default()
-        };
+        let mut page = Page { cursor: filter.since, ..Page::default() };
         loop {
             newest.mark_unchanged();
             while self.read_on(filter, &mut page) {}
@@ -173,18 +163,9 @@ impl Inbox {
 
     /// The first message to the handset `to` after `since`, waiting at most
     /// `timeout` for it. `to` is with or without `+`.
-    pub async fn wait_for(
-        &self,
-        to: &str,
-        since: Cursor,
-        timeout: Duration,
-    ) -> Option<Arc<Message>> {
+    pub async fn wait_for(&self, to: &str, since: Cursor, timeout: Duration) -> Option<Arc<Message>> {
         let deadline = clock::now() + timeout;
-        let mut filter = Filter {
-            to: Some(Address::new(to.as_bytes())?),
-            since,
-            limit: 1,
-        };
+        let mut filter = Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1 };
         loop {
             let left = deadline.saturating_duration_since(clock::now());
             let page = self.wait(&filter, left).await;
@@ -264,11 +245,7 @@ impl Inbox {
     pub(crate) fn read_on(&self, filter: &Filter, page: &mut Page) -> bool {
         let ring = self.ring();
         // A cursor of an earlier life of the simulator starts at the oldest.
-        let since = if page.cursor.0 > ring.head {
-            0
-        } else {
-            page.cursor.0
-        };
+        let since = if page.cursor.0 > ring.head { 0 } else { page.cursor.0 };
         page.cleared |= since < ring.cleared_to;
         let since = since.max(ring.cleared_to);
         let from = since.max(ring.tail());
@@ -334,10 +311,7 @@ mod tests {
         assert_eq!(texts(&page), ["2", "3"]);
         assert_eq!((page.lost, page.cleared), (1, false));
         let counts = inbox.counts();
-        assert_eq!(
-            (counts.delivered, counts.dropped, counts.messages),
-            (3, 1, 2)
-        );
+        assert_eq!((counts.delivered, counts.dropped, counts.messages), (3, 1, 2));
     }
 
     #[test]
@@ -359,10 +333,7 @@ mod tests {
         inbox.deliver(draft("62811", "1"));
         let first = inbox.messages(&Filter::default());
         inbox.deliver(draft("62811", "2"));
-        let second = inbox.messages(&Filter {
-            since: first.cursor,
-            ..Filter::default()
-        });
+        let second = inbox.messages(&Filter { since: first.cursor, ..Filter::default() });
         assert_eq!(texts(&second), ["2"]);
         assert_eq!(second.cursor, inbox.cursor());
     }
@@ -373,10 +344,7 @@ mod tests {
         for text in ["1", "2", "3"] {
             inbox.deliver(draft("62811", text));
         }
-        let page = inbox.messages(&Filter {
-            limit: 2,
-            ..Filter::default()
-        });
+        let page = inbox.messages(&Filter { limit: 2, ..Filter::default() });
         assert_eq!(texts(&page), ["1", "2"]);
         assert_eq!(page.cursor, Cursor(2));
     }
@@ -388,10 +356,7 @@ mod tests {
             inbox.deliver(draft(&format!("6281{n:08}"), "other"));
         }
         inbox.deliver(draft("62899", "mine"));
-        let filter = Filter {
-            to: Address::new(b"+62899"),
-            ..Filter::default()
-        };
+        let filter = Filter { to: Address::new(b"+62899"), ..Filter::default() };
         assert_eq!(texts(&inbox.messages(&filter)), ["mine"]);
     }
 
@@ -412,15 +377,9 @@ mod tests {
         inbox.deliver(draft("62811", "1"));
         let since = inbox.cursor();
         inbox.clear();
-        let page = inbox.messages(&Filter {
-            since,
-            ..Filter::default()
-        });
+        let page = inbox.messages(&Filter { since, ..Filter::default() });
         assert!(page.cleared);
-        let page = inbox.messages(&Filter {
-            since: page.cursor,
-            ..Filter::default()
-        });
+        let page = inbox.messages(&Filter { since: page.cursor, ..Filter::default() });
         assert!(!page.cleared);
     }
 
@@ -428,10 +387,7 @@ mod tests {
     fn a_cursor_of_an_earlier_life_starts_at_the_oldest() {
         let inbox = Inbox::new(10, usize::MAX);
         inbox.deliver(draft("62811", "1"));
-        let page = inbox.messages(&Filter {
-            since: Cursor(99),
-            ..Filter::default()
-        });
+        let page = inbox.messages(&Filter { since: Cursor(99), ..Filter::default() });
         assert_eq!(texts(&page), ["1"]);
     }
 
@@ -442,13 +398,7 @@ mod tests {
             inbox.deliver(draft("62811", text));
         }
         let since = inbox.cursor_before_last(2);
-        assert_eq!(
-            texts(&inbox.messages(&Filter {
-                since,
-                ..Filter::default()
-            })),
-            ["2", "3"]
-        );
+        assert_eq!(texts(&inbox.messages(&Filter { since, ..Filter::default() })), ["2", "3"]);
         assert_eq!(inbox.cursor_before_last(99), Cursor::START);
     }
 
@@ -473,12 +423,7 @@ mod tests {
     #[tokio::test]
     async fn a_wait_ends_with_nothing_when_its_time_is_up() {
         let inbox = Inbox::new(10, usize::MAX);
-        assert!(
-            inbox
-                .wait_for("62899", Cursor::START, Duration::ZERO)
-                .await
-                .is_none()
-        );
+        assert!(inbox.wait_for("62899", Cursor::START, Duration::ZERO).await.is_none());
         let page = inbox.wait(&Filter::default(), Duration::ZERO).await;
         assert!(page.messages.is_empty());
     }

@@ -44,7 +44,7 @@ use std::{fmt, io};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use web::Web;
+use web::{About, Guard, Web};
 
 /// A running simulator: an SMSC, an inbox and its web listener.
 ///
@@ -73,39 +73,16 @@ impl Simulator {
         let (smpp, smpp_addr) = listen(config.smpp_listen).await?;
         let (web, web_addr) = listen(config.web_listen).await?;
         let metrics = Arc::new(Metrics::new());
-        let inbox = Arc::new(Inbox::new(
-            config.inbox_messages_max,
-            config.inbox_bytes_max,
-        ));
+        let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
         let (stop, stopping) = watch::channel(false);
-        let token = config.token.clone();
-        let smsc = Arc::new(Smsc::new(
-            config,
-            instance,
-            Arc::clone(&inbox),
-            Arc::clone(&metrics),
-        ));
-        let site = Web::new(
-            web_addr,
-            token,
-            instance,
-            Arc::clone(&inbox),
-            metrics,
-            stopping.clone(),
-        );
-        let tasks = vec![
-            tokio::spawn(Arc::clone(&smsc).serve(smpp, stopping)),
-            tokio::spawn(site.serve(web)),
-        ];
+        let guard = Guard::new(web_addr, config.token.clone());
+        let about = About { smpp: smpp_addr, system_id: config.system_id.clone() };
+        let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics)));
+        let site = Web::new(guard, about, instance, Arc::clone(&inbox), metrics, stopping.clone());
+        let tasks =
+            vec![tokio::spawn(Arc::clone(&smsc).serve(smpp, stopping)), tokio::spawn(site.serve(web))];
         tracing::info!(%smpp_addr, %web_addr, "simulator up");
-        Ok(Self {
-            smpp_addr,
-            web_addr,
-            smsc,
-            inbox,
-            stop,
-            tasks,
-        })
+        Ok(Self { smpp_addr, web_addr, smsc, inbox, stop, tasks })
     }
 
     /// Where ESMEs connect.

@@ -107,12 +107,8 @@ const EX_UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     let Command::Serve(serve) = Cli::parse().command;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let served = runtime
-        .map_err(Failure::Io)
-        .and_then(|runtime| runtime.block_on(run(serve)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.map_err(Failure::Io).and_then(|runtime| runtime.block_on(run(serve)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -124,10 +120,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<(), Failure> {
-    tracing_subscriber::fmt()
-        .with_env_filter(serve.log)
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(serve.log).with_writer(io::stderr).init();
     // Before anything is said to be up, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Io)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Io)?;
@@ -148,9 +141,7 @@ async fn run(serve: Serve) -> Result<(), Failure> {
         token: serve.token,
         ..Config::default()
     };
-    let simulator = Simulator::start(config.clone())
-        .await
-        .map_err(Failure::Start)?;
+    let simulator = Simulator::start(config.clone()).await.map_err(Failure::Start)?;
     announce(&simulator, &config, serve.ready_json).map_err(Failure::Io)?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -168,20 +159,14 @@ fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()
         let ready = Ready {
             smpp: smpp.to_string(),
             web: format!("http://{web}"),
-            smpp_credentials: Credentials {
-                system_id,
-                password,
-            },
+            smpp_credentials: Credentials { system_id, password },
         };
         serde_json::to_writer(&mut out, &ready)?;
         writeln!(out)?;
     } else {
         writeln!(out, "handsets  http://{web}/")?;
         writeln!(out, "inbox     http://{web}/messages")?;
-        writeln!(
-            out,
-            "SMPP      {smpp}  system_id {system_id}  password {password}"
-        )?;
+        writeln!(out, "SMPP      {smpp}  system_id {system_id}  password {password}")?;
     }
     out.flush()
 }
@@ -192,10 +177,7 @@ fn new_password() -> Result<String, getrandom::Error> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
-        .collect())
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
 }
 
 /// Why the simulator did not run, or not to the end.

@@ -59,10 +59,7 @@ impl InboxMetrics {
         Self {
             messages: gauge("smscsim_inbox_messages", "Messages in the inbox."),
             bytes: gauge("smscsim_inbox_bytes", "Bytes of the messages in the inbox."),
-            delivered: counter(
-                "smscsim_messages_delivered_total",
-                "Messages shown by handsets.",
-            ),
+            delivered: counter("smscsim_messages_delivered_total", "Messages shown by handsets."),
             dropped: counter(
                 "smscsim_inbox_dropped_total",
                 "Messages dropped to keep the inbox within its bounds.",
@@ -73,10 +70,8 @@ impl InboxMetrics {
     fn update(&self, counts: &Counts) {
         self.messages.set(to_gauge(counts.messages));
         self.bytes.set(to_gauge(counts.bytes));
-        self.delivered
-            .inc_by(counts.delivered.saturating_sub(self.delivered.get()));
-        self.dropped
-            .inc_by(counts.dropped.saturating_sub(self.dropped.get()));
+        self.delivered.inc_by(counts.delivered.saturating_sub(self.delivered.get()));
+        self.dropped.inc_by(counts.dropped.saturating_sub(self.dropped.get()));
     }
 }
 
@@ -85,9 +80,7 @@ const REGISTERED: &str = "metric names are valid and distinct";
 
 fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
     let collector = made.expect(REGISTERED);
-    registry
-        .register(Box::new(collector.clone()))
-        .expect(REGISTERED);
+    registry.register(Box::new(collector.clone())).expect(REGISTERED);
     collector
 }
 
@@ -100,11 +93,8 @@ impl Metrics {
             let made = IntCounterVec::new(Opts::new(name, help), &[label]);
             register(&registry, made)
         };
-        let connections = family(
-            "smscsim_connections_total",
-            "result",
-            "SMPP connections; those refused were too many.",
-        );
+        let connections =
+            family("smscsim_connections_total", "result", "SMPP connections; those refused were too many.");
         let binds = family("smscsim_binds_total", "result", "Bind requests.");
         let submits = family("smscsim_submits_total", "result", "submit_sm.");
         let receipts = family(
@@ -112,11 +102,8 @@ impl Metrics {
             "event",
             "What happened to delivery receipts; one receipt has several events.",
         );
-        let errors = family(
-            "smscsim_protocol_errors_total",
-            "kind",
-            "What a peer sent against the protocol.",
-        );
+        let errors =
+            family("smscsim_protocol_errors_total", "kind", "What a peer sent against the protocol.");
         Self {
             sessions_bound: gauge("smscsim_sessions_bound", "SMPP sessions bound now."),
             connections: connections.with_label_values(&["accepted"]),
@@ -143,10 +130,7 @@ impl Metrics {
             malformed_pdus: errors.with_label_values(&["malformed"]),
             unknown_commands: errors.with_label_values(&["unknown_command"]),
             stray_responses: errors.with_label_values(&["stray_response"]),
-            web_refused: counter(
-                "smscsim_web_refused_total",
-                "Web connections closed for being too many.",
-            ),
+            web_refused: counter("smscsim_web_refused_total", "Web connections closed for being too many."),
             stream_lost: counter(
                 "smscsim_stream_lost_total",
                 "Messages that stream readers were too slow for.",
@@ -179,12 +163,7 @@ mod tests {
     fn renders_every_result_from_the_start_and_the_inbox_as_it_is() {
         let metrics = Metrics::new();
         metrics.submits_accepted.inc();
-        let counts = Counts {
-            delivered: 3,
-            dropped: 1,
-            messages: 2,
-            bytes: 700,
-        };
+        let counts = Counts { delivered: 3, dropped: 1, messages: 2, bytes: 700 };
         metrics.render(&counts);
         let text = String::from_utf8(metrics.render(&counts)).unwrap();
         for line in [

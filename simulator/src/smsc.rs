@@ -57,12 +57,7 @@ pub(crate) struct Smsc {
 }
 
 impl Smsc {
-    pub(crate) fn new(
-        config: Config,
-        instance: u32,
-        inbox: Arc<Inbox>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(crate) fn new(config: Config, instance: u32, inbox: Arc<Inbox>, metrics: Arc<Metrics>) -> Self {
         let smsc = Self {
             inbox,
             metrics,
@@ -80,11 +75,7 @@ impl Smsc {
     }
 
     /// Accepts connections until the simulator stops, then unbinds them.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        listener: TcpListener,
-        mut stop: watch::Receiver<bool>,
-    ) {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         while !*stop.borrow() {
             tokio::select! {
@@ -105,10 +96,7 @@ impl Smsc {
         }
         drop(listener);
         self.unbind_sessions();
-        clock::within(STOP_TIMEOUT, async {
-            while connections.join_next().await.is_some() {}
-        })
-        .await;
+        clock::within(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
     }
 
     pub(crate) fn sessions_bound(&self) -> usize {
@@ -149,9 +137,7 @@ impl Smsc {
         let max = self.config.sessions_bound_max;
         let taken = self
             .sessions_bound
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bound| {
-                (bound < max).then_some(bound + 1)
-            })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bound| (bound < max).then_some(bound + 1))
             .is_ok();
         if taken {
             self.metrics.sessions_bound.inc();
@@ -167,8 +153,6 @@ impl Smsc {
 
 impl fmt::Debug for Smsc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smsc")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Smsc").field("config", &self.config).finish_non_exhaustive()
     }
 }

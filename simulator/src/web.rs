@@ -10,7 +10,7 @@ use crate::clock;
 use crate::inbox::{Cursor, Filter, Inbox, Page, Wire};
 use crate::metrics::Metrics;
 use bytes::Bytes;
-use guard::Guard;
+pub(crate) use guard::Guard;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
@@ -67,25 +67,28 @@ pub(crate) struct Web {
     metrics: Arc<Metrics>,
     instance: u32,
     guard: Guard,
+    about: About,
     stop: watch::Receiver<bool>,
+}
+
+/// What an ESME needs to know to bind, but the password.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct About {
+    /// Where ESMEs connect.
+    pub(crate) smpp: SocketAddr,
+    pub(crate) system_id: String,
 }
 
 impl Web {
     pub(crate) fn new(
-        listening: SocketAddr,
-        token: Option<String>,
+        guard: Guard,
+        about: About,
         instance: u32,
         inbox: Arc<Inbox>,
         metrics: Arc<Metrics>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self {
-            inbox,
-            metrics,
-            instance,
-            guard: Guard::new(listening, token),
-            stop,
-        }
+        Self { inbox, metrics, instance, guard, about, stop }
     }
 
     /// Accepts connections until the simulator stops, then lets the open ones
@@ -112,10 +115,7 @@ impl Web {
             }
         }
         drop(listener);
-        clock::within(STOP_TIMEOUT, async {
-            while connections.join_next().await.is_some() {}
-        })
-        .await;
+        clock::within(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream) {
@@ -149,11 +149,7 @@ impl Web {
         let mut response = match self.route(&head, body, stalled).await {
             Ok(response) => response,
             Err(problem) => {
-                tracing::debug!(
-                    status = problem.status.as_u16(),
-                    kind = problem.kind,
-                    "request refused"
-                );
+                tracing::debug!(status = problem.status.as_u16(), kind = problem.kind, "request refused");
                 problem.into_response()
             }
         };
@@ -163,19 +159,11 @@ impl Web {
         }
         match response.status() {
             StatusCode::UNAUTHORIZED => {
-                response
-                    .headers_mut()
-                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::METHOD_NOT_ALLOWED => {
-                let allowed = if head.uri.path() == "/messages" {
-                    "GET, DELETE"
-                } else {
-                    "GET"
-                };
-                response
-                    .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static(allowed));
+                let allowed = if head.uri.path() == "/messages" { "GET, DELETE" } else { "GET" };
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             }
             _ => {}
         }
@@ -194,19 +182,16 @@ impl Web {
             if !matches!(head.method, Method::GET | Method::HEAD) {
                 return Err(METHOD);
             }
-            return Ok(reply::whole(
-                StatusCode::OK,
-                content_type,
-                Bytes::from_static(content.as_bytes()),
-            ));
+            return Ok(reply::whole(StatusCode::OK, content_type, Bytes::from_static(content.as_bytes())));
         }
         self.guard.authorize(head)?;
         match (path, &head.method) {
             ("/messages", &Method::GET) => self.list(head).await,
             ("/messages", &Method::DELETE) => self.clear(body).await,
             ("/messages/stream", &Method::GET) => self.stream(head, stalled),
+            ("/about", &Method::GET) => Ok(reply::json(StatusCode::OK, &self.about)),
             ("/metrics", &Method::GET) => Ok(self.metrics()),
-            ("/messages" | "/messages/stream" | "/metrics", _) => Err(METHOD),
+            ("/messages" | "/messages/stream" | "/about" | "/metrics", _) => Err(METHOD),
             _ => Err(NOT_FOUND),
         }
     }
@@ -228,10 +213,7 @@ impl Web {
                 }
             }
         };
-        Ok(reply::json(
-            StatusCode::OK,
-            &List::new(&page, self.instance),
-        ))
+        Ok(reply::json(StatusCode::OK, &List::new(&page, self.instance)))
     }
 
     /// `DELETE /messages`.
@@ -246,13 +228,7 @@ impl Web {
         tracing::info!("inbox cleared");
         Ok(reply::json(
             StatusCode::OK,
-            &List::new(
-                &Page {
-                    cursor: self.inbox.cursor(),
-                    ..Page::default()
-                },
-                self.instance,
-            ),
+            &List::new(&Page { cursor: self.inbox.cursor(), ..Page::default() }, self.instance),
         ))
     }
 
@@ -279,20 +255,15 @@ impl Web {
         };
         tokio::spawn(walker.run());
         let mut response = Response::new(Reply::Stream(chunks));
-        response.headers_mut().insert(
-            hyper::header::CONTENT_TYPE,
-            HeaderValue::from_static("text/event-stream"),
-        );
+        response
+            .headers_mut()
+            .insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         Ok(response)
     }
 
     fn metrics(&self) -> Response<Reply> {
         let text = self.metrics.render(&self.inbox.counts());
-        reply::whole(
-            StatusCode::OK,
-            "text/plain; version=0.0.4; charset=utf-8",
-            text.into(),
-        )
+        reply::whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text.into())
     }
 
     fn filter(&self, query: &Query, limit: usize) -> Filter {
@@ -301,11 +272,7 @@ impl Web {
             (None, Some(last)) => self.inbox.cursor_before_last(last),
             (None, None) => Cursor::START,
         };
-        Filter {
-            to: query.to,
-            since,
-            limit,
-        }
+        Filter { to: query.to, since, limit }
     }
 }
 
@@ -323,21 +290,14 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(page: &'a Page, instance: u32) -> Self {
         Self {
-            messages: page
-                .messages
-                .iter()
-                .map(|message| message.to_wire())
-                .collect(),
+            messages: page.messages.iter().map(|message| message.to_wire()).collect(),
             cursor: write_cursor(page.cursor, instance),
             lost: page.lost,
         }
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(lost: &u64) -> bool {
     *lost == 0
 }
@@ -353,54 +313,33 @@ const PROTECTION: [(HeaderName, &str); 6] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (CACHE_CONTROL, "no-store"),
 ];
 
 const NOT_FOUND: Problem = Problem::new(
     StatusCode::NOT_FOUND,
     "not-found",
-    "There are /, /messages, /messages/stream and /metrics.",
+    "There are /, /messages, /messages/stream, /about and /metrics.",
 );
 const METHOD: Problem = Problem::new(
     StatusCode::METHOD_NOT_ALLOWED,
     "method-not-allowed",
     "Read with GET; /messages is also emptied with DELETE.",
 );
-const BODY_LATE: Problem = Problem::new(
-    StatusCode::REQUEST_TIMEOUT,
-    "body-late",
-    "The body did not arrive in time.",
-);
-const BODY_LARGE: Problem = Problem::new(
-    StatusCode::PAYLOAD_TOO_LARGE,
-    "body-too-large",
-    "The body may have 1024 bytes.",
-);
+const BODY_LATE: Problem =
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body-late", "The body did not arrive in time.");
+const BODY_LARGE: Problem =
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body may have 1024 bytes.");
 
 /// The page's own files. They show nothing by themselves.
 fn asset(path: &str) -> Option<(&'static str, &'static str)> {
     Some(match path {
-        "/" => (
-            "text/html; charset=utf-8",
-            include_str!("web/page/index.html"),
-        ),
+        "/" => ("text/html; charset=utf-8", include_str!("web/page/index.html")),
         "/page.css" => ("text/css; charset=utf-8", include_str!("web/page/page.css")),
-        "/page.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/page/page.js"),
-        ),
-        "/feed.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/page/feed.js"),
-        ),
-        "/wall.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/page/wall.js"),
-        ),
+        "/page.js" => ("text/javascript; charset=utf-8", include_str!("web/page/page.js")),
+        "/feed.js" => ("text/javascript; charset=utf-8", include_str!("web/page/feed.js")),
+        "/wall.js" => ("text/javascript; charset=utf-8", include_str!("web/page/wall.js")),
         "/icon.svg" => ("image/svg+xml", include_str!("web/page/icon.svg")),
         _ => return None,
     })

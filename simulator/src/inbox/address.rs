@@ -35,16 +35,9 @@ impl Address {
         }
         let mut kept = [0; ADDRESS_OCTETS_MAX];
         for (to, from) in kept.iter_mut().zip(octets) {
-            *to = if matches!(from, b' '..=b'~') {
-                *from
-            } else {
-                b'?'
-            };
+            *to = if matches!(from, b' '..=b'~') { *from } else { b'?' };
         }
-        Some(Self {
-            octets: kept,
-            length,
-        })
+        Some(Self { octets: kept, length })
     }
 
     /// The address as text.
@@ -84,20 +77,14 @@ mod tests {
 
     #[test]
     fn a_leading_plus_is_the_same_handset() {
-        assert_eq!(
-            Address::new(b"+628120001234"),
-            Address::new(b"628120001234")
-        );
+        assert_eq!(Address::new(b"+628120001234"), Address::new(b"628120001234"));
     }
 
     #[test]
     fn debug_masks_the_middle_of_a_number_and_the_whole_of_a_short_one() {
         let number = Address::new(b"628120001234").unwrap();
         assert_eq!(format!("{number:?}"), "62812*****34");
-        assert_eq!(
-            format!("{:?}", Address::new(b"1234567").unwrap()),
-            "*******"
-        );
+        assert_eq!(format!("{:?}", Address::new(b"1234567").unwrap()), "*******");
     }
 
     #[test]

@@ -53,11 +53,7 @@ impl Validity {
         let mut octets = [0; VALIDITY_OCTETS_MAX];
         let length = written.len().min(VALIDITY_OCTETS_MAX);
         octets[..length].copy_from_slice(&written[..length]);
-        Self {
-            octets,
-            length: u8::try_from(length).unwrap_or_default(),
-            expires_at,
-        }
+        Self { octets, length: u8::try_from(length).unwrap_or_default(), expires_at }
     }
 
     /// The field as the sender wrote it, such as `000000000300000R`.
@@ -125,11 +121,7 @@ pub struct Message {
 impl Message {
     pub(super) fn new(cursor: Cursor, draft: Draft) -> Self {
         let receipt = AtomicU8::new(draft.receipt as u8);
-        Self {
-            cursor,
-            draft,
-            receipt,
-        }
+        Self { cursor, draft, receipt }
     }
 
     /// The place right after this message: reading on from here gives the next.
@@ -214,9 +206,7 @@ impl Message {
             segments: self.segments(),
             data_coding: self.data_coding(),
             validity: self.validity().map(Validity::as_str),
-            expires_at: self
-                .validity()
-                .map(|validity| timestamp(validity.expires_at)),
+            expires_at: self.validity().map(|validity| timestamp(validity.expires_at)),
             state: "delivered",
             receipt: self.receipt(),
         }
@@ -293,20 +283,13 @@ mod tests {
     #[test]
     fn debug_shows_neither_the_text_nor_the_number() {
         let shown = format!("{:?}", Message::new(Cursor(1), draft()));
-        assert!(
-            !shown.contains("482913") && !shown.contains("628120001234"),
-            "{shown}"
-        );
+        assert!(!shown.contains("482913") && !shown.contains("628120001234"), "{shown}");
     }
 
     #[test]
     fn the_receipt_state_changes_in_place() {
         let message = Message::new(Cursor(1), draft());
-        for state in [
-            ReceiptState::Acknowledged,
-            ReceiptState::Failed,
-            ReceiptState::NotRequested,
-        ] {
+        for state in [ReceiptState::Acknowledged, ReceiptState::Failed, ReceiptState::NotRequested] {
             message.set_receipt(state);
             assert_eq!(message.receipt(), state);
         }

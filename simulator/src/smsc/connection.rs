@@ -26,10 +26,7 @@ struct Input {
 
 impl Input {
     fn new() -> Self {
-        Self {
-            octets: vec![0; COMMAND_LENGTH_MAX].into_boxed_slice(),
-            filled: 0,
-        }
+        Self { octets: vec![0; COMMAND_LENGTH_MAX].into_boxed_slice(), filled: 0 }
     }
 
     fn room(&mut self) -> &mut [u8] {

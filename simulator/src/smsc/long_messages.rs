@@ -45,13 +45,7 @@ struct Waiting {
 impl Waiting {
     fn new(key: Key, since: Instant) -> Self {
         let total = usize::from(key.total);
-        Self {
-            key,
-            since,
-            parts: vec![None; total],
-            missing: total,
-            bytes: total * size_of::<Box<[u8]>>(),
-        }
+        Self { key, since, parts: vec![None; total], missing: total, bytes: total * size_of::<Box<[u8]>>() }
     }
 
     fn put(&mut self, part: u8, octets: &[u8]) -> bool {
@@ -105,10 +99,7 @@ impl LongMessages {
         let waiting = self.waiting.remove(at)?;
         self.bytes -= waiting.bytes;
         let octets = waiting.parts.into_iter().flatten().flatten().collect();
-        Some(Whole {
-            octets,
-            segments: key.total,
-        })
+        Some(Whole { octets, segments: key.total })
     }
 
     /// Segments given up since this was last asked.
@@ -125,9 +116,7 @@ impl LongMessages {
     }
 
     fn stay_within_bounds(&mut self) {
-        while self.waiting.len() > WAITING_MAX
-            || (self.bytes > WAITING_BYTES_MAX && self.waiting.len() > 1)
-        {
+        while self.waiting.len() > WAITING_MAX || (self.bytes > WAITING_BYTES_MAX && self.waiting.len() > 1) {
             self.give_up(0);
         }
     }
@@ -161,10 +150,7 @@ mod tests {
         assert_eq!(long.add(key(1, 3), 1, b"abc", now), None);
         assert_eq!(long.add(key(1, 3), 1, b"xyz", now), None);
         let whole = long.add(key(1, 3), 2, b"def", now).unwrap();
-        assert_eq!(
-            (whole.octets.as_slice(), whole.segments),
-            (&b"abcdefghi"[..], 3)
-        );
+        assert_eq!((whole.octets.as_slice(), whole.segments), (&b"abcdefghi"[..], 3));
         assert_eq!(long.bytes, 0);
         assert!(long.waiting.is_empty());
     }
@@ -182,18 +168,7 @@ mod tests {
         let (mut long, now) = (LongMessages::default(), clock::now());
         for n in 0..=WAITING_MAX {
             let reference = Reference::Word(u16::try_from(n).unwrap());
-            assert_eq!(
-                long.add(
-                    Key {
-                        reference,
-                        ..key(0, 2)
-                    },
-                    1,
-                    b"a",
-                    now
-                ),
-                None
-            );
+            assert_eq!(long.add(Key { reference, ..key(0, 2) }, 1, b"a", now), None);
         }
         assert_eq!(long.waiting.len(), WAITING_MAX);
         assert_eq!((long.take_dropped(), long.take_dropped()), (1, 0));
@@ -218,10 +193,7 @@ mod tests {
         assert_eq!(long.add(key(1, 2), 1, b"old", now), None);
         let later = now + WAITING_TIME_MAX + Duration::from_secs(1);
         assert_eq!(long.add(key(1, 2), 2, b"new", later), None);
-        assert_eq!(
-            long.add(key(1, 2), 1, b"a ", later).unwrap().octets,
-            b"a new"
-        );
+        assert_eq!(long.add(key(1, 2), 1, b"a ", later).unwrap().octets, b"a new");
         assert_eq!(long.take_dropped(), 1);
     }
 }

@@ -50,11 +50,7 @@ pub(super) struct Party {
 
 impl Party {
     fn as_smpp(&self) -> pdu::Address<'_> {
-        pdu::Address {
-            ton: self.ton,
-            npi: self.npi,
-            digits: self.address.as_bytes(),
-        }
+        pdu::Address { ton: self.ton, npi: self.npi, digits: self.address.as_bytes() }
     }
 }
 
@@ -119,9 +115,7 @@ impl Receipt {
 }
 
 fn calendar(time: SystemTime) -> CalendarTime {
-    let since_epoch = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     CalendarTime::from_unix_seconds(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
 }
 
@@ -184,27 +178,18 @@ impl Deliveries {
     /// When there is something to do: a receipt to send, if the window has room
     /// for it, or an answer that did not come.
     pub(super) fn due(&self) -> Option<Instant> {
-        let unanswered = self
-            .in_flight
-            .front()
-            .map(|first| first.sent + self.response_timeout);
+        let unanswered = self.in_flight.front().map(|first| first.sent + self.response_timeout);
         if self.in_flight.len() >= self.window {
             return unanswered;
         }
-        let next = [self.waiting.front(), self.retries.front()]
-            .into_iter()
-            .flatten()
-            .map(|receipt| receipt.due);
+        let next =
+            [self.waiting.front(), self.retries.front()].into_iter().flatten().map(|receipt| receipt.due);
         next.chain(unanswered).min()
     }
 
     /// Gives up what was not answered in time.
     pub(super) fn give_up_unanswered(&mut self, now: Instant) {
-        while self
-            .in_flight
-            .front()
-            .is_some_and(|first| first.sent + self.response_timeout <= now)
-        {
+        while self.in_flight.front().is_some_and(|first| first.sent + self.response_timeout <= now) {
             let Some(first) = self.in_flight.pop_front() else {
                 return;
             };
@@ -224,19 +209,14 @@ impl Deliveries {
     ) {
         let mut sent = 0;
         while self.in_flight.len() < self.window && out.len() < out_bytes_max {
-            let Some(receipt) =
-                pop_due(&mut self.retries, now).or_else(|| pop_due(&mut self.waiting, now))
+            let Some(receipt) = pop_due(&mut self.retries, now).or_else(|| pop_due(&mut self.waiting, now))
             else {
                 break;
             };
             let sequence = *next;
             *next = sequence.next();
             receipt.write(sequence, &mut self.scratch, out);
-            self.in_flight.push_back(InFlight {
-                sequence,
-                sent: now,
-                receipt,
-            });
+            self.in_flight.push_back(InFlight { sequence, sent: now, receipt });
             sent += 1;
         }
         if sent > 0 {
@@ -247,17 +227,8 @@ impl Deliveries {
     /// Takes an answer in. `false` if nothing with this number is in flight.
     ///
     /// ESMEs mostly answer in order, which makes this a look at the front.
-    pub(super) fn answered(
-        &mut self,
-        sequence: SequenceNumber,
-        status: CommandStatus,
-        now: Instant,
-    ) -> bool {
-        let Some(at) = self
-            .in_flight
-            .iter()
-            .position(|sent| sent.sequence == sequence)
-        else {
+    pub(super) fn answered(&mut self, sequence: SequenceNumber, status: CommandStatus, now: Instant) -> bool {
+        let Some(at) = self.in_flight.iter().position(|sent| sent.sequence == sequence) else {
             return false;
         };
         let Some(InFlight { mut receipt, .. }) = self.in_flight.remove(at) else {
@@ -281,12 +252,8 @@ impl Deliveries {
 
     /// Leaves what was not answered to the next session that receives.
     pub(super) fn hand_over(&mut self, held: &Held) {
-        let in_flight = std::mem::take(&mut self.in_flight)
-            .into_iter()
-            .map(|sent| sent.receipt);
-        let left = in_flight
-            .chain(self.retries.drain(..))
-            .chain(self.waiting.drain(..));
+        let in_flight = std::mem::take(&mut self.in_flight).into_iter().map(|sent| sent.receipt);
+        let left = in_flight.chain(self.retries.drain(..)).chain(self.waiting.drain(..));
         held.put(left, &self.metrics);
     }
 }
@@ -295,9 +262,7 @@ impl Deliveries {
 fn is_temporary(status: CommandStatus) -> bool {
     matches!(
         status,
-        CommandStatus::ESME_RX_T_APPN
-            | CommandStatus::ESME_RTHROTTLED
-            | CommandStatus::ESME_RMSGQFUL
+        CommandStatus::ESME_RX_T_APPN | CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL
     )
 }
 
@@ -390,11 +355,7 @@ mod tests {
     }
 
     /// What is sent at `now`, as sequence numbers and message ids.
-    fn sent(
-        deliveries: &mut Deliveries,
-        now: Instant,
-        next: &mut SequenceNumber,
-    ) -> Vec<(u32, String)> {
+    fn sent(deliveries: &mut Deliveries, now: Instant, next: &mut SequenceNumber) -> Vec<(u32, String)> {
         let mut out = Vec::new();
         deliveries.send(now, usize::MAX, next, &mut out);
         let mut rest = out.as_slice();
@@ -402,14 +363,9 @@ mod tests {
         while let Some(frame) = smpp::frame::cut(rest, 4_096).unwrap() {
             rest = &rest[frame.len()..];
             let pdu = codec::decode(frame).unwrap().pdu;
-            let Body::DeliverSm(deliver) = pdu.body else {
-                panic!("{pdu:?}")
-            };
+            let Body::DeliverSm(deliver) = pdu.body else { panic!("{pdu:?}") };
             let receipt = smpp::receipt::Receipt::parse(&deliver).unwrap();
-            seen.push((
-                pdu.sequence.0,
-                String::from_utf8(receipt.id.to_vec()).unwrap(),
-            ));
+            seen.push((pdu.sequence.0, String::from_utf8(receipt.id.to_vec()).unwrap()));
         }
         seen
     }
@@ -421,10 +377,7 @@ mod tests {
         let later = now + Duration::from_secs(1);
         deliveries.add(receipt(1, now));
         deliveries.add(receipt(2, later));
-        assert_eq!(
-            sent(&mut deliveries, now, &mut next),
-            [(1, format!("{:016x}", 1))]
-        );
+        assert_eq!(sent(&mut deliveries, now, &mut next), [(1, format!("{:016x}", 1))]);
         assert_eq!(deliveries.due(), Some(now + TIMEOUT), "the window is full");
         assert!(deliveries.answered(SequenceNumber(1), CommandStatus::ESME_ROK, now));
         assert_eq!(deliveries.due(), Some(later));
@@ -444,16 +397,8 @@ mod tests {
         let mut next = SequenceNumber::FIRST;
         deliveries.add(receipt(1, now));
         for attempt in 1..=3 {
-            assert_eq!(
-                sent(&mut deliveries, now, &mut next).len(),
-                1,
-                "attempt {attempt}"
-            );
-            assert!(deliveries.answered(
-                SequenceNumber(attempt),
-                CommandStatus::ESME_RX_T_APPN,
-                now
-            ));
+            assert_eq!(sent(&mut deliveries, now, &mut next).len(), 1, "attempt {attempt}");
+            assert!(deliveries.answered(SequenceNumber(attempt), CommandStatus::ESME_RX_T_APPN, now));
             assert!(sent(&mut deliveries, now, &mut next).is_empty());
             now += RETRY_AFTER;
         }
@@ -484,10 +429,7 @@ mod tests {
         first.hand_over(&held);
         let mut second = deliveries(9);
         assert!(!second.take_over(&held));
-        let ids: Vec<_> = sent(&mut second, now, &mut next)
-            .into_iter()
-            .map(|(_, id)| id)
-            .collect();
+        let ids: Vec<_> = sent(&mut second, now, &mut next).into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids, [format!("{:016x}", 1), format!("{:016x}", 2)]);
         assert!(held.is_empty());
     }
@@ -495,10 +437,7 @@ mod tests {
     #[test]
     fn held_receipts_are_bounded_and_the_oldest_go() {
         let (held, metrics, now) = (Held::default(), Metrics::new(), clock::now());
-        held.put(
-            (0..HELD_MAX as u64 + 2).map(|id| receipt(id, now)),
-            &metrics,
-        );
+        held.put((0..HELD_MAX as u64 + 2).map(|id| receipt(id, now)), &metrics);
         assert_eq!(metrics.receipts_dropped.get(), 2);
         let mut deliveries = deliveries(1);
         assert!(deliveries.take_over(&held));

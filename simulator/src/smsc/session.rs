@@ -20,9 +20,7 @@ use super::{Orders, Smsc};
 use crate::inbox::MessageId;
 use smpp::codec::{self, DecodeError, DecodeErrorKind};
 use smpp::frame;
-use smpp::pdu::{
-    Bind, BindResp, Body, INTERFACE_VERSION, Pdu, SequenceNumber, SubmitSm, SubmitSmResp,
-};
+use smpp::pdu::{Bind, BindResp, Body, INTERFACE_VERSION, Pdu, SequenceNumber, SubmitSm, SubmitSmResp};
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 use std::collections::VecDeque;
@@ -120,15 +118,10 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(smsc: Arc<Smsc>, orders: Orders, now: Instant) -> Self {
         let config = &smsc.config;
-        let deliveries = Deliveries::new(
-            Arc::clone(&smsc.metrics),
-            config.receipt_window,
-            config.response_timeout,
-        );
+        let deliveries =
+            Deliveries::new(Arc::clone(&smsc.metrics), config.receipt_window, config.response_timeout);
         Self {
-            state: State::Open {
-                until: now + BIND_TIMEOUT,
-            },
+            state: State::Open { until: now + BIND_TIMEOUT },
             orders,
             out: Vec::new(),
             written: 0,
@@ -162,8 +155,7 @@ impl Session {
 
     /// Whether more may be read now.
     pub(super) fn wants_input(&self) -> bool {
-        self.pending().len() < OUT_BYTES_MAX
-            && !matches!(self.state, State::Closing { .. } | State::Closed)
+        self.pending().len() < OUT_BYTES_MAX && !matches!(self.state, State::Closing { .. } | State::Closed)
     }
 
     /// Whether receipts that other sessions left are welcome.
@@ -188,9 +180,7 @@ impl Session {
     /// When [`Session::on_time`] has something to do, if nothing comes before.
     pub(super) fn due(&self) -> Instant {
         let alive = match self.state {
-            State::Open { until } | State::Unbinding { until, .. } | State::Closing { until } => {
-                until
-            }
+            State::Open { until } | State::Unbinding { until, .. } | State::Closing { until } => until,
             State::Bound(_) | State::Closed => match self.asked {
                 Some(asked) => asked + self.smsc.config.response_timeout,
                 None => self.heard + self.smsc.config.enquire_link_interval,
@@ -243,8 +233,7 @@ impl Session {
         }
         if self.may_deliver() {
             let room = self.written + OUT_BYTES_MAX;
-            self.deliveries
-                .send(now, room, &mut self.next_sequence, &mut self.out);
+            self.deliveries.send(now, room, &mut self.next_sequence, &mut self.out);
         }
         self.keep_alive(now);
     }
@@ -260,10 +249,7 @@ impl Session {
                 State::Bound(role) => {
                     let sequence = self.take_sequence();
                     self.send(&Pdu::new(sequence, Body::Unbind));
-                    self.state = State::Unbinding {
-                        role,
-                        until: now + UNBIND_TIMEOUT,
-                    };
+                    self.state = State::Unbinding { role, until: now + UNBIND_TIMEOUT };
                 }
                 State::Unbinding { .. } | State::Closing { .. } | State::Closed => {}
             }
@@ -277,9 +263,7 @@ impl Session {
     }
 
     fn close_after_writing(&mut self, now: Instant) {
-        self.leave(State::Closing {
-            until: now + CLOSE_TIMEOUT,
-        });
+        self.leave(State::Closing { until: now + CLOSE_TIMEOUT });
     }
 
     fn leave(&mut self, state: State) {
@@ -296,8 +280,7 @@ impl Session {
     }
 
     fn may_deliver(&self) -> bool {
-        matches!(self.state, State::Bound(role) if role.receives())
-            && self.pending().len() < OUT_BYTES_MAX
+        matches!(self.state, State::Bound(role) if role.receives()) && self.pending().len() < OUT_BYTES_MAX
     }
 
     fn take_sequence(&mut self) -> SequenceNumber {
@@ -377,11 +360,7 @@ impl Session {
     fn on_bind(&mut self, role: Role, bind: &Bind<'_>, sequence: SequenceNumber, at: &Moment) {
         if !matches!(self.state, State::Open { .. }) {
             self.smsc.metrics.binds_refused.inc();
-            return self.reply(
-                CommandStatus::ESME_RALYBND,
-                sequence,
-                role.response(BindResp::default()),
-            );
+            return self.reply(CommandStatus::ESME_RALYBND, sequence, role.response(BindResp::default()));
         }
         if let Err(status) = self.admit(bind) {
             tracing::info!(%status, "bind refused");
@@ -395,10 +374,7 @@ impl Session {
         let mut tlvs = TlvBuffer::new();
         tlvs.push_u8(Tag::SC_INTERFACE_VERSION, INTERFACE_VERSION);
         let smsc = Arc::clone(&self.smsc);
-        let body = BindResp {
-            system_id: smsc.config.system_id.as_bytes(),
-            tlvs: tlvs.as_tlvs(),
-        };
+        let body = BindResp { system_id: smsc.config.system_id.as_bytes(), tlvs: tlvs.as_tlvs() };
         self.reply(CommandStatus::ESME_ROK, sequence, role.response(body));
     }
 
@@ -429,11 +405,7 @@ impl Session {
                 if latency.is_zero() {
                     self.reply_submit(sequence, id);
                 } else {
-                    let due = self
-                        .answers
-                        .back()
-                        .map_or(at.now, |last| last.due)
-                        .max(at.now + latency);
+                    let due = self.answers.back().map_or(at.now, |last| last.due).max(at.now + latency);
                     self.answers.push_back(Answer { due, sequence, id });
                 }
             }
@@ -442,21 +414,12 @@ impl Session {
                     CommandStatus::ESME_RTHROTTLED => metrics.submits_throttled.inc(),
                     _ => metrics.submits_refused.inc(),
                 }
-                self.reply(
-                    status,
-                    sequence,
-                    Body::SubmitSmResp(SubmitSmResp::default()),
-                );
+                self.reply(status, sequence, Body::SubmitSmResp(SubmitSmResp::default()));
             }
         }
     }
 
-    fn accept(
-        &mut self,
-        submit: &SubmitSm<'_>,
-        role: Role,
-        at: &Moment,
-    ) -> Result<MessageId, CommandStatus> {
+    fn accept(&mut self, submit: &SubmitSm<'_>, role: Role, at: &Moment) -> Result<MessageId, CommandStatus> {
         if self.answers.len() >= self.smsc.config.window {
             return Err(CommandStatus::ESME_RTHROTTLED);
         }
@@ -466,10 +429,7 @@ impl Session {
         let Accepted { id, receipt } = self.smsc.accept(submit, at)?;
         match receipt {
             Some(receipt) if role.receives() => self.deliveries.add(receipt),
-            Some(receipt) => self
-                .smsc
-                .held
-                .put(std::iter::once(receipt), &self.smsc.metrics),
+            Some(receipt) => self.smsc.held.put(std::iter::once(receipt), &self.smsc.metrics),
             None => {}
         }
         Ok(id)
@@ -495,10 +455,7 @@ impl Session {
 
     fn reply_submit(&mut self, sequence: SequenceNumber, id: MessageId) {
         let message_id = &id.to_hex();
-        let body = SubmitSmResp {
-            message_id,
-            ..SubmitSmResp::default()
-        };
+        let body = SubmitSmResp { message_id, ..SubmitSmResp::default() };
         self.reply(CommandStatus::ESME_ROK, sequence, Body::SubmitSmResp(body));
     }
 
@@ -521,10 +478,7 @@ impl Session {
                 }
                 Some(_) | None => {}
             },
-            State::Open { .. }
-            | State::Unbinding { .. }
-            | State::Closing { .. }
-            | State::Closed => {}
+            State::Open { .. } | State::Unbinding { .. } | State::Closing { .. } | State::Closed => {}
         }
     }
 }
@@ -545,10 +499,7 @@ mod tests {
     use smpp::pdu::{Address, FINAL_RECEIPT};
 
     fn at() -> Moment {
-        Moment {
-            now: clock::now(),
-            wall: clock::wall(),
-        }
+        Moment { now: clock::now(), wall: clock::wall() }
     }
 
     fn session(config: Config, now: Instant) -> Session {
@@ -564,11 +515,7 @@ mod tests {
     }
 
     fn bind() -> Vec<u8> {
-        let bind = Bind {
-            system_id: b"gateway",
-            password: b"secret08",
-            ..Bind::default()
-        };
+        let bind = Bind { system_id: b"gateway", password: b"secret08", ..Bind::default() };
         octets(1, Body::BindTransceiver(bind))
     }
 
@@ -585,13 +532,7 @@ mod tests {
     #[test]
     fn an_esme_that_does_not_read_stops_itself_within_the_bound() {
         let at = at();
-        let mut session = session(
-            Config {
-                receipt_window: 10_000,
-                ..Config::default()
-            },
-            at.now,
-        );
+        let mut session = session(Config { receipt_window: 10_000, ..Config::default() }, at.now);
         session.on_bytes(&bind(), &at);
         let batch = submit().repeat(frame::COMMAND_LENGTH_MAX / submit().len());
         while session.wants_input() {
@@ -619,13 +560,7 @@ mod tests {
         let at = at();
         let mut session = session(Config::default(), at.now);
         session.on_bytes(&bind(), &at);
-        session.on_orders(
-            Orders {
-                unbind: 1,
-                ..Orders::default()
-            },
-            at.now,
-        );
+        session.on_orders(Orders { unbind: 1, ..Orders::default() }, at.now);
         assert_eq!(session.due(), at.now + UNBIND_TIMEOUT);
         session.on_time(session.due());
         assert!(session.is_over());
@@ -635,13 +570,8 @@ mod tests {
     #[test]
     fn more_receipts_than_may_wait_refuse_submits_that_ask_for_them() {
         let at = at();
-        let mut session = session(
-            Config {
-                receipt_delay: Duration::from_secs(60),
-                ..Config::default()
-            },
-            at.now,
-        );
+        let mut session =
+            session(Config { receipt_delay: Duration::from_secs(60), ..Config::default() }, at.now);
         session.on_bytes(&bind(), &at);
         for _ in 0..super::super::receipts::WAITING_MAX {
             session.on_bytes(&submit(), &at);
@@ -658,9 +588,6 @@ mod tests {
         let mut session = session(Config::default(), at.now);
         let bind = bind();
         assert_eq!(session.on_bytes(&bind[..20], &at), 0);
-        assert_eq!(
-            session.on_bytes(&[&bind[..], &bind[..9]].concat(), &at),
-            bind.len()
-        );
+        assert_eq!(session.on_bytes(&[&bind[..], &bind[..9]].concat(), &at), bind.len());
     }
 }

@@ -46,11 +46,7 @@ impl Smsc {
     /// # Errors
     ///
     /// The status that tells the sender what is wrong with the submit.
-    pub(super) fn accept(
-        &self,
-        submit: &SubmitSm<'_>,
-        at: &Moment,
-    ) -> Result<Accepted, CommandStatus> {
+    pub(super) fn accept(&self, submit: &SubmitSm<'_>, at: &Moment) -> Result<Accepted, CommandStatus> {
         let from = sender(&submit.source)?;
         let to = handset(&submit.destination)?;
         if !submit.schedule_delivery_time.is_empty() {
@@ -58,11 +54,7 @@ impl Smsc {
         }
         let validity = validity(submit.validity_period, at.wall)?;
         let expired = validity.is_some_and(|validity| validity.expires_at <= at.wall);
-        let wanted = if self.config.receipts {
-            wanted(submit.registered_delivery)
-        } else {
-            Wanted::None
-        };
+        let wanted = if self.config.receipts { wanted(submit.registered_delivery) } else { Wanted::None };
         let id = self.next_id();
         let message = if expired {
             self.metrics.messages_expired.inc();
@@ -91,11 +83,7 @@ impl Smsc {
             to,
             submitted: at.wall,
             done: at.wall,
-            state: if expired {
-                MessageState::EXPIRED
-            } else {
-                MessageState::DELIVERED
-            },
+            state: if expired { MessageState::EXPIRED } else { MessageState::DELIVERED },
             due: at.now + self.latency() + self.config.receipt_delay,
             attempts: 0,
             message,
@@ -113,16 +101,10 @@ impl Smsc {
     ) -> Option<Arc<Message>> {
         let (place, octets) = part_of(submit);
         let Some(place) = place.filter(|place| place.total > 1) else {
-            return Some(
-                self.inbox
-                    .deliver(draft(1, text::decode(submit.data_coding, octets))),
-            );
+            return Some(self.inbox.deliver(draft(1, text::decode(submit.data_coding, octets))));
         };
         let whole = self.put_together(submit, place, octets, at.now)?;
-        Some(self.inbox.deliver(draft(
-            whole.segments,
-            text::decode(submit.data_coding, &whole.octets),
-        )))
+        Some(self.inbox.deliver(draft(whole.segments, text::decode(submit.data_coding, &whole.octets))))
     }
 
     fn put_together(
@@ -139,10 +121,7 @@ impl Smsc {
             total: place.total,
         };
         // Nothing panics under this lock; it is short, and taken for segments only.
-        let mut long = self
-            .long_messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut long = self.long_messages.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = long.add(key, place.part, octets, now);
         self.metrics.segments_dropped.inc_by(long.take_dropped());
         whole
@@ -150,28 +129,15 @@ impl Smsc {
 }
 
 fn sender(source: &pdu::Address<'_>) -> Result<Party, CommandStatus> {
-    let digits = if source.digits.is_empty() {
-        DEFAULT_SENDER
-    } else {
-        source.digits
-    };
+    let digits = if source.digits.is_empty() { DEFAULT_SENDER } else { source.digits };
     let address = Address::new(digits).ok_or(CommandStatus::ESME_RINVSRCADR)?;
-    Ok(Party {
-        ton: source.ton,
-        npi: source.npi,
-        address,
-    })
+    Ok(Party { ton: source.ton, npi: source.npi, address })
 }
 
 fn handset(destination: &pdu::Address<'_>) -> Result<Party, CommandStatus> {
-    let address = Address::new(destination.digits)
-        .filter(Address::is_number)
-        .ok_or(CommandStatus::ESME_RINVDSTADR)?;
-    Ok(Party {
-        ton: destination.ton,
-        npi: destination.npi,
-        address,
-    })
+    let address =
+        Address::new(destination.digits).filter(Address::is_number).ok_or(CommandStatus::ESME_RINVDSTADR)?;
+    Ok(Party { ton: destination.ton, npi: destination.npi, address })
 }
 
 /// Reads `validity_period`; empty means that the message does not expire.
@@ -202,11 +168,7 @@ fn wanted(registered_delivery: u8) -> Wanted {
 /// told by a user data header, or by the SAR parameters.
 fn part_of<'a>(submit: &SubmitSm<'a>) -> (Option<Concatenation>, &'a [u8]) {
     let content = submit.content();
-    let header = if submit.esm_class.has_udh() {
-        concatenation::split_header(content)
-    } else {
-        None
-    };
+    let header = if submit.esm_class.has_udh() { concatenation::split_header(content) } else { None };
     match header {
         Some((header, rest)) => (header.concatenation(), rest),
         None => (sar(submit.tlvs), content),
@@ -221,11 +183,7 @@ fn sar(tlvs: Tlvs<'_>) -> Option<Concatenation> {
     let total = u8::try_from(number(Tag::SAR_TOTAL_SEGMENTS)?).ok()?;
     let part = u8::try_from(number(Tag::SAR_SEGMENT_SEQNUM)?).ok()?;
     let reference = Reference::Word(number(Tag::SAR_MSG_REF_NUM)?);
-    (1..=total).contains(&part).then_some(Concatenation {
-        reference,
-        total,
-        part,
-    })
+    (1..=total).contains(&part).then_some(Concatenation { reference, total, part })
 }
 
 #[cfg(test)]
@@ -244,10 +202,7 @@ mod tests {
     }
 
     fn at() -> Moment {
-        Moment {
-            now: clock::now(),
-            wall: clock::wall(),
-        }
+        Moment { now: clock::now(), wall: clock::wall() }
     }
 
     fn submit(text: &[u8]) -> SubmitSm<'_> {
@@ -285,22 +240,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_delivered_is_refused_with_its_reason() {
-        let to = |digits| SubmitSm {
-            destination: pdu::Address::international(digits),
-            ..submit(b"x")
-        };
+        let to = |digits| SubmitSm { destination: pdu::Address::international(digits), ..submit(b"x") };
         for digits in [&b""[..], b"+", b"62812x", b"0812 000"] {
             assert_eq!(refusal(&to(digits)), Some(CommandStatus::ESME_RINVDSTADR));
         }
-        let later = SubmitSm {
-            schedule_delivery_time: b"000001000000000R",
-            ..submit(b"x")
-        };
+        let later = SubmitSm { schedule_delivery_time: b"000001000000000R", ..submit(b"x") };
         assert_eq!(refusal(&later), Some(CommandStatus::ESME_RINVSCHED));
-        let never = SubmitSm {
-            validity_period: b"00000000030000R",
-            ..submit(b"x")
-        };
+        let never = SubmitSm { validity_period: b"00000000030000R", ..submit(b"x") };
         assert_eq!(refusal(&never), Some(CommandStatus::ESME_RINVEXPIRY));
     }
 
@@ -308,23 +254,11 @@ mod tests {
     fn an_expired_message_gets_its_receipt_and_is_not_shown() {
         let smsc = smsc();
         for validity_period in [&b"000000000000000R"[..], b"200101000000000+"] {
-            let expired = SubmitSm {
-                validity_period,
-                ..submit(b"too late")
-            };
+            let expired = SubmitSm { validity_period, ..submit(b"too late") };
             let accepted = smsc.accept(&expired, &at()).ok().unwrap();
             assert_eq!(accepted.receipt.unwrap().state, MessageState::EXPIRED);
-            let failure_only = SubmitSm {
-                registered_delivery: 2,
-                ..expired
-            };
-            assert!(
-                smsc.accept(&failure_only, &at())
-                    .ok()
-                    .unwrap()
-                    .receipt
-                    .is_some()
-            );
+            let failure_only = SubmitSm { registered_delivery: 2, ..expired };
+            assert!(smsc.accept(&failure_only, &at()).ok().unwrap().receipt.is_some());
         }
         assert!(texts(&smsc).is_empty());
         assert_eq!(smsc.metrics.messages_expired.get(), 4);
@@ -333,21 +267,11 @@ mod tests {
     #[test]
     fn a_receipt_is_made_only_for_those_who_ask() {
         let smsc = smsc();
-        for (registered_delivery, expected) in [
-            (0, false),
-            (1, true),
-            (2, false),
-            (0x10, false),
-            (0x11, true),
-        ] {
-            let submit = SubmitSm {
-                registered_delivery,
-                ..submit(b"x")
-            };
-            assert_eq!(
-                smsc.accept(&submit, &at()).ok().unwrap().receipt.is_some(),
-                expected
-            );
+        for (registered_delivery, expected) in
+            [(0, false), (1, true), (2, false), (0x10, false), (0x11, true)]
+        {
+            let submit = SubmitSm { registered_delivery, ..submit(b"x") };
+            assert_eq!(smsc.accept(&submit, &at()).ok().unwrap().receipt.is_some(), expected);
         }
     }
 
@@ -355,22 +279,10 @@ mod tests {
     fn segments_by_header_are_put_together_even_when_an_escape_is_split() {
         let smsc = smsc();
         let part = |part, rest: &[u8]| {
-            [
-                &Concatenation {
-                    reference: Reference::Octet(7),
-                    total: 2,
-                    part,
-                }
-                .header(),
-                rest,
-            ]
-            .concat()
+            [&Concatenation { reference: Reference::Octet(7), total: 2, part }.header(), rest].concat()
         };
         let send = |octets: &[u8]| {
-            let submit = SubmitSm {
-                esm_class: pdu::EsmClass::UDHI,
-                ..submit(octets)
-            };
+            let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(octets) };
             smsc.accept(&submit, &at()).ok().unwrap()
         };
         send(&part(2, b"e5"));
@@ -390,11 +302,7 @@ mod tests {
                 .push_u8(Tag::SAR_TOTAL_SEGMENTS, 2)
                 .push_u8(Tag::SAR_SEGMENT_SEQNUM, part);
             let octets = text::ucs2::encode(octets);
-            let submit = SubmitSm {
-                data_coding: DataCoding::UCS2,
-                tlvs: tlvs.as_tlvs(),
-                ..submit(&octets)
-            };
+            let submit = SubmitSm { data_coding: DataCoding::UCS2, tlvs: tlvs.as_tlvs(), ..submit(&octets) };
             smsc.accept(&submit, &at()).ok().unwrap();
         }
         assert_eq!(texts(&smsc), ["سلام"]);
@@ -405,15 +313,7 @@ mod tests {
         let smsc = smsc();
         let mut tlvs = TlvBuffer::new();
         tlvs.push(Tag::MESSAGE_PAYLOAD, b"payload").unwrap();
-        smsc.accept(
-            &SubmitSm {
-                tlvs: tlvs.as_tlvs(),
-                ..submit(b"")
-            },
-            &at(),
-        )
-        .ok()
-        .unwrap();
+        smsc.accept(&SubmitSm { tlvs: tlvs.as_tlvs(), ..submit(b"") }, &at()).ok().unwrap();
         assert_eq!(texts(&smsc), ["payload"]);
     }
 }

@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use subtle::ConstantTimeEq as _;
 
 /// The rules for one listener.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     port: u16,
     /// Whether the listener is reachable from this machine alone.
     loopback: bool,
@@ -24,32 +24,21 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(listening: SocketAddr, token: Option<String>) -> Self {
-        Self {
-            port: listening.port(),
-            loopback: listening.ip().is_loopback(),
-            token,
-        }
+    pub(crate) fn new(listening: SocketAddr, token: Option<String>) -> Self {
+        Self { port: listening.port(), loopback: listening.ip().is_loopback(), token }
     }
 
     /// For every request, the page's own files included.
     pub(super) fn admit(&self, request: &Parts) -> Result<(), Problem> {
         let host = single(request, &HOST)?.ok_or(NO_HOST)?;
-        let named = request
-            .uri
-            .authority()
-            .map(|authority| authority.as_str().as_bytes());
+        let named = request.uri.authority().map(|authority| authority.as_str().as_bytes());
         if named.is_some_and(|named| named != host.as_bytes()) {
             return Err(MISDIRECTED);
         }
         if self.loopback && !self.is_ours(host) {
             return Err(MISDIRECTED);
         }
-        if is_write(&request.method) {
-            self.admit_write(request, host)
-        } else {
-            Ok(())
-        }
+        if is_write(&request.method) { self.admit_write(request, host) } else { Ok(()) }
     }
 
     /// For every request that reads or changes the inbox.
@@ -57,8 +46,8 @@ impl Guard {
         let Some(token) = &self.token else {
             return Ok(());
         };
-        let shown = single(request, &AUTHORIZATION)?
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        let shown =
+            single(request, &AUTHORIZATION)?.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         match shown {
             Some(shown) if bool::from(shown.ct_eq(token.as_bytes())) => Ok(()),
             _ => Err(UNAUTHORIZED),
@@ -66,17 +55,9 @@ impl Guard {
     }
 
     fn admit_write(&self, request: &Parts, host: &HeaderValue) -> Result<(), Problem> {
-        let content_type = single(request, &CONTENT_TYPE)?
-            .map(HeaderValue::as_bytes)
-            .unwrap_or_default();
-        let essence = content_type
-            .split(|octet| *octet == b';')
-            .next()
-            .unwrap_or_default();
-        if !essence
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"application/json")
-        {
+        let content_type = single(request, &CONTENT_TYPE)?.map(HeaderValue::as_bytes).unwrap_or_default();
+        let essence = content_type.split(|octet| *octet == b';').next().unwrap_or_default();
+        if !essence.trim_ascii().eq_ignore_ascii_case(b"application/json") {
             return Err(NOT_JSON);
         }
         match single(request, &ORIGIN)? {
@@ -96,28 +77,17 @@ impl Guard {
             Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
             _ => (host, Some(80)),
         };
-        let address = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'))
-            .unwrap_or(name);
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         let loopback = name.eq_ignore_ascii_case("localhost")
-            || address
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
+            || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         loopback && port == Some(self.port)
     }
 }
 
-const NO_HOST: Problem = Problem::new(
-    StatusCode::BAD_REQUEST,
-    "host-missing",
-    "A request needs one Host header.",
-);
-const REPEATED: Problem = Problem::new(
-    StatusCode::BAD_REQUEST,
-    "header-repeated",
-    "This header may occur only once.",
-);
+const NO_HOST: Problem =
+    Problem::new(StatusCode::BAD_REQUEST, "host-missing", "A request needs one Host header.");
+const REPEATED: Problem =
+    Problem::new(StatusCode::BAD_REQUEST, "header-repeated", "This header may occur only once.");
 const MISDIRECTED: Problem = Problem::new(
     StatusCode::MISDIRECTED_REQUEST,
     "host-not-ours",
@@ -128,11 +98,8 @@ const NOT_JSON: Problem = Problem::new(
     "not-json",
     "A write needs Content-Type: application/json.",
 );
-const CROSS_ORIGIN: Problem = Problem::new(
-    StatusCode::FORBIDDEN,
-    "cross-origin",
-    "Origin must be this listener's own.",
-);
+const CROSS_ORIGIN: Problem =
+    Problem::new(StatusCode::FORBIDDEN, "cross-origin", "Origin must be this listener's own.");
 const UNAUTHORIZED: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
     "token-required",
@@ -176,18 +143,8 @@ mod tests {
 
     #[test]
     fn host_must_be_a_loopback_name_or_address_with_our_port() {
-        for host in [
-            "localhost:8090",
-            "LOCALHOST:8090",
-            "127.0.0.1:8090",
-            "127.1.2.3:8090",
-            "[::1]:8090",
-        ] {
-            assert_eq!(
-                refusal(guard(None).admit(&request("GET", "/", &[("host", host)]))),
-                None,
-                "{host}"
-            );
+        for host in ["localhost:8090", "LOCALHOST:8090", "127.0.0.1:8090", "127.1.2.3:8090", "[::1]:8090"] {
+            assert_eq!(refusal(guard(None).admit(&request("GET", "/", &[("host", host)]))), None, "{host}");
         }
         for host in [
             "evil.example:8090",
@@ -209,85 +166,42 @@ mod tests {
 
     #[test]
     fn host_must_be_there_once_and_agree_with_the_target() {
-        assert_eq!(
-            refusal(guard(None).admit(&request("GET", "/", &[]))),
-            Some(StatusCode::BAD_REQUEST)
-        );
+        assert_eq!(refusal(guard(None).admit(&request("GET", "/", &[]))), Some(StatusCode::BAD_REQUEST));
         let twice = [("host", "localhost:8090"), ("host", "localhost:8090")];
-        assert_eq!(
-            refusal(guard(None).admit(&request("GET", "/", &twice))),
-            Some(StatusCode::BAD_REQUEST)
-        );
-        let other = request(
-            "GET",
-            "http://evil.example:8090/",
-            &[("host", "localhost:8090")],
-        );
-        assert_eq!(
-            refusal(guard(None).admit(&other)),
-            Some(StatusCode::MISDIRECTED_REQUEST)
-        );
+        assert_eq!(refusal(guard(None).admit(&request("GET", "/", &twice))), Some(StatusCode::BAD_REQUEST));
+        let other = request("GET", "http://evil.example:8090/", &[("host", "localhost:8090")]);
+        assert_eq!(refusal(guard(None).admit(&other)), Some(StatusCode::MISDIRECTED_REQUEST));
     }
 
     #[test]
     fn a_write_needs_json_and_our_own_origin() {
         let host = ("host", "localhost:8090");
         let json = ("content-type", "application/json; charset=utf-8");
-        let admit = |headers: &[(&str, &str)]| {
-            refusal(guard(None).admit(&request("DELETE", "/messages", headers)))
-        };
+        let admit =
+            |headers: &[(&str, &str)]| refusal(guard(None).admit(&request("DELETE", "/messages", headers)));
         assert_eq!(admit(&[host, json]), None);
-        assert_eq!(
-            admit(&[host, json, ("origin", "http://localhost:8090")]),
-            None
-        );
+        assert_eq!(admit(&[host, json, ("origin", "http://localhost:8090")]), None);
         assert_eq!(admit(&[host]), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        assert_eq!(
-            admit(&[host, ("content-type", "text/plain")]),
-            Some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-        );
-        for origin in [
-            "http://evil.example",
-            "null",
-            "https://localhost:8090",
-            "http://127.0.0.1:8090",
-        ] {
-            assert_eq!(
-                admit(&[host, json, ("origin", origin)]),
-                Some(StatusCode::FORBIDDEN),
-                "{origin}"
-            );
+        assert_eq!(admit(&[host, ("content-type", "text/plain")]), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        for origin in ["http://evil.example", "null", "https://localhost:8090", "http://127.0.0.1:8090"] {
+            assert_eq!(admit(&[host, json, ("origin", origin)]), Some(StatusCode::FORBIDDEN), "{origin}");
         }
     }
 
     #[test]
     fn a_token_is_asked_for_when_there_is_one() {
-        let authorize = |token, headers: &[(&str, &str)]| {
-            refusal(guard(token).authorize(&request("GET", "/", headers)))
-        };
+        let authorize =
+            |token, headers: &[(&str, &str)]| refusal(guard(token).authorize(&request("GET", "/", headers)));
         assert_eq!(authorize(None, &[]), None);
-        assert_eq!(
-            authorize(Some("s3cret"), &[("authorization", "Bearer s3cret")]),
-            None
-        );
-        for headers in [
-            &[][..],
-            &[("authorization", "Bearer wrong")],
-            &[("authorization", "s3cret")],
-        ] {
-            assert_eq!(
-                authorize(Some("s3cret"), headers),
-                Some(StatusCode::UNAUTHORIZED)
-            );
+        assert_eq!(authorize(Some("s3cret"), &[("authorization", "Bearer s3cret")]), None);
+        for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "s3cret")]] {
+            assert_eq!(authorize(Some("s3cret"), headers), Some(StatusCode::UNAUTHORIZED));
         }
     }
 
     #[test]
     fn with_a_token_any_name_may_lead_here() {
         let guard = Guard::new("0.0.0.0:8090".parse().unwrap(), Some("s3cret".to_owned()));
-        assert_eq!(
-            refusal(guard.admit(&request("GET", "/", &[("host", "lab.example:8090")]))),
-            None
-        );
+        assert_eq!(refusal(guard.admit(&request("GET", "/", &[("host", "lab.example:8090")]))), None);
     }
 }

@@ -25,11 +25,7 @@ struct Details {
 
 impl Problem {
     pub(super) const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self {
-            status,
-            kind,
-            detail,
-        }
+        Self { status, kind, detail }
     }
 
     pub(super) const fn bad_query(detail: &'static str) -> Self {
@@ -44,10 +40,7 @@ impl Problem {
             detail: self.detail,
         };
         let mut response = reply::json(self.status, &details);
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

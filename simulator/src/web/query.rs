@@ -29,8 +29,7 @@ impl Query {
         let mut parsed = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value =
-                decode(value).ok_or(Problem::bad_query("A parameter has a broken %-escape."))?;
+            let value = decode(value).ok_or(Problem::bad_query("A parameter has a broken %-escape."))?;
             match name {
                 "to" => set(&mut parsed.to, parse_to(&value))?,
                 "since" => set(&mut parsed.since, parse_cursor(&value, instance))?,
@@ -38,9 +37,7 @@ impl Query {
                 "limit" => set(&mut parsed.limit, parse_limit(&value))?,
                 "last" => set(&mut parsed.last, parse_last(&value))?,
                 _ => {
-                    return Err(Problem::bad_query(
-                        "The parameters are to, since, wait, limit and last.",
-                    ));
+                    return Err(Problem::bad_query("The parameters are to, since, wait, limit and last."));
                 }
             }
         }
@@ -55,50 +52,37 @@ pub(super) fn write_cursor(cursor: Cursor, instance: u32) -> String {
 
 /// Reads what [`write_cursor`] wrote, or a plain `0`.
 pub(super) fn parse_cursor(text: &str, instance: u32) -> Result<Cursor, Problem> {
-    const EXPECTED: Problem =
-        Problem::bad_query("since must be a cursor from an earlier reply, or 0.");
+    const EXPECTED: Problem = Problem::bad_query("since must be a cursor from an earlier reply, or 0.");
     if text == "0" {
         return Ok(Cursor::START);
     }
     let (of, place) = text.split_once('-').ok_or(EXPECTED)?;
     let of = u32::from_str_radix(of, 16).map_err(|_| EXPECTED)?;
     let place = place.parse().map_err(|_| EXPECTED)?;
-    Ok(if of == instance {
-        Cursor(place)
-    } else {
-        Cursor::START
-    })
+    Ok(if of == instance { Cursor(place) } else { Cursor::START })
 }
 
 fn parse_to(text: &str) -> Result<Address, Problem> {
     // A `+` in a query means a blank, so `to=+62812…` arrives with one.
     Address::new(text.trim().as_bytes())
         .filter(Address::is_number)
-        .ok_or(Problem::bad_query(
-            "to must be a phone number of 1 to 20 digits.",
-        ))
+        .ok_or(Problem::bad_query("to must be a phone number of 1 to 20 digits."))
 }
 
 fn parse_wait(text: &str) -> Result<Duration, Problem> {
     humantime::parse_duration(text)
         .ok()
         .filter(|wait| *wait <= WAIT_MAX)
-        .ok_or(Problem::bad_query(
-            "wait must be a duration of at most 60s, such as 5s or 500ms.",
-        ))
+        .ok_or(Problem::bad_query("wait must be a duration of at most 60s, such as 5s or 500ms."))
 }
 
 fn parse_limit(text: &str) -> Result<usize, Problem> {
-    let limit = text
-        .parse()
-        .ok()
-        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     limit.ok_or(Problem::bad_query("limit must be 1 to 1000."))
 }
 
 fn parse_last(text: &str) -> Result<u64, Problem> {
-    text.parse()
-        .map_err(|_| Problem::bad_query("last must be a number of messages."))
+    text.parse().map_err(|_| Problem::bad_query("last must be a number of messages."))
 }
 
 fn set<T>(place: &mut Option<T>, value: Result<T, Problem>) -> Result<(), Problem> {
@@ -132,11 +116,7 @@ mod tests {
 
     #[test]
     fn reads_every_parameter() {
-        let query = Query::parse(
-            "to=%2B628120001234&since=0000000a-7&wait=5s&limit=3&last=9",
-            10,
-        )
-        .unwrap();
+        let query = Query::parse("to=%2B628120001234&since=0000000a-7&wait=5s&limit=3&last=9", 10).unwrap();
         assert_eq!(query.to, Address::new(b"628120001234"));
         assert_eq!(query.since, Some(Cursor(7)));
         assert_eq!(query.wait, Some(Duration::from_secs(5)));

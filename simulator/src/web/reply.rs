@@ -30,9 +30,9 @@ impl Body for Reply {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(chunks) => chunks
-                .poll_recv(cx)
-                .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
+            Self::Stream(chunks) => {
+                chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+            }
         }
     }
 
@@ -49,22 +49,15 @@ impl Body for Reply {
 }
 
 /// A reply of `content_type`.
-pub(super) fn whole(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-) -> Response<Reply> {
+pub(super) fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Reply> {
     let mut response = Response::new(Reply::Whole(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 /// A reply of JSON.
 pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Reply> {
-    let body =
-        serde_json::to_vec(value).expect("our replies are plain structs, which always serialise");
+    let body = serde_json::to_vec(value).expect("our replies are plain structs, which always serialise");
     whole(status, "application/json", body.into())
 }

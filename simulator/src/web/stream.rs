@@ -61,10 +61,7 @@ impl Walker {
         let mut newest = self.inbox.watch();
         while !*self.stop.borrow() {
             newest.mark_unchanged();
-            let mut page = Page {
-                cursor: self.filter.since,
-                ..Page::default()
-            };
+            let mut page = Page { cursor: self.filter.since, ..Page::default() };
             let more = self.inbox.read_on(&self.filter, &mut page);
             self.filter.since = page.cursor;
             let idle = page.messages.is_empty() && !more;
@@ -76,10 +73,7 @@ impl Walker {
         Ok(())
     }
 
-    async fn wait(
-        &mut self,
-        newest: &mut watch::Receiver<crate::inbox::Cursor>,
-    ) -> Result<(), Gone> {
+    async fn wait(&mut self, newest: &mut watch::Receiver<crate::inbox::Cursor>) -> Result<(), Gone> {
         let news = async {
             tokio::select! {
                 _ = newest.changed() => Ok(()),
@@ -100,10 +94,7 @@ impl Walker {
         }
         if page.lost > 0 {
             self.metrics.stream_lost.inc_by(page.lost);
-            write_event(
-                &mut chunk,
-                format_args!("event: lost\ndata: {{\"lost\":{}}}\n\n", page.lost),
-            );
+            write_event(&mut chunk, format_args!("event: lost\ndata: {{\"lost\":{}}}\n\n", page.lost));
         }
         for message in &page.messages {
             let id = write_cursor(message.cursor(), self.instance);
@@ -115,11 +106,7 @@ impl Walker {
                 self.send(std::mem::take(&mut chunk)).await?;
             }
         }
-        if chunk.is_empty() {
-            Ok(())
-        } else {
-            self.send(chunk).await
-        }
+        if chunk.is_empty() { Ok(()) } else { self.send(chunk).await }
     }
 
     async fn send(&self, chunk: Vec<u8>) -> Result<(), Gone> {
@@ -135,7 +122,5 @@ impl Walker {
 }
 
 fn write_event(chunk: &mut Vec<u8>, event: std::fmt::Arguments<'_>) {
-    chunk
-        .write_fmt(event)
-        .expect("writing into memory always succeeds");
+    chunk.write_fmt(event).expect("writing into memory always succeeds");
 }

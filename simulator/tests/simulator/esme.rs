@@ -3,9 +3,7 @@
 use crate::time::soon;
 use smpp::codec;
 use smpp::frame;
-use smpp::pdu::{
-    Address, Bind, Body, DeliverSmResp, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm,
-};
+use smpp::pdu::{Address, Bind, Body, DeliverSmResp, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::{Config, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,9 +16,7 @@ pub(crate) struct Frame(Vec<u8>);
 
 impl Frame {
     pub(crate) fn pdu(&self) -> Pdu<'_> {
-        codec::decode(&self.0)
-            .expect("the simulator sends well-formed PDUs")
-            .pdu
+        codec::decode(&self.0).expect("the simulator sends well-formed PDUs").pdu
     }
 }
 
@@ -37,10 +33,7 @@ impl Esme {
     }
 
     pub(crate) fn on(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            received: Vec::new(),
-        }
+        Self { stream, received: Vec::new() }
     }
 
     /// Bound as transceiver with the default configuration's credentials.
@@ -67,11 +60,7 @@ impl Esme {
                 self.received.drain(..frame.len());
                 return Some(Frame(frame));
             }
-            if soon(self.stream.read_buf(&mut self.received))
-                .await
-                .unwrap_or(0)
-                == 0
-            {
+            if soon(self.stream.read_buf(&mut self.received)).await.unwrap_or(0) == 0 {
                 assert!(self.received.is_empty(), "the stream ended inside a PDU");
                 return None;
             }
@@ -97,25 +86,15 @@ impl Esme {
     pub(crate) async fn receipt(&mut self) -> String {
         let frame = self.next().await;
         let pdu = frame.pdu();
-        let Body::DeliverSm(deliver) = pdu.body else {
-            panic!("{pdu:?}")
-        };
+        let Body::DeliverSm(deliver) = pdu.body else { panic!("{pdu:?}") };
         assert!(deliver.esm_class.is_receipt());
-        self.send(
-            pdu.sequence.0,
-            Body::DeliverSmResp(DeliverSmResp::default()),
-        )
-        .await;
+        self.send(pdu.sequence.0, Body::DeliverSmResp(DeliverSmResp::default())).await;
         String::from_utf8(deliver.short_message.to_vec()).unwrap()
     }
 }
 
 pub(crate) fn credentials() -> Bind<'static> {
-    Bind {
-        system_id: b"gateway",
-        password: b"secret08",
-        ..Bind::default()
-    }
+    Bind { system_id: b"gateway", password: b"secret08", ..Bind::default() }
 }
 
 pub(crate) fn octets(sequence: u32, body: Body<'_>) -> Vec<u8> {
@@ -136,10 +115,7 @@ pub(crate) fn text(text: &[u8]) -> SubmitSm<'_> {
 }
 
 pub(crate) fn with_receipt(submit: SubmitSm<'_>) -> SubmitSm<'_> {
-    SubmitSm {
-        registered_delivery: FINAL_RECEIPT,
-        ..submit
-    }
+    SubmitSm { registered_delivery: FINAL_RECEIPT, ..submit }
 }
 
 pub(crate) async fn simulator(config: Config) -> Simulator {

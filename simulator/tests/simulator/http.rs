@@ -33,11 +33,7 @@ pub(crate) async fn exchange(address: SocketAddr, head: &str) -> Reply {
     let reply = String::from_utf8(reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").expect("a whole head");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    Reply { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 pub(crate) async fn get(address: SocketAddr, target: &str) -> Reply {
@@ -46,20 +42,13 @@ pub(crate) async fn get(address: SocketAddr, target: &str) -> Reply {
 
 pub(crate) async fn send(address: SocketAddr, head: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "{}\r\nConnection: close\r\n\r\n",
-        head.trim().replace('\n', "\r\n")
-    );
+    let request = format!("{}\r\nConnection: close\r\n\r\n", head.trim().replace('\n', "\r\n"));
     soon(stream.write_all(request.as_bytes())).await.unwrap();
     stream
 }
 
 /// Reads from `stream` until what came satisfies `enough`.
-pub(crate) async fn read_until(
-    stream: &mut TcpStream,
-    text: &mut String,
-    enough: impl Fn(&str) -> bool,
-) {
+pub(crate) async fn read_until(stream: &mut TcpStream, text: &mut String, enough: impl Fn(&str) -> bool) {
     let mut piece = vec![0; 64 * 1_024];
     while !enough(text) {
         let count = soon(stream.read(&mut piece)).await.unwrap();

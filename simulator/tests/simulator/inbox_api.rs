@@ -11,40 +11,23 @@ async fn deliver(simulator: &Simulator, messages: &[(&str, &str)]) {
     let mut esme = Esme::bound(simulator).await;
     for (number, content) in messages {
         let destination = Address::international(number.as_bytes());
-        esme.send(
-            2,
-            Body::SubmitSm(SubmitSm {
-                destination,
-                ..text(content.as_bytes())
-            }),
-        )
-        .await;
+        esme.send(2, Body::SubmitSm(SubmitSm { destination, ..text(content.as_bytes()) })).await;
         assert!(esme.answer().await.0.is_ok());
     }
 }
 
 fn texts(list: &serde_json::Value) -> Vec<&str> {
     let messages = list["messages"].as_array().unwrap();
-    messages
-        .iter()
-        .map(|message| message["text"].as_str().unwrap())
-        .collect()
+    messages.iter().map(|message| message["text"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
 async fn messages_are_listed_filtered_and_read_on_from_a_cursor() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
-    deliver(
-        &simulator,
-        &[("62811", "one"), ("62822", "two"), ("62811", "three")],
-    )
-    .await;
+    deliver(&simulator, &[("62811", "one"), ("62822", "two"), ("62811", "three")]).await;
     let all = get(web, "/messages").await;
-    assert_eq!(
-        (all.status, all.header("content-type")),
-        (200, Some("application/json"))
-    );
+    assert_eq!((all.status, all.header("content-type")), (200, Some("application/json")));
     assert_eq!(texts(&all.json()), ["one", "two", "three"]);
     let filtered = get(web, "/messages?to=%2B62811").await.json();
     assert_eq!(texts(&filtered), ["one", "three"]);
@@ -62,11 +45,7 @@ async fn a_long_poll_waits_for_its_number() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
     let poll = tokio::spawn(async move { get(web, "/messages?to=62811&wait=60s").await });
-    deliver(
-        &simulator,
-        &[("62822", "not this one"), ("62811", "this one")],
-    )
-    .await;
+    deliver(&simulator, &[("62822", "not this one"), ("62811", "this one")]).await;
     assert_eq!(texts(&soon(poll).await.unwrap().json()), ["this one"]);
     let nothing = get(web, "/messages?to=62833&wait=1ms").await.json();
     assert!(texts(&nothing).is_empty());
@@ -80,36 +59,27 @@ async fn a_stream_gives_what_is_there_and_what_comes() {
     let mut stream = send(web, &format!("GET /messages/stream HTTP/1.1\nHost: {web}")).await;
     let mut seen = String::new();
     read_until(&mut stream, &mut seen, |seen| seen.contains("before")).await;
-    assert!(
-        seen.to_lowercase()
-            .contains("content-type: text/event-stream")
-    );
+    assert!(seen.to_lowercase().contains("content-type: text/event-stream"));
     deliver(&simulator, &[("62811", "after")]).await;
     read_until(&mut stream, &mut seen, |seen| seen.contains("after")).await;
-    let id = seen
-        .lines()
-        .find_map(|line| line.strip_prefix("id: "))
-        .unwrap()
-        .to_owned();
+    let id = seen.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
     let head = format!("GET /messages/stream HTTP/1.1\nHost: {web}\nLast-Event-ID: {id}");
     let mut again = String::new();
     let mut stream = send(web, &head).await;
     read_until(&mut stream, &mut again, |seen| seen.contains("after")).await;
     assert!(!again.contains("before"));
     simulator.inbox().clear();
-    read_until(&mut stream, &mut again, |seen| {
-        seen.contains("event: cleared")
-    })
-    .await;
+    read_until(&mut stream, &mut again, |seen| seen.contains("event: cleared")).await;
 }
 
 #[tokio::test]
 async fn a_stream_ends_when_the_simulator_stops() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
-    let reading = tokio::spawn(async move {
-        exchange(web, &format!("GET /messages/stream HTTP/1.1\nHost: {web}")).await
-    });
+    let reading =
+        tokio::spawn(
+            async move { exchange(web, &format!("GET /messages/stream HTTP/1.1\nHost: {web}")).await },
+        );
     deliver(&simulator, &[("62811", "x")]).await;
     soon(simulator.stop()).await;
     // Either it was connected and has ended in order, or it never was.
@@ -121,11 +91,7 @@ async fn a_stream_ends_when_the_simulator_stops() {
 #[tokio::test]
 async fn a_reader_that_falls_behind_is_told_and_nothing_waits_for_it() {
     const COUNT: u64 = 20_000;
-    let simulator = simulator(Config {
-        inbox_messages_max: 50,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { inbox_messages_max: 50, ..Config::default() }).await;
     let web = simulator.web_addr();
     let mut stream = send(web, &format!("GET /messages/stream HTTP/1.1\nHost: {web}")).await;
     let mut seen = String::new();
@@ -140,18 +106,10 @@ async fn a_reader_that_falls_behind_is_told_and_nothing_waits_for_it() {
     }
     let total = |seen: &str| {
         let received = seen.matches("\ndata: {\"id\"").count() as u64;
-        let lost = seen
-            .lines()
-            .filter_map(|line| line.strip_prefix("data: {\"lost\":"));
-        received
-            + lost
-                .map(|rest| rest.trim_end_matches('}').parse::<u64>().unwrap())
-                .sum::<u64>()
+        let lost = seen.lines().filter_map(|line| line.strip_prefix("data: {\"lost\":"));
+        received + lost.map(|rest| rest.trim_end_matches('}').parse::<u64>().unwrap()).sum::<u64>()
     };
-    read_until(&mut stream, &mut seen, |seen| {
-        seen.ends_with("\r\n") && total(seen) == COUNT
-    })
-    .await;
+    read_until(&mut stream, &mut seen, |seen| seen.ends_with("\r\n") && total(seen) == COUNT).await;
     assert!(seen.contains("event: lost"));
 }
 
@@ -167,18 +125,8 @@ async fn deleting_empties_the_inbox_for_our_own_page_alone() {
     let json = "Content-Type: application/json";
     assert_eq!(delete("Content-Type: text/plain").await.status, 415);
     assert_eq!(delete("Accept: */*").await.status, 415);
-    assert_eq!(
-        delete(&format!("{json}\nOrigin: http://evil.example"))
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        delete(&format!("{json}\nContent-Length: 2000"))
-            .await
-            .status,
-        413
-    );
+    assert_eq!(delete(&format!("{json}\nOrigin: http://evil.example")).await.status, 403);
+    assert_eq!(delete(&format!("{json}\nContent-Length: 2000")).await.status, 413);
     assert_eq!(simulator.inbox().counts().messages, 1);
     let done = delete(&format!("{json}\nOrigin: http://{web}")).await;
     assert_eq!((done.status, texts(&done.json()).len()), (200, 0));
@@ -205,28 +153,13 @@ async fn another_sites_name_for_this_address_is_refused() {
 async fn every_reply_is_protected_and_none_opens_to_other_origins() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
-    for target in [
-        "/",
-        "/page.css",
-        "/page.js",
-        "/messages",
-        "/metrics",
-        "/nowhere",
-        "/messages?x=1",
-    ] {
+    for target in ["/", "/page.css", "/page.js", "/messages", "/metrics", "/nowhere", "/messages?x=1"] {
         let head = format!("GET {target} HTTP/1.1\nHost: {web}\nOrigin: http://evil.example");
         let reply = exchange(web, &head).await;
         let policy = reply.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'self'"), "{target}");
-        assert_eq!(
-            reply.header("x-content-type-options"),
-            Some("nosniff"),
-            "{target}"
-        );
-        assert!(
-            !reply.head.to_lowercase().contains("access-control-"),
-            "{target}"
-        );
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert!(!reply.head.to_lowercase().contains("access-control-"), "{target}");
     }
     let preflight = format!("OPTIONS /messages HTTP/1.1\nHost: {web}\nOrigin: http://evil.example");
     let reply = exchange(web, &preflight).await;
@@ -245,39 +178,23 @@ async fn refusals_are_problem_details() {
         ("/messages/stream?since=zzz", 400),
     ] {
         let reply = get(web, target).await;
-        assert_eq!(
-            (reply.status, &reply.json()["status"]),
-            (status, &status.into()),
-            "{target}"
-        );
-        assert_eq!(
-            reply.header("content-type"),
-            Some("application/problem+json")
-        );
+        assert_eq!((reply.status, &reply.json()["status"]), (status, &status.into()), "{target}");
+        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     }
     let put = format!("PUT /messages HTTP/1.1\nHost: {web}\nContent-Type: application/json");
     let reply = exchange(web, &put).await;
-    assert_eq!(
-        (reply.status, reply.header("allow")),
-        (405, Some("GET, DELETE"))
-    );
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, DELETE")));
 }
 
 #[tokio::test]
 async fn with_a_token_the_inbox_asks_for_it_and_the_page_is_still_served() {
-    let config = Config {
-        token: Some("lab-token".to_owned()),
-        ..Config::default()
-    };
+    let config = Config { token: Some("lab-token".to_owned()), ..Config::default() };
     let simulator = simulator(config).await;
     let web = simulator.web_addr();
     assert_eq!(get(web, "/").await.status, 200);
     for target in ["/messages", "/messages/stream", "/metrics"] {
         let refused = get(web, target).await;
-        assert_eq!(
-            (refused.status, refused.header("www-authenticate")),
-            (401, Some("Bearer"))
-        );
+        assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")));
     }
     let head = format!("GET /messages HTTP/1.1\nHost: {web}\nAuthorization: Bearer lab-token");
     assert_eq!(exchange(web, &head).await.status, 200);
@@ -286,10 +203,7 @@ async fn with_a_token_the_inbox_asks_for_it_and_the_page_is_still_served() {
 #[tokio::test]
 async fn an_address_that_others_reach_needs_a_token() {
     let web_listen = "0.0.0.0:0".parse().unwrap();
-    let open = Config {
-        web_listen,
-        ..Config::default()
-    };
+    let open = Config { web_listen, ..Config::default() };
     assert!(Simulator::start(open.clone()).await.is_err());
     let token = Some("lab-token".to_owned());
     let simulator = simulator(Config { token, ..open }).await;
@@ -300,10 +214,7 @@ async fn an_address_that_others_reach_needs_a_token() {
 async fn headers_without_end_are_refused() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
-    let long = format!(
-        "GET / HTTP/1.1\nHost: {web}\nX-Long: {}",
-        "x".repeat(40_000)
-    );
+    let long = format!("GET / HTTP/1.1\nHost: {web}\nX-Long: {}", "x".repeat(40_000));
     assert_eq!(exchange(web, &long).await.status, 431);
 }
 
@@ -318,9 +229,6 @@ async fn metrics_count_what_happened() {
         "smscsim_messages_delivered_total 2",
         "smscsim_binds_total{result=\"accepted\"} 1",
     ] {
-        assert!(
-            metrics.lines().any(|shown| shown == line),
-            "{line} in\n{metrics}"
-        );
+        assert!(metrics.lines().any(|shown| shown == line), "{line} in\n{metrics}");
     }
 }

@@ -36,15 +36,12 @@ const CODE: &str = "4829137706";
 #[tokio::test]
 async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
     let kept = Kept::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(kept.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(kept.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    esme.send(2, Body::SubmitSm(with_receipt(text(CODE.as_bytes()))))
-        .await;
+    esme.send(2, Body::SubmitSm(with_receipt(text(CODE.as_bytes())))).await;
     esme.answer().await;
     esme.receipt().await;
     let submit = octets(3, Body::SubmitSm(text(CODE.as_bytes())));
@@ -55,10 +52,7 @@ async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
         esme.send_octets(&cut).await;
         esme.answer().await;
     }
-    let refused = SubmitSm {
-        validity_period: b"4829137706000000",
-        ..text(CODE.as_bytes())
-    };
+    let refused = SubmitSm { validity_period: b"4829137706000000", ..text(CODE.as_bytes()) };
     let mut stream = Vec::new();
     if smpp::codec::encode(
         &smpp::pdu::Pdu::new(smpp::pdu::SequenceNumber(4), Body::SubmitSm(refused)),
@@ -72,10 +66,7 @@ async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
     esme.send_octets(CODE.as_bytes()).await;
     esme.is_closed().await;
     let mut stranger = Esme::connect(&simulator).await;
-    let bind = Bind {
-        system_id: CODE.as_bytes(),
-        ..Bind::default()
-    };
+    let bind = Bind { system_id: CODE.as_bytes(), ..Bind::default() };
     stranger.send(1, Body::BindTransceiver(bind)).await;
     stranger.answer().await;
     let web = simulator.web_addr();
@@ -85,12 +76,6 @@ async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
     exchange(web, &format!("{CODE} nonsense")).await;
     simulator.stop().await;
     let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-    assert!(
-        log.contains("malformed PDU") && log.contains("request refused"),
-        "{log}"
-    );
-    assert!(
-        !log.contains(CODE) && !log.contains("628120001234"),
-        "{log}"
-    );
+    assert!(log.contains("malformed PDU") && log.contains("request refused"), "{log}");
+    assert!(!log.contains(CODE) && !log.contains("628120001234"), "{log}");
 }

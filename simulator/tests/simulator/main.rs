@@ -1,9 +1,6 @@
 //! The simulator through its public API: over SMPP, over HTTP, in process.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers outside of #[test] functions fail a test by panicking, too"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers outside of #[test] functions fail a test by panicking, too")]
 
 mod esme;
 mod http;

@@ -21,16 +21,8 @@ async fn texts(simulator: &Simulator, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
         let page = inbox.wait(&filter, NET).await;
-        assert!(
-            !page.messages.is_empty(),
-            "{} of {count} messages",
-            texts.len()
-        );
-        texts.extend(
-            page.messages
-                .iter()
-                .map(|message| message.text().to_owned()),
-        );
+        assert!(!page.messages.is_empty(), "{} of {count} messages", texts.len());
+        texts.extend(page.messages.iter().map(|message| message.text().to_owned()));
         filter.since = page.cursor;
     }
     texts
@@ -40,28 +32,16 @@ async fn texts(simulator: &Simulator, count: usize) -> Vec<String> {
 async fn each_kind_of_bind_is_answered_in_kind() {
     let simulator = simulator(Config::default()).await;
     let binds: [(Body<'_>, CommandId); 3] = [
-        (
-            Body::BindTransmitter(credentials()),
-            CommandId::BIND_TRANSMITTER_RESP,
-        ),
-        (
-            Body::BindReceiver(credentials()),
-            CommandId::BIND_RECEIVER_RESP,
-        ),
-        (
-            Body::BindTransceiver(credentials()),
-            CommandId::BIND_TRANSCEIVER_RESP,
-        ),
+        (Body::BindTransmitter(credentials()), CommandId::BIND_TRANSMITTER_RESP),
+        (Body::BindReceiver(credentials()), CommandId::BIND_RECEIVER_RESP),
+        (Body::BindTransceiver(credentials()), CommandId::BIND_TRANSCEIVER_RESP),
     ];
     for (bind, expected) in binds {
         let mut esme = Esme::connect(&simulator).await;
         esme.send(7, bind).await;
         let frame = esme.next().await;
         let pdu = frame.pdu();
-        assert_eq!(
-            (pdu.body.command_id(), pdu.status, pdu.sequence.0),
-            (expected, OK, 7)
-        );
+        assert_eq!((pdu.body.command_id(), pdu.status, pdu.sequence.0), (expected, OK, 7));
     }
     simulator.stop().await;
 }
@@ -70,27 +50,9 @@ async fn each_kind_of_bind_is_answered_in_kind() {
 async fn a_wrong_password_or_name_is_refused_and_the_connection_closed() {
     let simulator = simulator(Config::default()).await;
     for (bind, expected) in [
-        (
-            Bind {
-                password: b"wrong",
-                ..credentials()
-            },
-            CommandStatus::ESME_RINVPASWD,
-        ),
-        (
-            Bind {
-                password: b"",
-                ..credentials()
-            },
-            CommandStatus::ESME_RINVPASWD,
-        ),
-        (
-            Bind {
-                system_id: b"gatewaz",
-                ..credentials()
-            },
-            CommandStatus::ESME_RINVSYSID,
-        ),
+        (Bind { password: b"wrong", ..credentials() }, CommandStatus::ESME_RINVPASWD),
+        (Bind { password: b"", ..credentials() }, CommandStatus::ESME_RINVPASWD),
+        (Bind { system_id: b"gatewaz", ..credentials() }, CommandStatus::ESME_RINVSYSID),
     ] {
         let mut esme = Esme::connect(&simulator).await;
         esme.send(1, Body::BindTransceiver(bind)).await;
@@ -102,11 +64,7 @@ async fn a_wrong_password_or_name_is_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
-    let simulator = simulator(Config {
-        sessions_bound_max: 1,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { sessions_bound_max: 1, ..Config::default() }).await;
     let mut first = Esme::bound(&simulator).await;
     first.send(2, Body::BindTransceiver(credentials())).await;
     assert_eq!(first.answer().await, (CommandStatus::ESME_RALYBND, 2));
@@ -134,55 +92,30 @@ async fn a_submit_needs_a_session_that_submits() {
     assert_eq!(esme.answer().await, (OK, 3));
     esme.send(4, Body::SubmitSm(text(b"wrong way"))).await;
     assert_eq!(esme.answer().await, (CommandStatus::ESME_RINVBNDSTS, 4));
-    assert!(
-        simulator
-            .inbox()
-            .messages(&Filter::default())
-            .messages
-            .is_empty()
-    );
+    assert!(simulator.inbox().messages(&Filter::default()).messages.is_empty());
 }
 
 #[tokio::test]
 async fn a_submit_is_answered_with_an_id_and_shown() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    let submit = SubmitSm {
-        validity_period: b"000000000300000R",
-        ..text(b"kode 482913")
-    };
+    let submit = SubmitSm { validity_period: b"000000000300000R", ..text(b"kode 482913") };
     esme.send(2, Body::SubmitSm(submit)).await;
     let frame = esme.next().await;
-    let Body::SubmitSmResp(answer) = frame.pdu().body else {
-        panic!("no answer to the submit")
-    };
-    let message = simulator
-        .inbox()
-        .wait_for("+628120001234", Cursor::START, NET)
-        .await
-        .unwrap();
+    let Body::SubmitSmResp(answer) = frame.pdu().body else { panic!("no answer to the submit") };
+    let message = simulator.inbox().wait_for("+628120001234", Cursor::START, NET).await.unwrap();
     assert_eq!(answer.message_id, message.id().to_string().as_bytes());
-    assert_eq!(
-        (message.from().as_str(), message.to().as_bytes()),
-        ("BANK", PHONE)
-    );
+    assert_eq!((message.from().as_str(), message.to().as_bytes()), ("BANK", PHONE));
     assert_eq!((message.text(), message.segments()), ("kode 482913", 1));
     let validity = message.validity().unwrap();
     assert_eq!(validity.as_str(), "000000000300000R");
-    assert_eq!(
-        validity.expires_at,
-        message.time() + Duration::from_secs(180)
-    );
+    assert_eq!(validity.expires_at, message.time() + Duration::from_secs(180));
     assert_eq!(message.receipt(), ReceiptState::NotRequested);
 }
 
 #[tokio::test]
 async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
-    let config = Config {
-        latency: NEVER,
-        window: 2,
-        ..Config::default()
-    };
+    let config = Config { latency: NEVER, window: 2, ..Config::default() };
     let simulator = simulator(config).await;
     let mut esme = Esme::bound(&simulator).await;
     for sequence in 2..=4 {
@@ -190,11 +123,7 @@ async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
     }
     assert_eq!(esme.answer().await, (CommandStatus::ESME_RTHROTTLED, 4));
     esme.send(5, Body::EnquireLink).await;
-    assert_eq!(
-        esme.answer().await,
-        (OK, 5),
-        "a full window does not keep enquire_link"
-    );
+    assert_eq!(esme.answer().await, (OK, 5), "a full window does not keep enquire_link");
     esme.send(6, Body::Unbind).await;
     for sequence in [2, 3, 6] {
         assert_eq!(esme.answer().await, (OK, sequence));
@@ -206,30 +135,18 @@ async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
 #[tokio::test]
 async fn an_answer_comes_after_the_latency_and_the_message_before() {
     let latency = Duration::from_millis(60);
-    let simulator = simulator(Config {
-        latency,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { latency, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     let sent = now();
     esme.send(2, Body::SubmitSm(text(b"slow"))).await;
-    simulator
-        .inbox()
-        .wait_for("628120001234", Cursor::START, NET)
-        .await
-        .unwrap();
+    simulator.inbox().wait_for("628120001234", Cursor::START, NET).await.unwrap();
     assert_eq!(esme.answer().await, (OK, 2));
     assert!(sent.elapsed() >= latency);
 }
 
 #[tokio::test]
 async fn the_latency_can_change_while_running() {
-    let simulator = simulator(Config {
-        latency: NEVER,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { latency: NEVER, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     simulator.set_latency(Duration::ZERO);
     esme.send(2, Body::SubmitSm(text(b"fast"))).await;
@@ -240,19 +157,11 @@ async fn the_latency_can_change_while_running() {
 async fn a_receipt_follows_its_answer_and_is_acknowledged() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    esme.send(2, Body::SubmitSm(with_receipt(text(b"kode 482913"))))
-        .await;
+    esme.send(2, Body::SubmitSm(with_receipt(text(b"kode 482913")))).await;
     assert_eq!(esme.answer().await, (OK, 2));
-    let message = simulator
-        .inbox()
-        .wait_for("628120001234", Cursor::START, NET)
-        .await
-        .unwrap();
+    let message = simulator.inbox().wait_for("628120001234", Cursor::START, NET).await.unwrap();
     let receipt = esme.receipt().await;
-    assert!(
-        receipt.starts_with(&format!("id:{} sub:001 dlvrd:001 ", message.id())),
-        "{receipt}"
-    );
+    assert!(receipt.starts_with(&format!("id:{} sub:001 dlvrd:001 ", message.id())), "{receipt}");
     assert!(receipt.contains(" stat:DELIVRD "), "{receipt}");
     assert!(!receipt.contains("482913"), "{receipt}");
     // Answered after the acknowledgement, and so proof that it was read.
@@ -263,11 +172,7 @@ async fn a_receipt_follows_its_answer_and_is_acknowledged() {
 
 #[tokio::test]
 async fn receipts_keep_to_their_window() {
-    let simulator = simulator(Config {
-        receipt_window: 1,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { receipt_window: 1, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     let mut both = octets(2, Body::SubmitSm(with_receipt(text(b"1"))));
     both.extend(octets(3, Body::SubmitSm(with_receipt(text(b"2")))));
@@ -277,16 +182,8 @@ async fn receipts_keep_to_their_window() {
     let frame = esme.next().await;
     assert!(matches!(frame.pdu().body, Body::DeliverSm(_)));
     esme.send(9, Body::EnquireLink).await;
-    assert_eq!(
-        esme.answer().await,
-        (OK, 9),
-        "the second receipt waits for the first's answer"
-    );
-    esme.send(
-        frame.pdu().sequence.0,
-        Body::DeliverSmResp(Default::default()),
-    )
-    .await;
+    assert_eq!(esme.answer().await, (OK, 9), "the second receipt waits for the first's answer");
+    esme.send(frame.pdu().sequence.0, Body::DeliverSmResp(Default::default())).await;
     esme.receipt().await;
 }
 
@@ -294,15 +191,11 @@ async fn receipts_keep_to_their_window() {
 async fn a_transmitters_receipts_go_to_the_receiver_even_a_later_one() {
     let simulator = simulator(Config::default()).await;
     let mut transmitter = Esme::connect(&simulator).await;
-    transmitter
-        .send(1, Body::BindTransmitter(credentials()))
-        .await;
+    transmitter.send(1, Body::BindTransmitter(credentials())).await;
     assert_eq!(transmitter.answer().await, (OK, 1));
     let mut receiver = None;
     for sequence in [2, 3] {
-        transmitter
-            .send(sequence, Body::SubmitSm(with_receipt(text(b"x"))))
-            .await;
+        transmitter.send(sequence, Body::SubmitSm(with_receipt(text(b"x")))).await;
         assert_eq!(transmitter.answer().await, (OK, sequence));
         if receiver.is_none() {
             let mut esme = Esme::connect(&simulator).await;
@@ -310,14 +203,7 @@ async fn a_transmitters_receipts_go_to_the_receiver_even_a_later_one() {
             assert_eq!(esme.answer().await, (OK, 1));
             receiver = Some(esme);
         }
-        assert!(
-            receiver
-                .as_mut()
-                .unwrap()
-                .receipt()
-                .await
-                .contains("stat:DELIVRD")
-        );
+        assert!(receiver.as_mut().unwrap().receipt().await.contains("stat:DELIVRD"));
     }
 }
 
@@ -325,16 +211,12 @@ async fn a_transmitters_receipts_go_to_the_receiver_even_a_later_one() {
 async fn a_receipt_that_was_not_answered_comes_again_to_the_next_session() {
     let simulator = simulator(Config::default()).await;
     let mut first = Esme::bound(&simulator).await;
-    first
-        .send(2, Body::SubmitSm(with_receipt(text(b"x"))))
-        .await;
+    first.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
     assert_eq!(first.answer().await, (OK, 2));
     let lost = first.next().await;
     drop(first);
     let again = Esme::bound(&simulator).await.receipt().await;
-    let Body::DeliverSm(lost) = lost.pdu().body else {
-        panic!("no receipt")
-    };
+    let Body::DeliverSm(lost) = lost.pdu().body else { panic!("no receipt") };
     assert_eq!(again.as_bytes(), lost.short_message);
 }
 
@@ -342,33 +224,17 @@ async fn a_receipt_that_was_not_answered_comes_again_to_the_next_session() {
 async fn an_expired_message_gets_its_receipt_and_no_display() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    let expired = SubmitSm {
-        validity_period: b"200101000000000+",
-        ..with_receipt(text(b"late"))
-    };
+    let expired = SubmitSm { validity_period: b"200101000000000+", ..with_receipt(text(b"late")) };
     esme.send(2, Body::SubmitSm(expired)).await;
     assert_eq!(esme.answer().await, (OK, 2));
     let receipt = esme.receipt().await;
-    assert!(
-        receipt.contains(" dlvrd:000 ") && receipt.contains(" stat:EXPIRED "),
-        "{receipt}"
-    );
-    assert!(
-        simulator
-            .inbox()
-            .messages(&Filter::default())
-            .messages
-            .is_empty()
-    );
+    assert!(receipt.contains(" dlvrd:000 ") && receipt.contains(" stat:EXPIRED "), "{receipt}");
+    assert!(simulator.inbox().messages(&Filter::default()).messages.is_empty());
 }
 
 #[tokio::test]
 async fn receipts_can_be_off() {
-    let simulator = simulator(Config {
-        receipts: false,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { receipts: false, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     esme.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
     assert_eq!(esme.answer().await, (OK, 2));
@@ -415,10 +281,7 @@ async fn what_is_malformed_is_answered_and_the_link_stays_up() {
     let frame = esme.next().await;
     let pdu = frame.pdu();
     assert_eq!(pdu.body, Body::GenericNack);
-    assert_eq!(
-        (pdu.status, pdu.sequence.0),
-        (CommandStatus::ESME_RINVCMDID, 9)
-    );
+    assert_eq!((pdu.status, pdu.sequence.0), (CommandStatus::ESME_RINVCMDID, 9));
     let truncated = [0, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 10, 0, 5];
     esme.send_octets(&truncated).await;
     let frame = esme.next().await;
@@ -458,8 +321,7 @@ async fn a_silent_esme_is_asked_and_then_left() {
     for _ in 0..2 {
         let frame = esme.next().await;
         assert_eq!(frame.pdu().body, Body::EnquireLink);
-        esme.send(frame.pdu().sequence.0, Body::EnquireLinkResp)
-            .await;
+        esme.send(frame.pdu().sequence.0, Body::EnquireLinkResp).await;
     }
     assert_eq!(esme.next().await.pdu().body, Body::EnquireLink);
     esme.is_closed().await;
@@ -498,11 +360,7 @@ async fn a_stop_unbinds_and_ends() {
 
 #[tokio::test]
 async fn a_disconnect_leaves_submits_unanswered_and_shown() {
-    let simulator = simulator(Config {
-        latency: NEVER,
-        ..Config::default()
-    })
-    .await;
+    let simulator = simulator(Config { latency: NEVER, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     esme.send(2, Body::SubmitSm(text(b"in doubt"))).await;
     assert_eq!(texts(&simulator, 1).await, ["in doubt"]);
