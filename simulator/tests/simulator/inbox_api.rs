@@ -167,6 +167,27 @@ async fn every_reply_is_protected_and_none_opens_to_other_origins() {
 }
 
 #[tokio::test]
+async fn the_page_and_all_it_asks_for_are_served() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let page = get(web, "/").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let mut files = vec!["/feed.js", "/wall.js"];
+    files.extend(page.body.split('"').filter(|part| part.starts_with('/') && !part.contains('>')));
+    for file in files {
+        let reply = get(web, file).await;
+        assert_eq!(reply.status, 200, "{file}");
+        for away in ["http://", "https://", "innerHTML", "<style", " style="] {
+            let allowed = reply.body.replace("http://www.w3.org/2000/svg", "");
+            assert!(!allowed.contains(away), "{away} in {file}");
+        }
+    }
+    let about = get(web, "/about").await;
+    assert_eq!(about.json()["smpp"], simulator.smpp_addr().to_string());
+    assert!(!about.body.contains("secret08"), "{}", about.body);
+}
+
+#[tokio::test]
 async fn refusals_are_problem_details() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
