@@ -363,13 +363,19 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
         if now >= self.session.due() {
             self.session.on_time(now);
         }
-        if self.session.wants_items() {
-            self.session.submit(queue, now);
+        loop {
+            if self.session.wants_items() {
+                self.session.submit(queue, now);
+            }
+            self.session.advance(queue.is_over(), now);
+            let blocked = self.write();
+            self.session.set_blocked(blocked);
+            // More than one round only where a batch is larger than a buffer.
+            if !self.session.wants_backlog() {
+                self.session.advance(queue.is_over(), now);
+                return blocked;
+            }
         }
-        self.session.advance(queue.is_over(), now);
-        let blocked = self.write();
-        self.session.advance(queue.is_over(), now);
-        blocked
     }
 
     fn write(&mut self) -> bool {

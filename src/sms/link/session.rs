@@ -141,6 +141,8 @@ pub(super) struct Session<'a, R> {
     receipts: &'a mut Receipts,
     state: State,
     out: WriteBuffer,
+    /// The socket takes no more bytes for now.
+    blocked: bool,
     /// When bytes were last written, or the first of the pending ones were added.
     out_progress_at: Timestamp,
     submits: Submits<'a>,
@@ -177,6 +179,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             receipts,
             state: State::Binding { sequence, until },
             out: WriteBuffer::new(),
+            blocked: false,
             out_progress_at: now,
             submits: Submits::default(),
             throttled: VecDeque::new(),
@@ -219,14 +222,24 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         self.out.pending().len() < PENDING_BYTES_MAX
     }
 
-    /// Whether an item would be written at once.
-    // Not while bytes are pending: what is not encoded yet has no validity yet that could go stale.
+    /// The socket took all that is pending, or takes no more for now.
+    pub(super) fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
+    }
+
+    /// Whether items would be written at once.
+    // Not while the socket takes no more: what is not encoded yet has no validity yet that could go stale.
     pub(super) fn wants_items(&self) -> bool {
         self.is_bound()
-            && self.out.pending().is_empty()
+            && !self.blocked
             && !self.reports_full
             && (self.room() > 0 || !self.retries.is_empty())
             && (self.submits.in_flight() == 0 || self.backlog || self.gather_until.is_none())
+    }
+
+    /// Whether there may be more items than the last write had room for, and there is room again.
+    pub(super) fn wants_backlog(&self) -> bool {
+        self.backlog && self.wants_items()
     }
 
     /// Whether submits may be sent.
@@ -665,3 +678,6 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         unsent.into_iter().rev().for_each(|item| queue.put_back(item));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,953 @@
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex};
+
+use smpp::frame;
+use smpp::pdu::{BindResp, CommandId, EsmClass};
+use smpp::tlv::{Tag, TlvBuffer, Tlvs};
+
+use super::*;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::sms::link::settings::Config;
+use crate::sms::outbox::tests::item;
+use crate::sms::outbox::{Outbox, outbox};
+
+const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
+const TTL: Duration = Duration::from_secs(180);
+const CODE: &str = "4829130567";
+const SECOND: Duration = Duration::from_secs(1);
+
+type Release = Box<dyn Fn(&Item) -> Option<(Code, Duration)>>;
+
+/// What the peer sees of a PDU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    command: CommandId,
+    sequence: u32,
+    status: u32,
+    /// The last digits of a submit's destination.
+    number: u8,
+    validity: String,
+    text: Vec<u8>,
+}
+
+/// A session, a queue before it, and a peer that reads everything at once unless told otherwise.
+struct Esme {
+    session: Session<'static, Release>,
+    outbox: Outbox,
+    queue: Queue,
+    reports: mpsc::Receiver<DeliveryReport>,
+    metrics: &'static Metrics,
+    clock: Clock,
+}
+
+/// Leaks what sessions borrow: a test's few kilobytes.
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+impl Esme {
+    fn with(change: impl FnOnce(&mut Config), reports_max: usize, release: Option<Release>) -> Self {
+        let clock = Clock::manual(START);
+        let metrics = Arc::new(Metrics::new());
+        let (outbox, queue) = outbox(1_000, clock.clone(), Arc::clone(&metrics));
+        let metrics: &'static Metrics = &**leak(metrics);
+        let (sender, reports) = mpsc::channel(reports_max);
+        let mut config = Config::default();
+        change(&mut config);
+        let settings = Settings::new(&config, "secret08").unwrap();
+        let from_item = {
+            let clock = clock.clone();
+            move |item: &Item| {
+                let left = item.expires_at.since(clock.now());
+                (!left.is_zero()).then(|| (Code::parse(CODE).unwrap(), left))
+            }
+        };
+        let release = release.unwrap_or_else(|| Box::new(from_item));
+        let receipts = Receipts::new(config.receipts_max.min(100), config.receipts_age_max);
+        let context = Context {
+            settings: leak(settings),
+            password: "secret08",
+            release: leak(release),
+            reports: leak(sender),
+            metrics: &metrics.sms,
+        };
+        let session = Session::new(context, Box::leak(Box::new(receipts)), START);
+        Self { session, outbox, queue, reports, metrics, clock }
+    }
+
+    /// Bound, the bind's PDUs exchanged.
+    fn bound(change: impl FnOnce(&mut Config)) -> Self {
+        let mut esme = Self::with(change, 1_000, None);
+        esme.bind();
+        esme
+    }
+
+    fn bind(&mut self) {
+        let bind = self.seen();
+        assert_eq!((bind.len(), bind[0].command), (1, CommandId::BIND_TRANSCEIVER));
+        self.hear(0, bind[0].sequence, Body::BindTransceiverResp(BindResp::default()));
+        assert!(self.session.is_bound());
+        self.queue.set_bound(true);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn send(&mut self, number: u8) {
+        let expires_at = self.now().plus(TTL);
+        self.outbox.reserve().unwrap().put(item(number, expires_at));
+    }
+
+    /// What the connection does between two waits, the kernel taking up to `bytes`.
+    fn step(&mut self, bytes: usize) -> Vec<u8> {
+        let now = self.now();
+        if now >= self.session.due() {
+            self.session.on_time(now);
+        }
+        let mut written = Vec::new();
+        loop {
+            if self.session.wants_items() {
+                self.session.submit(&mut self.queue, now);
+            }
+            self.session.advance(self.queue.is_over(), now);
+            let count = self.session.pending().len().min(bytes);
+            written.extend_from_slice(&self.session.pending()[..count]);
+            if count > 0 {
+                self.session.wrote(count, now);
+            }
+            self.session.set_blocked(!self.session.pending().is_empty());
+            if !self.session.wants_backlog() {
+                self.session.advance(self.queue.is_over(), now);
+                return written;
+            }
+        }
+    }
+
+    /// All that the session writes now.
+    fn seen(&mut self) -> Vec<Seen> {
+        let bytes = self.step(usize::MAX);
+        let mut rest = &bytes[..];
+        let mut seen = Vec::new();
+        while let Some(frame) = frame::cut(rest, frame::COMMAND_LENGTH_MAX).unwrap() {
+            rest = &rest[frame.len()..];
+            seen.push(as_seen(frame));
+        }
+        assert!(rest.is_empty(), "whole PDUs");
+        seen
+    }
+
+    /// The submits that the session writes now: sequence and number.
+    fn submits(&mut self) -> Vec<(u32, u8)> {
+        let is_submit = |seen: &Seen| seen.command == CommandId::SUBMIT_SM;
+        self.seen().into_iter().filter(is_submit).map(|seen| (seen.sequence, seen.number)).collect()
+    }
+
+    fn hear(&mut self, status: u32, sequence: u32, body: Body<'_>) {
+        let mut frame = Vec::new();
+        let pdu = Pdu::response(CommandStatus(status), SequenceNumber(sequence), body);
+        codec::encode(&pdu, &mut frame).unwrap();
+        self.hear_frame(&frame);
+    }
+
+    fn hear_frame(&mut self, frame: &[u8]) {
+        let now = self.now();
+        self.session.on_frame(frame, now);
+    }
+
+    fn accept(&mut self, sequence: u32, message_id: &[u8]) {
+        self.hear(0, sequence, Body::SubmitSmResp(SubmitSmResp { message_id, tlvs: Tlvs::NONE }));
+    }
+
+    /// As strict encoding does not let it be written.
+    fn accept_raw(&mut self, sequence: u32, body: &[u8]) {
+        let length = u32::try_from(16 + body.len()).unwrap();
+        let header = [length, CommandId::SUBMIT_SM_RESP.0, 0, sequence].map(u32::to_be_bytes);
+        self.hear_frame(&[header.as_flattened(), body].concat());
+    }
+
+    fn refuse(&mut self, sequence: u32, status: CommandStatus) {
+        self.hear(status.0, sequence, Body::SubmitSmResp(SubmitSmResp::default()));
+    }
+
+    fn receipt(&mut self, text: &str) -> u32 {
+        let message = DeliverSm {
+            esm_class: EsmClass::RECEIPT,
+            source: Address::international(b"628120000001"),
+            short_message: text.as_bytes(),
+            ..DeliverSm::default()
+        };
+        self.hear(0, 77, Body::DeliverSm(message));
+        let answers = self.seen();
+        assert_eq!((answers[0].command, answers[0].sequence), (CommandId::DELIVER_SM_RESP, 77));
+        answers[0].status
+    }
+
+    fn reported(&mut self) -> Vec<(u8, Delivery)> {
+        std::iter::from_fn(|| self.reports.try_recv().ok())
+            .map(|report| (report.challenge.0[15], report.delivery))
+            .collect()
+    }
+
+    fn pass(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// Ends the session; what is queued then, in order.
+    fn end(mut self) -> (Vec<u8>, Vec<(u8, Delivery)>) {
+        self.session.end(&mut self.queue);
+        let queued = std::iter::from_fn(|| self.queue.take()).map(|item| item.challenge.0[15]).collect();
+        let reported = std::iter::from_fn(|| self.reports.try_recv().ok())
+            .map(|report| (report.challenge.0[15], report.delivery))
+            .collect();
+        (queued, reported)
+    }
+}
+
+fn as_seen(frame: &[u8]) -> Seen {
+    let pdu = codec::decode(frame).unwrap().pdu;
+    let mut seen = Seen {
+        command: pdu.body.command_id(),
+        sequence: pdu.sequence.0,
+        status: pdu.status.0,
+        number: 0,
+        validity: String::new(),
+        text: Vec::new(),
+    };
+    if let Body::SubmitSm(submit) = pdu.body {
+        let digits = std::str::from_utf8(submit.destination.digits).unwrap();
+        seen.number = digits.strip_prefix("628120000").unwrap().parse().unwrap();
+        seen.validity = String::from_utf8(submit.validity_period.to_vec()).unwrap();
+        seen.text = submit.short_message.to_vec();
+    }
+    seen
+}
+
+#[test]
+fn a_submit_is_as_operators_want_it() {
+    let mut esme = Esme::bound(|config| config.sender = "+628120000001".into());
+    esme.send(7);
+    let bytes = esme.step(usize::MAX);
+    let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+    let international = |digits: &'static [u8]| Address::international(digits);
+    assert_eq!(submit.destination, international(b"628120000007"));
+    assert_eq!(submit.source, international(b"628120000001"));
+    assert_eq!((submit.registered_delivery, submit.data_coding.0, submit.esm_class.0), (1, 0, 0));
+    assert_eq!(submit.validity_period, b"000000000300000R");
+    assert_eq!(submit.short_message[..24], *b"Bank Contoh: code 482913");
+    assert_eq!(submit.short_message[submit.short_message.len() - 11..], *b"#4829130567");
+}
+
+#[test]
+fn receipts_are_asked_for_only_if_wanted() {
+    let mut esme = Esme::bound(|config| config.receipts = false);
+    esme.send(7);
+    let bytes = esme.step(usize::MAX);
+    let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+    assert_eq!(submit.registered_delivery, NO_RECEIPT);
+}
+
+#[test]
+fn the_window_is_never_exceeded_and_refills_as_answers_come() {
+    let mut esme = Esme::bound(|config| config.window = 3);
+    (1..=10).for_each(|number| esme.send(number));
+    let first = esme.submits();
+    assert_eq!(first.iter().map(|submit| submit.1).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(esme.submits(), []);
+    // Out of order, and twice.
+    esme.accept(first[1].0, b"a");
+    esme.accept(first[1].0, b"a");
+    assert_eq!(esme.submits().len(), 1, "at once: the window holds items back");
+    esme.accept(first[0].0, b"b");
+    esme.accept(first[2].0, b"c");
+    assert_eq!(esme.submits().len(), 2);
+    assert_eq!(esme.reported(), [2, 1, 3].map(|number| (number, Delivery::Accepted)));
+    assert_eq!(esme.metrics.sms.anomalies.get(), 1);
+}
+
+#[test]
+fn while_answers_are_outstanding_items_gather_for_a_moment() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let first = esme.submits();
+    assert_eq!(first.len(), 1, "nothing is outstanding: at once");
+    (2..=4).for_each(|number| esme.send(number));
+    assert_eq!(esme.submits(), []);
+    esme.pass(GATHER);
+    assert_eq!(esme.submits().len(), 3, "in one write");
+    esme.send(5);
+    assert_eq!(esme.submits(), []);
+    for sequence in first[0].0..first[0].0 + 4 {
+        esme.accept(sequence, b"x");
+    }
+    assert_eq!(esme.submits().len(), 1, "all is answered: at once");
+}
+
+#[test]
+fn abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    esme.send(1);
+    esme.send(2);
+    assert_eq!(esme.submits().len(), 1);
+    esme.pass(Duration::from_millis(9_999));
+    assert_eq!(esme.submits(), []);
+    esme.pass(Duration::from_millis(1));
+    let submits = esme.submits();
+    assert_eq!(submits.iter().map(|submit| submit.1).collect::<Vec<_>>(), [2], "its slot is free");
+    assert_eq!(esme.reported(), [(1, Delivery::Unknown)]);
+    assert_eq!(esme.metrics.sms.unknown.get(), 1);
+    assert_eq!(esme.end(), (vec![], vec![(2, Delivery::Unknown)]));
+}
+
+#[test]
+fn a_late_answer_settles_what_was_in_doubt_and_frees_no_slot_twice() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    (1..=4).for_each(|number| esme.send(number));
+    let first = esme.submits()[0].0;
+    esme.pass(Duration::from_secs(10));
+    let second = esme.submits()[0].0;
+    esme.accept(first, b"id-1");
+    assert_eq!(esme.submits(), [], "the window is still full");
+    assert_eq!(esme.reported(), [(1, Delivery::Unknown), (1, Delivery::Accepted)]);
+    assert_eq!(esme.receipt("id:id-1 stat:DELIVRD"), 0);
+    assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
+    esme.pass(Duration::from_secs(10));
+    assert_eq!(esme.submits().len(), 1);
+    esme.refuse(second, CommandStatus::ESME_RTHROTTLED);
+    assert_eq!(esme.reported(), [(2, Delivery::Unknown), (2, Delivery::Rejected)]);
+    esme.pass(RETRY_PAUSE);
+    assert_eq!(esme.submits(), [], "what was reported as unknown is not sent again even so");
+}
+
+#[test]
+fn what_was_written_in_full_when_the_link_died_is_unknown_and_the_rest_goes_back_in_order() {
+    let mut esme = Esme::bound(|config| config.window = 5);
+    (1..=7).for_each(|number| esme.send(number));
+    let one = {
+        esme.step(0);
+        frame::cut(esme.session.pending(), frame::COMMAND_LENGTH_MAX).unwrap().unwrap().len()
+    };
+    // Two whole submits and a part of the third.
+    assert_eq!(esme.step(2 * one + 5).len(), 2 * one + 5);
+    assert_eq!(esme.metrics.sms.submitted.get(), 2);
+    esme.session.lost(End::Closed);
+    let (queued, mut reported) = esme.end();
+    assert_eq!(queued, [3, 4, 5, 6, 7]);
+    reported.sort_by_key(|report| report.0);
+    assert_eq!(reported, [(1, Delivery::Unknown), (2, Delivery::Unknown)]);
+}
+
+#[test]
+fn the_last_byte_decides() {
+    for missing in [0, 1] {
+        let mut esme = Esme::bound(|_| {});
+        esme.send(1);
+        esme.step(0);
+        let length = esme.session.pending().len();
+        esme.step(length - missing);
+        let (queued, reported) = esme.end();
+        assert_eq!((queued.len(), reported.len()), if missing == 0 { (0, 1) } else { (1, 0) });
+    }
+}
+
+#[test]
+fn throttled_and_queue_full_are_tried_again_after_a_pause_and_first() {
+    for status in [CommandStatus::ESME_RTHROTTLED, CommandStatus::ESME_RMSGQFUL] {
+        let mut esme = Esme::bound(|config| config.window = 2);
+        (1..=3).for_each(|number| esme.send(number));
+        let first = esme.submits();
+        esme.refuse(first[0].0, status);
+        assert_eq!(esme.submits(), [], "it keeps its place in the window");
+        esme.accept(first[1].0, b"x");
+        assert_eq!(esme.submits()[0].1, 3);
+        esme.pass(RETRY_PAUSE);
+        let again = esme.submits();
+        assert_eq!((again.len(), again[0].1), (1, 1));
+        assert_ne!(again[0].0, first[0].0);
+        assert_eq!(esme.reported(), [(2, Delivery::Accepted)], "a refusal for now is no news");
+        assert_eq!(esme.metrics.sms.throttled.get(), 1);
+    }
+}
+
+#[test]
+fn a_window_of_refusals_is_tried_again_as_a_whole_until_the_code_is_too_old() {
+    let mut esme = Esme::bound(|config| config.window = 2);
+    (1..=3).for_each(|number| esme.send(number));
+    let mut rounds = 0;
+    loop {
+        let submits = esme.submits();
+        assert!(submits.len() <= 2);
+        if submits.is_empty() {
+            break;
+        }
+        submits.iter().for_each(|submit| esme.refuse(submit.0, CommandStatus::ESME_RTHROTTLED));
+        esme.pass(RETRY_PAUSE);
+        rounds += 1;
+    }
+    assert_eq!(rounds, 171, "180 s of life less 10 s, once a second");
+    assert_eq!(esme.reported(), [1, 2, 3].map(|number| (number, Delivery::Dropped)));
+}
+
+#[test]
+fn what_is_throttled_goes_back_to_the_queue_when_the_link_dies() {
+    let mut esme = Esme::bound(|config| config.window = 2);
+    (1..=3).for_each(|number| esme.send(number));
+    for (sequence, _) in esme.submits() {
+        esme.refuse(sequence, CommandStatus::ESME_RTHROTTLED);
+    }
+    assert_eq!(esme.end(), (vec![1, 2, 3], vec![]));
+}
+
+#[test]
+fn what_is_due_again_leaves_together_with_an_enquire_link() {
+    let mut esme = Esme::bound(|config| config.enquire_link_interval = RETRY_PAUSE);
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    esme.refuse(sequence, CommandStatus::ESME_RTHROTTLED);
+    esme.pass(RETRY_PAUSE);
+    let commands: Vec<_> = esme.seen().iter().map(|seen| seen.command).collect();
+    assert_eq!(commands, [CommandId::ENQUIRE_LINK, CommandId::SUBMIT_SM]);
+}
+
+#[test]
+fn a_batch_larger_than_the_buffer_leaves_as_a_whole() {
+    let mut esme = Esme::bound(|config| config.window = 1_000);
+    (0..1_000_u16).for_each(|number| esme.send(u8::try_from(number % 250).unwrap()));
+    assert_eq!(esme.submits().len(), 1_000);
+}
+
+#[test]
+fn other_refusals_are_final() {
+    let mut esme = Esme::bound(|_| {});
+    (1..=3).for_each(|number| esme.send(number));
+    let submits = esme.submits();
+    esme.refuse(submits[0].0, CommandStatus::ESME_RSYSERR);
+    esme.refuse(submits[1].0, CommandStatus(0x410));
+    esme.hear(3, submits[2].0, Body::GenericNack);
+    assert_eq!(esme.reported(), [1, 2, 3].map(|number| (number, Delivery::Rejected)));
+    esme.pass(RETRY_PAUSE);
+    assert_eq!(esme.submits(), []);
+    assert_eq!(esme.metrics.sms.rejected.get(), 3);
+}
+
+#[test]
+fn a_generic_nack_without_a_sequence_fails_nothing() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    esme.hear(3, 0, Body::GenericNack);
+    esme.hear(3, 999_999, Body::GenericNack);
+    assert_eq!(esme.reported(), []);
+    esme.accept(sequence, b"x");
+    assert_eq!(esme.reported(), [(1, Delivery::Accepted)]);
+}
+
+#[test]
+fn a_dead_code_is_dropped_and_reported() {
+    let asked = leak(Mutex::new(0));
+    let release = |_: &Item| {
+        *asked.lock().unwrap() += 1;
+        None
+    };
+    let mut esme = Esme::with(|_| {}, 10, Some(Box::new(release)));
+    esme.bind();
+    esme.send(1);
+    assert_eq!(esme.submits(), []);
+    assert_eq!(esme.reported(), [(1, Delivery::Dropped)]);
+    assert_eq!((*asked.lock().unwrap(), esme.metrics.sms.dropped.get()), (1, 1));
+}
+
+#[test]
+fn abuse_49_the_validity_is_never_more_than_what_is_left_and_ten_seconds_at_the_least() {
+    for (left_millis, validity) in [
+        (180_000, Some("000000000300000R")),
+        (179_999, Some("000000000259000R")),
+        (60_999, Some("000000000100000R")),
+        (10_000, Some("000000000010000R")),
+        (9_999, None),
+        (0, None),
+    ] {
+        let left = Duration::from_millis(left_millis);
+        let release = move |_: &Item| Some((Code::parse(CODE).unwrap(), left));
+        let mut esme = Esme::with(|_| {}, 10, Some(Box::new(release)));
+        esme.bind();
+        esme.send(1);
+        let seen = esme.seen();
+        assert_eq!(seen.first().map(|seen| seen.validity.as_str()), validity, "{left_millis} ms");
+    }
+}
+
+#[test]
+fn a_code_is_released_only_when_it_is_about_to_be_written() {
+    let released = leak(Mutex::new(0));
+    let release = |_: &Item| {
+        *released.lock().unwrap() += 1;
+        Some((Code::parse(CODE).unwrap(), TTL))
+    };
+    let mut esme = Esme::with(|config| config.window = 1, 10, Some(Box::new(release)));
+    esme.send(1);
+    esme.send(2);
+    esme.bind();
+    assert_eq!(*released.lock().unwrap(), 0);
+    esme.step(10);
+    assert_eq!(*released.lock().unwrap(), 1);
+    esme.step(10);
+    assert_eq!(*released.lock().unwrap(), 1, "the window is full, and bytes are pending");
+}
+
+#[test]
+fn without_a_place_for_its_report_nothing_is_sent() {
+    let mut esme = Esme::with(|_| {}, 2, None);
+    esme.bind();
+    (1..=3).for_each(|number| esme.send(number));
+    let submits = esme.submits();
+    assert_eq!(submits.len(), 2);
+    assert!(esme.session.waits_for_reports());
+    esme.accept(submits[0].0, b"a");
+    assert_eq!(esme.reported(), [(1, Delivery::Accepted)]);
+    esme.session.reports_have_room();
+    esme.pass(GATHER);
+    assert_eq!(esme.submits().len(), 1);
+}
+
+#[test]
+fn receipts_tell_what_became_of_a_message() {
+    let mut esme = Esme::bound(|_| {});
+    (1..=5).for_each(|number| esme.send(number));
+    for (sequence, number) in esme.submits() {
+        esme.accept(sequence, format!("id-{number}").as_bytes());
+    }
+    esme.reported();
+    for (receipt, report) in [
+        ("id:id-1 sub:001 dlvrd:001 stat:DELIVRD err:000 text:Bank", Some((1, Delivery::Delivered))),
+        ("id:id-1 stat:DELIVRD", None),
+        ("id:id-1 stat:ACCEPTD", None),
+        ("id:id-2 stat:UNDELIV err:0069", Some((2, Delivery::Undelivered))),
+        ("id:id-2 stat:DELIVRD", Some((2, Delivery::Delivered))),
+        ("id:id-3 stat:EXPIRED", Some((3, Delivery::Expired))),
+        ("id:id-4 stat:REJECTD", Some((4, Delivery::Rejected))),
+        ("id:id-5 stat:ENROUTE", Some((5, Delivery::Accepted))),
+        ("id:id-5 stat:UNKNOWN", None),
+        ("id:nobody stat:DELIVRD", None),
+        ("not a receipt at all", None),
+    ] {
+        assert_eq!(esme.receipt(receipt), 0, "{receipt}");
+        assert_eq!(esme.reported(), report.into_iter().collect::<Vec<_>>(), "{receipt}");
+    }
+    assert_eq!(esme.metrics.sms.receipts_matched.get(), 7);
+    assert_eq!(esme.metrics.sms.receipts_unmatched.get(), 4);
+}
+
+#[test]
+fn a_receipt_without_text_is_told_by_its_parameters() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    esme.accept_raw(sequence, b"\xFF odd id\0");
+    esme.reported();
+    for (esm_class, state) in [(0x24, 3), (0x44, 2)] {
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"\xFF odd id").unwrap();
+        tlvs.push_u8(Tag::MESSAGE_STATE, state);
+        let message =
+            DeliverSm { esm_class: EsmClass(esm_class), tlvs: tlvs.as_tlvs(), ..DeliverSm::default() };
+        esme.hear(0, 5, Body::DeliverSm(message));
+        assert_eq!(esme.seen()[0].status, 0);
+    }
+    assert_eq!(esme.reported(), [(1, Delivery::Expired), (1, Delivery::Delivered)]);
+}
+
+#[test]
+fn a_message_from_a_phone_is_answered_and_changes_nothing() {
+    let mut esme = Esme::bound(|_| {});
+    let message = DeliverSm { short_message: b"STOP id:1 stat:DELIVRD", ..DeliverSm::default() };
+    esme.hear(0, 5, Body::DeliverSm(message));
+    assert_eq!((esme.seen()[0].status, esme.reported()), (0, vec![]));
+}
+
+#[test]
+fn with_the_reports_full_a_receipt_is_put_off_and_nothing_waits() {
+    let mut esme = Esme::with(|_| {}, 1, None);
+    esme.bind();
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    esme.accept(sequence, b"id-1");
+    assert_eq!(esme.receipt("id:id-1 stat:DELIVRD"), CommandStatus::ESME_RX_T_APPN.0);
+    assert_eq!(esme.receipt("id:nobody stat:DELIVRD"), 0);
+    assert_eq!(esme.reported(), [(1, Delivery::Accepted)]);
+    assert_eq!(esme.receipt("id:id-1 stat:DELIVRD"), 0, "the SMSC sends it again");
+    assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
+    assert_eq!(esme.metrics.sms.receipts_deferred.get(), 1);
+}
+
+#[test]
+fn message_ids_that_no_receipt_can_carry_are_tolerated() {
+    let mut esme = Esme::bound(|_| {});
+    (1..=3).for_each(|number| esme.send(number));
+    let submits = esme.submits();
+    esme.accept(submits[0].0, b"");
+    // A header only; then 300 bytes without a NUL.
+    esme.accept_raw(submits[1].0, b"");
+    esme.accept_raw(submits[2].0, &[b'x'; 300]);
+    assert_eq!(esme.reported(), [1, 2, 3].map(|number| (number, Delivery::Accepted)));
+}
+
+#[test]
+fn enquire_link_is_answered_before_the_bind_and_with_a_full_window() {
+    let mut esme = Esme::with(|config| config.window = 1, 10, None);
+    esme.hear(0, 900, Body::EnquireLink);
+    let seen = esme.seen();
+    assert_eq!(
+        seen.last().map(|seen| (seen.command, seen.sequence)),
+        Some((CommandId::ENQUIRE_LINK_RESP, 900))
+    );
+    esme.hear(0, seen[0].sequence, Body::BindTransceiverResp(BindResp::default()));
+    esme.send(1);
+    esme.send(2);
+    esme.seen();
+    esme.hear(0, 901, Body::EnquireLink);
+    assert_eq!(esme.seen()[0].command, CommandId::ENQUIRE_LINK_RESP);
+}
+
+#[test]
+fn a_deliver_sm_before_the_bind_is_refused() {
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.seen();
+    esme.hear(0, 5, Body::DeliverSm(DeliverSm::default()));
+    assert_eq!(esme.seen()[0].status, CommandStatus::ESME_RINVBNDSTS.0);
+}
+
+#[test]
+fn a_silent_smsc_is_asked_whatever_the_window_and_then_given_up() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    esme.send(1);
+    esme.send(2);
+    assert_eq!(esme.submits().len(), 1);
+    esme.pass(Duration::from_secs(29));
+    esme.submits();
+    // Any PDU is a sign of life.
+    esme.hear(0, 0, Body::GenericNack);
+    esme.pass(Duration::from_secs(29));
+    assert_eq!(esme.seen(), []);
+    esme.pass(SECOND);
+    let asked = esme.seen();
+    assert_eq!((asked.len(), asked[0].command), (1, CommandId::ENQUIRE_LINK));
+    esme.pass(Duration::from_millis(9_999));
+    esme.seen();
+    assert_eq!(esme.session.over(), None);
+    esme.pass(Duration::from_millis(1));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::Silent));
+}
+
+#[test]
+fn an_answer_to_enquire_link_keeps_the_link() {
+    let mut esme = Esme::bound(|_| {});
+    for _ in 0..5 {
+        esme.pass(Duration::from_secs(30));
+        let asked = esme.seen();
+        assert_eq!((asked.len(), asked[0].command), (1, CommandId::ENQUIRE_LINK));
+        esme.hear(0, asked[0].sequence, Body::EnquireLinkResp);
+        esme.pass(Duration::from_secs(10));
+        assert_eq!((esme.seen(), esme.session.over()), (vec![], None));
+        esme.hear(0, 0, Body::GenericNack);
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_given_up_and_stops_our_reading() {
+    let mut esme = Esme::bound(|_| {});
+    assert!(esme.session.wants_input());
+    while esme.session.wants_input() {
+        esme.hear(0, 5, Body::EnquireLink);
+    }
+    assert!(esme.session.pending().len() <= PENDING_BYTES_MAX + 16);
+    esme.pass(Duration::from_secs(10));
+    esme.step(0);
+    assert_eq!(esme.session.over(), Some(End::Stalled));
+}
+
+#[test]
+fn a_bind_that_is_refused_or_unanswered_ends_the_session() {
+    for (status, credentials) in [(0x0E, true), (0x0F, true), (0x0D, false), (0x05, false), (0x08, false)] {
+        let mut esme = Esme::with(|_| {}, 10, None);
+        let sequence = esme.seen()[0].sequence;
+        esme.hear(status, sequence, Body::BindTransceiverResp(BindResp::default()));
+        let end = esme.session.over().unwrap();
+        assert_eq!((end, end.is_refused_credentials()), (End::Refused(CommandStatus(status)), credentials));
+    }
+    let mut esme = Esme::with(|_| {}, 10, None);
+    let sequence = esme.seen()[0].sequence;
+    esme.hear(3, sequence, Body::GenericNack);
+    assert_eq!(esme.session.over(), Some(End::Refused(CommandStatus(3))));
+
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.seen();
+    esme.pass(Duration::from_secs(5));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::BindTimeout));
+}
+
+#[test]
+fn a_bind_response_may_be_a_header_only() {
+    let mut esme = Esme::with(|_| {}, 10, None);
+    let sequence = esme.seen()[0].sequence;
+    let mut header = vec![0, 0, 0, 16, 0x80, 0, 0, 9, 0, 0, 0, 0];
+    header.extend_from_slice(&sequence.to_be_bytes());
+    esme.hear_frame(&header);
+    assert!(esme.session.is_bound());
+}
+
+#[test]
+fn a_bind_response_with_another_number_does_not_bind() {
+    let mut esme = Esme::with(|_| {}, 10, None);
+    let sequence = esme.seen()[0].sequence;
+    esme.hear(0, sequence + 1, Body::BindTransceiverResp(BindResp::default()));
+    esme.hear(0, sequence, Body::BindReceiverResp(BindResp::default()));
+    assert!(!esme.session.is_bound() && esme.session.over().is_none());
+}
+
+#[test]
+fn an_unbind_is_answered_and_stops_submits_until_answers_have_come() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    esme.send(1);
+    esme.send(2);
+    let sequence = esme.submits()[0].0;
+    esme.hear(0, 800, Body::Unbind);
+    let seen = esme.seen();
+    assert_eq!((seen.len(), seen[0].command, seen[0].sequence), (1, CommandId::UNBIND_RESP, 800));
+    assert!(!esme.session.is_bound() && esme.session.over().is_none());
+    esme.accept(sequence, b"x");
+    assert_eq!(esme.submits(), []);
+    assert_eq!(esme.session.over(), Some(End::Unbound));
+    assert_eq!(esme.end(), (vec![2], vec![(1, Delivery::Accepted)]));
+}
+
+#[test]
+fn after_an_unbind_answers_are_waited_for_no_longer_than_for_any_answer() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    esme.submits();
+    esme.pass(SECOND);
+    esme.hear(0, 800, Body::Unbind);
+    esme.pass(Duration::from_secs(10));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::Unbound));
+    assert_eq!(esme.end(), (vec![], vec![(1, Delivery::Unknown)]));
+}
+
+#[test]
+fn told_to_stop_it_sends_what_is_queued_unbinds_and_answers_until_the_end() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    esme.send(1);
+    esme.send(2);
+    let first = esme.submits()[0].0;
+    esme.queue.close();
+    let until = esme.now().plus(Duration::from_secs(10));
+    esme.session.stop(until);
+    esme.accept(first, b"id-1");
+    let second = esme.submits()[0].0;
+    assert!(esme.outbox.reserve().is_err());
+    esme.accept(second, b"id-2");
+    let seen = esme.seen();
+    assert_eq!((seen.len(), seen[0].command), (1, CommandId::UNBIND));
+    assert_eq!(esme.receipt("id:id-2 stat:DELIVRD"), 0);
+    assert_eq!(esme.session.over(), None);
+    esme.hear(0, seen[0].sequence, Body::UnbindResp);
+    assert_eq!(esme.session.over(), Some(End::Stopped));
+    assert_eq!(esme.reported(), [(1, Delivery::Accepted), (2, Delivery::Accepted), (2, Delivery::Delivered)]);
+}
+
+#[test]
+fn draining_ends_at_its_time_with_the_rest_unsent() {
+    let mut esme = Esme::bound(|config| config.window = 1);
+    (1..=3).for_each(|number| esme.send(number));
+    esme.submits();
+    esme.queue.close();
+    esme.session.stop(esme.now().plus(Duration::from_secs(3)));
+    esme.pass(Duration::from_secs(3));
+    let seen = esme.seen();
+    assert_eq!((seen.len(), seen[0].command), (1, CommandId::UNBIND));
+    esme.pass(Duration::from_secs(10));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::Stopped), "without an unbind_resp too");
+    assert_eq!(esme.end(), (vec![2, 3], vec![(1, Delivery::Unknown)]));
+}
+
+#[test]
+fn told_to_stop_before_the_bind_it_binds_only_if_something_is_queued() {
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.seen();
+    esme.queue.close();
+    esme.session.stop(esme.now().plus(Duration::from_secs(10)));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::Stopped));
+
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.send(1);
+    let sequence = esme.seen()[0].sequence;
+    esme.queue.close();
+    esme.session.stop(esme.now().plus(Duration::from_secs(3)));
+    esme.seen();
+    esme.hear(0, sequence, Body::BindTransceiverResp(BindResp::default()));
+    assert_eq!(esme.submits().len(), 1);
+
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.send(1);
+    esme.seen();
+    esme.queue.close();
+    esme.session.stop(esme.now().plus(Duration::from_secs(3)));
+    esme.pass(Duration::from_secs(3));
+    esme.seen();
+    assert_eq!(esme.session.over(), Some(End::Stopped));
+}
+
+#[test]
+fn an_unknown_command_gets_generic_nack_and_a_malformed_body_its_error() {
+    let mut esme = Esme::bound(|_| {});
+    esme.hear_frame(&[0, 0, 0, 16, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 42]);
+    let seen = esme.seen();
+    assert_eq!((seen[0].command, seen[0].status, seen[0].sequence), (CommandId::GENERIC_NACK, 3, 42));
+    esme.hear_frame(&[0, 0, 0, 18, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 43, 0, 1]);
+    let seen = esme.seen();
+    assert_eq!((seen[0].command, seen[0].sequence), (CommandId::DELIVER_SM_RESP, 43));
+    assert_ne!(seen[0].status, 0);
+    esme.hear_frame(&[0, 0, 0, 16, 0x80, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 44]);
+    assert_eq!(esme.seen(), [], "a response is never answered");
+    esme.hear(0, 45, Body::SubmitSm(SubmitSm::default()));
+    assert_eq!(esme.seen()[0].command, CommandId::GENERIC_NACK);
+    assert!(esme.session.is_bound());
+}
+
+#[test]
+fn sequence_numbers_wrap_and_skip_those_in_flight() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let first = esme.submits()[0].0;
+    esme.session.next_sequence = SequenceNumber(SequenceNumber::LAST.0 - 1);
+    (2..=4).for_each(|number| esme.send(number));
+    esme.pass(GATHER);
+    let sequences: Vec<u32> = esme.submits().iter().map(|submit| submit.0).collect();
+    assert_eq!(first, 2, "1 was the bind");
+    assert_eq!(sequences, [0x7FFF_FFFE, 0x7FFF_FFFF, 1]);
+    esme.send(5);
+    esme.pass(GATHER);
+    assert_eq!(esme.submits()[0].0, 3);
+}
+
+#[test]
+fn abuse_35_the_text_with_its_code_is_wiped_once_it_is_encoded() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    esme.step(0);
+    assert!(esme.session.text.is_empty());
+    assert!(esme.session.pending().windows(CODE.len()).any(|octets| octets == CODE.as_bytes()));
+    esme.step(usize::MAX);
+    assert!(esme.session.pending().is_empty());
+}
+
+/// Everything that is logged while it is the default.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn abuse_36_no_log_shows_a_code_a_text_or_a_whole_number() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut esme = Esme::bound(|config| config.window = 4);
+        (1..=6).for_each(|number| esme.send(number));
+        let submits = esme.submits();
+        esme.accept(submits[0].0, b"id-1");
+        esme.refuse(submits[1].0, CommandStatus::ESME_RINVDSTADR);
+        esme.refuse(submits[2].0, CommandStatus::ESME_RTHROTTLED);
+        esme.receipt(&format!("id:id-1 stat:DELIVRD text:Bank code {CODE} 628120000001"));
+        esme.receipt(&format!("id:{CODE} stat:628120000001"));
+        let mut malformed = vec![0, 0, 0, 40, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 43];
+        malformed.extend_from_slice(b"628120000001 4829130567 ");
+        esme.hear_frame(&malformed);
+        malformed[6] = 1;
+        esme.hear_frame(&malformed);
+        esme.seen();
+        esme.pass(Duration::from_secs(300));
+        esme.seen();
+        esme.end();
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for logged in ["submit rejected", "malformed PDU", "no answer in time", "not sent"] {
+        assert!(log.contains(logged), "{logged:?} is missing from\n{log}");
+    }
+    for secret in [CODE, "62812000", "Bank Contoh", "secret08"] {
+        assert!(!log.contains(secret), "{secret:?} is in\n{log}");
+    }
+}
+
+/// A peer that answers as `draw` has it, for a while; then the link dies.
+fn live(esme: &mut Esme, draw: &[u8], seen: &RefCell<Vec<u8>>, in_flight_max: &Cell<usize>) {
+    let mut open: Vec<u32> = Vec::new();
+    for (index, action) in draw.iter().enumerate() {
+        if index % 2 == 0 && index < 200 {
+            esme.send(u8::try_from(index).unwrap());
+        }
+        for (sequence, number) in esme.submits() {
+            seen.borrow_mut().push(number);
+            open.push(sequence);
+        }
+        in_flight_max.set(in_flight_max.get().max(esme.session.submits.in_flight()));
+        match action % 8 {
+            0..=3 if !open.is_empty() => {
+                let sequence = open.swap_remove(usize::from(action / 8) % open.len());
+                esme.accept(sequence, b"id");
+            }
+            4 if !open.is_empty() => {
+                let sequence = open.swap_remove(0);
+                esme.refuse(sequence, CommandStatus::ESME_RSYSERR);
+            }
+            5 => esme.pass(Duration::from_secs(5)),
+            6 => esme.pass(GATHER),
+            _ => esme.hear(0, 9, Body::EnquireLink),
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_the_smsc_does_nothing_is_sent_twice_and_everything_has_one_outcome(
+        draw in proptest::collection::vec(0_u8.., 0..300),
+        window in 1_usize..8,
+    ) {
+        let mut esme = Esme::bound(|config| config.window = window);
+        let (seen, in_flight_max) = (RefCell::default(), Cell::new(0));
+        live(&mut esme, &draw, &seen, &in_flight_max);
+        let sent_count = draw.len().min(200).div_ceil(2);
+        let (queued, reported) = esme.end();
+        let mut seen = seen.into_inner();
+        proptest::prop_assert!(in_flight_max.get() <= window);
+        let submits = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        proptest::prop_assert_eq!(seen.len(), submits, "twice on the wire");
+        // Late answers add news to an unknown outcome; each message has one first outcome.
+        let mut settled: Vec<u8> = reported.iter().map(|report| report.0).collect();
+        settled.sort_unstable();
+        settled.dedup();
+        proptest::prop_assert_eq!(settled.len() + queued.len(), sent_count);
+        proptest::prop_assert!(queued.iter().all(|number| !settled.contains(number)));
+    }
+}
