@@ -103,6 +103,15 @@ impl Clock {
         }
     }
 
+    /// How long this clock has run, finer than a [`Timestamp`]: for measuring durations.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
+    pub fn uptime(&self) -> Duration {
+        match &self.0 {
+            Source::System { start, .. } => Instant::now().duration_since(*start),
+            Source::Manual(time) => Duration::from_millis(time.borrow().0),
+        }
+    }
+
     /// Returns once the clock has reached `deadline`. Cancel safe.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
     pub async fn sleep_until(&self, deadline: Timestamp) {

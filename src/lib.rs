@@ -1,7 +1,24 @@
-//! The OTP gateway.
+//! The OTP gateway: issues one-time passwords bound to a transaction, sends them by SMS over SMPP,
+//! and approves each at most once.
+//!
+//! One subscriber, one entry, one lock, one decision. A request comes in through [`http`], becomes
+//! one use case of [`gateway`], which takes one decision on one [`subscriber`] in the [`store`] and
+//! puts its SMS into the outbox of [`sms`], from where the ESME link takes it to the SMSC.
+//!
+//! [`app`] puts the rooms together. `ARCHITECTURE.md` is the map, `DESIGN.md` says why.
 
+pub mod app;
 pub mod clock;
+pub mod config;
+pub mod enrolment;
+mod entropy;
+pub mod gateway;
+pub mod http;
+pub mod keys;
 pub mod metrics;
 pub mod msisdn;
+pub mod shutdown;
 pub mod sms;
+pub mod store;
 pub mod subscriber;
+mod threads;

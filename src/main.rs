@@ -1,2 +1,129 @@
-//! The OTP gateway.
-fn main() {}
+//! `otp-gateway`: command line → configuration → threads → serve → exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use otp_gateway::app::App;
+use otp_gateway::clock::Clock;
+use otp_gateway::config::{self, Config, LogConfig};
+use otp_gateway::keys;
+use otp_gateway::shutdown::{Request, Signals};
+use tracing_subscriber::EnvFilter;
+
+/// The configuration, or a file that it names, cannot be used (EX_USAGE of sysexits.h).
+const EXIT_CONFIG: u8 = 64;
+/// A port, a thread or another resource of the machine is missing (EX_OSERR).
+const EXIT_SYSTEM: u8 = 71;
+
+/// Issues, sends over SMPP and verifies transaction-bound one-time passwords.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or Ctrl-C. SIGHUP reads the master keys again.
+    Serve {
+        /// The configuration; see gateway.example.toml.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+    /// Check the configuration and the files that it names, subscribers included, and exit.
+    CheckConfig {
+        /// The configuration; see gateway.example.toml.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+    /// Make keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Draw a new key and print it, once: nothing keeps it.
+    #[command(subcommand)]
+    New(keys::NewKey),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve { config } => serve(&config),
+        Command::CheckConfig { config } => check_config(&config),
+        Command::Key(KeyCommand::New(new_key)) => {
+            new_key.print(&mut std::io::stdout()).map_err(Failure::system)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            eprintln!("otp-gateway: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Why the process ends with another code than 0.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn config(error: impl std::fmt::Display) -> Self {
+        Self { code: EXIT_CONFIG, message: error.to_string() }
+    }
+
+    fn system(error: impl std::fmt::Display) -> Self {
+        Self { code: EXIT_SYSTEM, message: error.to_string() }
+    }
+}
+
+fn serve(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path).map_err(Failure::config)?;
+    start_log(&config.log)?;
+    forbid_core_dumps().map_err(Failure::system)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
+    let _entered = runtime.enter();
+    // Caught before the start, so that a stop that comes early is not lost.
+    let mut signals = Signals::catch().map_err(Failure::system)?;
+    let key_file = config.key_file.clone();
+    let app = App::start(config, Clock::system()).map_err(|error| match error.is_of_configuration() {
+        true => Failure::config(error),
+        false => Failure::system(error),
+    })?;
+    while runtime.block_on(signals.next()) == Request::Reload {
+        match config::load_keys(&key_file) {
+            Ok(keys) => app.replace_keys(&keys),
+            Err(error) => tracing::error!(%error, "the master keys stay as they were"),
+        }
+    }
+    app.drain();
+    Ok(())
+}
+
+fn check_config(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path).map_err(Failure::config)?;
+    let subscribers = otp_gateway::app::load_subscribers(&config).map_err(Failure::config)?;
+    eprintln!("{}: good, with {subscribers} subscribers", path.display());
+    Ok(())
+}
+
+fn start_log(log: &LogConfig) -> Result<(), Failure> {
+    let bad_filter = |error| Failure::config(format!("log.filter: {error}"));
+    let filter = EnvFilter::try_new(&log.filter).map_err(bad_filter)?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if log.json { subscriber.json().try_init() } else { subscriber.try_init() };
+    started.map_err(Failure::system)
+}
+
+/// A core dump would hold the master keys.
+fn forbid_core_dumps() -> rustix::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+}

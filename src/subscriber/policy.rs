@@ -182,6 +182,12 @@ impl Policy {
         })
     }
 
+    /// The same limits under other keys.
+    #[must_use]
+    pub fn with_keys(&self, keys: Keyring) -> Self {
+        Self { keys, ..self.clone() }
+    }
+
     /// The digits of the code that confirms `subject`.
     pub(crate) fn code_length(&self, subject: &Subject) -> CodeLength {
         let large = |amount: Amount| {
@@ -211,7 +217,7 @@ impl Policy {
     }
 }
 
-fn within<T: PartialOrd + fmt::Debug>(
+fn within<T: PartialOrd + fmt::Debug + Copy>(
     setting: &'static str,
     value: T,
     bounds: RangeInclusive<T>,

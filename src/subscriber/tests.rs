@@ -1,1 +1,571 @@
+//! Behaviours of one subscriber, told as stories, and properties over random ones.
 
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::challenge::{Delivery, Locale, Salt, State};
+use super::code::{Code, Keyring};
+use super::event::ENDED_KEPT_MAX;
+use super::id::{Id, SubscriberId};
+use super::idempotency::{Idempotency, Outcome};
+use super::lockout::Lock;
+use super::policy::tests::{keyring, policy};
+use super::policy::{DAY, Policy};
+use super::transaction::{Subject, Transaction};
+use super::verdict::Verdict;
+use super::*;
+use crate::msisdn::NumberingPlan;
+
+const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
+
+/// One subscriber, the time, and every event so far.
+struct Story {
+    subscriber: Subscriber,
+    fresh: Subscriber,
+    events: Vec<Event>,
+    policy: Policy,
+    now: Timestamp,
+    draws: u64,
+}
+
+fn subscriber_id() -> SubscriberId {
+    SubscriberId { corporate: Id::parse("ACME01").unwrap(), user: Id::parse("BUDI").unwrap() }
+}
+
+fn payment(amount: &str) -> Subject {
+    Subject::Payment(Transaction::new("TRX-1", amount, "IDR", "1234567890", "PT ABC").unwrap())
+}
+
+fn key(name: &str, request: &str) -> Idempotency {
+    Idempotency::new("core", "call", name, &[Some(request.as_bytes())])
+}
+
+impl Story {
+    fn begin() -> Self {
+        Self::with(Authenticator::SmsOtp)
+    }
+
+    fn with(authenticator: Authenticator) -> Self {
+        let phone = NumberingPlan::new("62", "0").unwrap().parse("+628123456745").unwrap();
+        let subscriber = Subscriber::new(phone, authenticator);
+        Self {
+            fresh: subscriber.clone(),
+            subscriber,
+            events: Vec::new(),
+            policy: policy(),
+            now: START,
+            draws: 0,
+        }
+    }
+
+    fn apply<T>(&mut self, decision: Decision<T>) -> T {
+        for event in decision.events {
+            self.subscriber.apply(&event);
+            self.events.push(event);
+        }
+        decision.outcome
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now.plus(Duration::from_secs(seconds));
+    }
+
+    fn draw(&mut self) -> Draw {
+        self.draws += 1;
+        // The SMS reference is in the first bits, so a counter goes there.
+        let id = |n: u64| ChallengeId((u128::from(self.draws * 3 + n) << 104).to_be_bytes());
+        Draw { ids: [id(0), id(1), id(2)], salt: Salt(u128::from(self.draws).to_be_bytes()) }
+    }
+
+    fn generate_with(
+        &mut self,
+        subject: &Subject,
+        idempotency: Option<Idempotency>,
+    ) -> Outcome<Result<Issued, GenerateRefused>> {
+        let draw = self.draw();
+        let digest = subject.digest();
+        let command = Generate { subject, digest, locale: Locale::Id, draw, can_send: true, idempotency };
+        let decision = self.subscriber.generate(&command, &self.policy, self.now);
+        self.apply(decision)
+    }
+
+    fn generate(&mut self) -> Result<Issued, GenerateRefused> {
+        match self.generate_with(&payment("1000"), None) {
+            Outcome::Fresh(outcome) => outcome,
+            other => panic!("not fresh: {other:?}"),
+        }
+    }
+
+    fn issue(&mut self) -> ChallengeId {
+        self.generate().expect("a challenge").challenge
+    }
+
+    /// The right code, as the SMS would carry it.
+    fn code(&self, challenge: ChallengeId) -> Code {
+        let c = self.subscriber.challenge(challenge).expect("a held challenge");
+        let keys = self.policy.keys.find(c.key).expect("its key");
+        keys.code(&subscriber_id(), &c.id, &c.salt, &c.digest, c.code_length)
+    }
+
+    fn wrong_code(&self, challenge: ChallengeId) -> Code {
+        let right = self.code(challenge).expose().to_vec();
+        let wrong: String = right.iter().map(|digit| char::from(b'0' + (digit - b'0' + 1) % 10)).collect();
+        Code::parse(&wrong).unwrap()
+    }
+
+    fn verify_with(
+        &mut self,
+        challenge: ChallengeId,
+        code: &Code,
+        subject: &Subject,
+        idempotency: Option<Idempotency>,
+    ) -> Outcome<Verdict> {
+        let presented = Presented { challenge, digest: subject.digest(), idempotency };
+        let subscriber = &subscriber_id();
+        let decision =
+            self.subscriber.verify(&Verify { subscriber, presented, code }, &self.policy, self.now);
+        self.apply(decision)
+    }
+
+    fn verify(&mut self, challenge: ChallengeId, code: &Code) -> Verdict {
+        match self.verify_with(challenge, code, &payment("1000"), None) {
+            Outcome::Fresh(verdict) => verdict,
+            other => panic!("not fresh: {other:?}"),
+        }
+    }
+
+    fn right(&mut self, challenge: ChallengeId) -> Verdict {
+        let code = self.code(challenge);
+        self.verify(challenge, &code)
+    }
+
+    fn wrong(&mut self, challenge: ChallengeId) -> Verdict {
+        let code = self.wrong_code(challenge);
+        self.verify(challenge, &code)
+    }
+
+    fn resend(&mut self, challenge: ChallengeId) -> Result<Resent, ResendRefused> {
+        let presented = Presented { challenge, digest: payment("1000").digest(), idempotency: None };
+        let command = Resend { presented, can_send: true };
+        let decision = self.subscriber.resend(&command, &self.policy, self.now);
+        match self.apply(decision) {
+            Outcome::Fresh(outcome) => outcome,
+            other => panic!("not fresh: {other:?}"),
+        }
+    }
+
+    fn cancel(&mut self, challenge: ChallengeId) -> Result<Cancelled, Verdict> {
+        let presented = Presented { challenge, digest: payment("1000").digest(), idempotency: None };
+        let decision = self.subscriber.cancel(&presented, &self.policy, self.now);
+        match self.apply(decision) {
+            Outcome::Fresh(outcome) => outcome,
+            other => panic!("not fresh: {other:?}"),
+        }
+    }
+
+    fn replayed(&self) -> Subscriber {
+        let mut subscriber = self.fresh.clone();
+        self.events.iter().for_each(|event| subscriber.apply(event));
+        subscriber
+    }
+}
+
+#[test]
+fn the_right_code_is_approved_once() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let approved = Verdict::Approved { at: story.now };
+    assert_eq!(story.right(challenge), approved);
+    assert_eq!(story.right(challenge), Verdict::AlreadyUsed);
+    assert_eq!(story.wrong(challenge), Verdict::AlreadyUsed);
+}
+
+#[test]
+fn the_last_attempt_can_still_succeed() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 2 });
+    assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 1 });
+    assert!(matches!(story.right(challenge), Verdict::Approved { .. }));
+}
+
+#[test]
+fn abuse_22_wrong_answers_end_a_challenge_at_the_limit_and_not_before() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 2 });
+    assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 1 });
+    assert_eq!(story.wrong(challenge), Verdict::AttemptsExhausted);
+    assert_eq!(story.right(challenge), Verdict::AttemptsExhausted);
+}
+
+#[test]
+fn abuse_10_and_11_a_new_challenge_gives_no_new_guesses() {
+    let mut story = Story::begin();
+    let first = story.issue();
+    for _ in 0..3 {
+        story.wrong(first);
+    }
+    let second = story.issue();
+    assert_eq!(story.wrong(second), Verdict::Incorrect { attempts_left: 2 });
+    let until = story.now.plus(Duration::from_secs(15 * 60));
+    assert_eq!(story.wrong(second), Verdict::Locked(Lock::Until(until)));
+    assert_eq!(story.generate(), Err(GenerateRefused::Locked(Lock::Until(until))));
+    story.pass(15 * 60);
+    assert!(story.generate().is_ok());
+}
+
+#[test]
+fn abuse_23_under_lock_right_and_wrong_answers_are_not_compared() {
+    let mut story = Story::begin();
+    let (first, second) = (story.issue(), story.issue());
+    for _ in 0..3 {
+        story.wrong(first);
+    }
+    story.wrong(second);
+    assert!(matches!(story.wrong(second), Verdict::Locked(_)));
+    let events = story.events.len();
+    let locked = story.right(second);
+    assert!(matches!(locked, Verdict::Locked(_)));
+    assert_eq!(story.wrong(second), locked);
+    assert_eq!(story.right(first), locked, "a lock comes before the state");
+    assert_eq!(story.events.len(), events, "nothing was counted");
+}
+
+#[test]
+fn abuse_20_answers_without_an_open_challenge_count_nothing() {
+    let mut story = Story::begin();
+    let code = Code::parse("000000").unwrap();
+    for _ in 0..20 {
+        assert_eq!(story.verify(ChallengeId([7; 16]), &code), Verdict::UnknownChallenge);
+    }
+    let challenge = story.issue();
+    story.pass(180);
+    for _ in 0..20 {
+        assert_eq!(story.wrong(challenge), Verdict::Expired);
+    }
+    let challenge = story.issue();
+    assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 2 });
+    assert_eq!(story.subscriber.unknown_presented(), 20);
+}
+
+#[test]
+fn abuse_09_a_challenge_expires_at_its_instant_and_not_before() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    story.now = story.now.plus(Duration::from_millis(179_999));
+    assert_eq!(story.subscriber.challenge(challenge).unwrap().state(story.now), State::Open);
+    story.now = story.now.plus(Duration::from_millis(1));
+    assert_eq!(story.right(challenge), Verdict::Expired);
+}
+
+#[test]
+fn abuse_25_another_transaction_is_refused_and_voids_the_challenge() {
+    let others =
+        ["TRX-2 1000 IDR 1234567890 ABC", "TRX-1 1001 IDR 1234567890 ABC", "TRX-1 1000 USD 1234567890 ABC"]
+            .into_iter()
+            .chain(["TRX-1 1000 IDR 1234567891 ABC", "TRX-1 1000 IDR 1234567890 ABD"]);
+    for other in others {
+        let mut story = Story::begin();
+        let fields: Vec<_> = other.split(' ').collect();
+        let issued_for =
+            Subject::Payment(Transaction::new("TRX-1", "1000", "IDR", "1234567890", "ABC").unwrap());
+        let Outcome::Fresh(Ok(issued)) = story.generate_with(&issued_for, None) else { panic!("not issued") };
+        let challenge = issued.challenge;
+        let code = story.code(challenge);
+        let changed = Subject::Payment(
+            Transaction::new(fields[0], fields[1], fields[2], fields[3], fields[4]).unwrap(),
+        );
+        let verdict = story.verify_with(challenge, &code, &changed, None);
+        assert_eq!(verdict, Outcome::Fresh(Verdict::TransactionChanged), "{other}");
+        let again = story.verify_with(challenge, &code, &issued_for, None);
+        assert_eq!(again, Outcome::Fresh(Verdict::TransactionChanged), "{other} did not void the challenge");
+        let next = story.issue();
+        assert_eq!(story.wrong(next), Verdict::Incorrect { attempts_left: 2 }, "a change is no failure");
+    }
+}
+
+#[test]
+fn abuse_30_a_code_for_a_login_confirms_no_payment_and_the_other_way_round() {
+    for (issued_for, presented) in [(Subject::Login, payment("1000")), (payment("1000"), Subject::Login)] {
+        let mut story = Story::begin();
+        let Outcome::Fresh(Ok(issued)) = story.generate_with(&issued_for, None) else { panic!("not issued") };
+        let code = story.code(issued.challenge);
+        let verdict = story.verify_with(issued.challenge, &code, &presented, None);
+        assert_eq!(verdict, Outcome::Fresh(Verdict::TransactionChanged));
+        let verdict = story.verify_with(issued.challenge, &code, &issued_for, None);
+        assert_eq!(verdict, Outcome::Fresh(Verdict::TransactionChanged));
+    }
+}
+
+#[test]
+fn abuse_24_the_code_of_one_payment_does_not_confirm_another() {
+    let mut story = Story::begin();
+    let (a, b) = (story.issue(), story.issue());
+    let code_of_a = story.code(a);
+    assert_ne!(code_of_a.expose(), story.code(b).expose());
+    assert_eq!(story.verify(b, &code_of_a), Verdict::Incorrect { attempts_left: 2 });
+}
+
+#[test]
+fn a_resend_keeps_code_expiry_and_attempts_and_comes_neither_early_nor_too_often() {
+    let mut story = Story::begin();
+    let issued = story.generate().unwrap();
+    let (challenge, code) = (issued.challenge, story.code(issued.challenge).expose().to_vec());
+    let too_early = |seconds| Err(ResendRefused::TooEarly { retry_after: Duration::from_secs(seconds) });
+    story.wrong(challenge);
+    assert_eq!(story.resend(challenge), too_early(30));
+    story.pass(29);
+    assert_eq!(story.resend(challenge), too_early(1));
+    story.pass(1);
+    let resent = story.resend(challenge).unwrap();
+    assert_eq!((resent.ordinal, resent.expires_at, resent.attempts_left), (1, issued.expires_at, 2));
+    assert_eq!(resent.resend_after, Some(Duration::from_secs(60)));
+    story.pass(59);
+    assert_eq!(story.resend(challenge), too_early(1));
+    story.pass(1);
+    assert_eq!(story.resend(challenge).map(|resent| resent.resend_after), Ok(None));
+    story.pass(80);
+    assert_eq!(story.resend(challenge), Err(ResendRefused::NoneLeft));
+    assert_eq!(story.code(challenge).expose(), code);
+    story.pass(10);
+    assert_eq!(story.resend(challenge), Err(ResendRefused::Ended(Verdict::Expired)));
+}
+
+#[test]
+fn the_sends_of_a_rolling_day_are_limited_and_the_advice_is_exact() {
+    let mut story = Story::begin();
+    for _ in 0..10 {
+        assert!(story.generate().is_ok());
+        story.pass(60);
+    }
+    let retry_after = DAY - Duration::from_secs(600);
+    assert_eq!(story.generate(), Err(GenerateRefused::SendsUsedUp { retry_after }));
+    story.now = story.now.plus(retry_after - Duration::from_millis(1));
+    assert!(story.generate().is_err());
+    story.now = story.now.plus(Duration::from_millis(1));
+    assert!(story.generate().is_ok());
+    assert!(story.generate().is_err(), "one place came free, not all");
+}
+
+#[test]
+fn a_fourth_challenge_cancels_the_oldest() {
+    let mut story = Story::begin();
+    let challenges: Vec<_> = (0..4).map(|_| story.issue()).collect();
+    assert_eq!(story.right(challenges[0]), Verdict::Cancelled);
+    assert!(story.subscriber.release(&subscriber_id(), challenges[0], 0, &story.policy, story.now).is_none());
+    for challenge in &challenges[1..] {
+        assert!(matches!(story.right(*challenge), Verdict::Approved { .. }));
+    }
+}
+
+#[test]
+fn a_cancelled_challenge_is_neither_answered_nor_sent() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    assert_eq!(story.cancel(challenge), Ok(Cancelled { at: story.now }));
+    assert_eq!(story.cancel(challenge), Err(Verdict::Cancelled));
+    assert_eq!(story.right(challenge), Verdict::Cancelled);
+    assert!(story.subscriber.release(&subscriber_id(), challenge, 0, &story.policy, story.now).is_none());
+}
+
+#[test]
+fn only_the_newest_send_of_a_living_challenge_is_released_with_the_time_that_is_left() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    story.pass(30);
+    story.resend(challenge).unwrap();
+    let release = |story: &Story, ordinal| {
+        story.subscriber.release(&subscriber_id(), challenge, ordinal, &story.policy, story.now)
+    };
+    assert!(release(&story, 0).is_none());
+    let (code, left) = release(&story, 1).unwrap();
+    assert_eq!(code.expose(), story.code(challenge).expose());
+    assert_eq!(left, Duration::from_secs(150));
+    story.pass(150);
+    assert!(release(&story, 1).is_none());
+}
+
+#[test]
+fn a_hard_token_subscriber_gets_no_code() {
+    assert_eq!(Story::with(Authenticator::HardToken).generate(), Err(GenerateRefused::NotOnSmsOtp));
+}
+
+#[test]
+fn abuse_34_open_codes_verify_after_the_master_key_is_rotated() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let sent = story.code(challenge);
+    let both = format!("2 {}\n1 {}", "77".repeat(32), "5a".repeat(32));
+    story.policy.keys = Keyring::parse(&both).unwrap();
+    let newer = story.issue();
+    assert_eq!(story.subscriber.challenge(newer).unwrap().key.0, 2);
+    assert!(matches!(story.verify(challenge, &sent), Verdict::Approved { .. }));
+    assert!(matches!(story.right(newer), Verdict::Approved { .. }));
+    story.policy.keys = keyring();
+    let orphan = Story::begin().issue();
+    assert_eq!(story.verify(orphan, &sent), Verdict::AlreadyUsed);
+}
+
+#[test]
+fn a_repeated_call_gets_its_answer_again_and_a_changed_one_is_refused() {
+    let mut story = Story::begin();
+    let subject = payment("1000");
+    let Outcome::Fresh(Ok(issued)) = story.generate_with(&subject, Some(key("g", "body"))) else { panic!() };
+    assert_eq!(story.generate_with(&subject, Some(key("g", "body"))), Outcome::Replayed(Ok(issued)));
+    assert_eq!(story.generate_with(&subject, Some(key("g", "other"))), Outcome::KeyReused);
+    let challenge = issued.challenge;
+    let (right, wrong) = (story.code(challenge), story.wrong_code(challenge));
+    let first = story.verify_with(challenge, &wrong, &subject, Some(key("v1", "wrong")));
+    assert_eq!(first, Outcome::Fresh(Verdict::Incorrect { attempts_left: 2 }));
+    let again = story.verify_with(challenge, &wrong, &subject, Some(key("v1", "wrong")));
+    assert_eq!(again, Outcome::Replayed(Verdict::Incorrect { attempts_left: 2 }));
+    let guess = story.verify_with(challenge, &right, &subject, Some(key("v1", "right")));
+    assert_eq!(guess, Outcome::KeyReused);
+    let approved = Verdict::Approved { at: story.now };
+    let fresh = story.verify_with(challenge, &right, &subject, Some(key("v2", "right")));
+    assert_eq!(fresh, Outcome::Fresh(approved));
+    story.pass(300);
+    let replay = story.verify_with(challenge, &right, &subject, Some(key("v2", "right")));
+    assert_eq!(replay, Outcome::Replayed(approved));
+    assert_eq!(story.right(challenge), Verdict::AlreadyUsed, "without the key it is another attempt");
+}
+
+#[test]
+fn what_is_remembered_goes_with_its_challenge_ten_minutes_after_the_end() {
+    let mut story = Story::begin();
+    let subject = payment("1000");
+    story.generate_with(&subject, Some(key("g", "body")));
+    story.pass(180 + 600);
+    story.issue();
+    assert_eq!(story.subscriber.remembered.len(), 1, "ten minutes to the millisecond are kept");
+    story.pass(1);
+    story.issue();
+    assert_eq!(story.subscriber.remembered.len(), 0);
+    assert!(matches!(story.generate_with(&subject, Some(key("g", "body"))), Outcome::Fresh(Ok(_))));
+}
+
+#[test]
+fn abuse_35_the_debug_of_a_subscriber_shows_neither_code_nor_salt_nor_phone() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let shown = format!("{:?} {:?}", story.subscriber, story.events);
+    let code = String::from_utf8(story.code(challenge).expose().to_vec()).unwrap();
+    assert!(!shown.contains(&code) && !shown.contains("8123456745"), "{shown}");
+    assert!(shown.contains("Salt(…)"));
+}
+
+#[test]
+fn a_live_challenge_without_remembered_keys_holds_at_most_128_bytes() {
+    let mut story = Story::begin();
+    story.issue();
+    assert!(story.subscriber.heap_bytes() <= 128, "{} bytes", story.subscriber.heap_bytes());
+}
+
+/// One step of a random story.
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u64),
+    Generate { key: Option<u8> },
+    Verify { newest: usize, right: bool, same_transaction: bool, key: Option<u8> },
+    Resend { newest: usize },
+    Cancel { newest: usize },
+    Report { newest: usize, ordinal: u8, delivered: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || proptest::option::weighted(0.3, 0..4_u8);
+    prop_oneof![
+        2 => prop_oneof![0..40_u64, 0..2000_u64, 0..90_000_u64].prop_map(Step::Pass),
+        3 => key().prop_map(|key| Step::Generate { key }),
+        6 => (0..4_usize, any::<bool>(), proptest::bool::weighted(0.9), key()).prop_map(
+            |(newest, right, same_transaction, key)| Step::Verify { newest, right, same_transaction, key }
+        ),
+        2 => (0..4_usize).prop_map(|newest| Step::Resend { newest }),
+        1 => (0..4_usize).prop_map(|newest| Step::Cancel { newest }),
+        1 => (0..4_usize, 0..3_u8, any::<bool>())
+            .prop_map(|(newest, ordinal, delivered)| Step::Report { newest, ordinal, delivered }),
+    ]
+}
+
+impl Story {
+    fn newest(&self, newest: usize) -> Option<ChallengeId> {
+        self.subscriber.challenges.iter().rev().nth(newest).map(Challenge::id)
+    }
+
+    /// Takes one step; the challenge if it approved one.
+    fn take(&mut self, step: &Step) -> Option<ChallengeId> {
+        match *step {
+            Step::Pass(seconds) => self.pass(seconds),
+            Step::Generate { key: name } => {
+                let idempotency = name.map(|name| key(&format!("g{name}"), "g"));
+                self.generate_with(&payment("1000"), idempotency);
+            }
+            Step::Verify { newest, right, same_transaction, key: name } => {
+                let challenge = self.newest(newest)?;
+                let code = if right { self.code(challenge) } else { self.wrong_code(challenge) };
+                let subject = payment(if same_transaction { "1000" } else { "1001" });
+                let request = format!("{challenge}{right}{same_transaction}");
+                let idempotency = name.map(|name| key(&format!("v{name}"), &request));
+                let outcome = self.verify_with(challenge, &code, &subject, idempotency);
+                return matches!(outcome, Outcome::Fresh(Verdict::Approved { .. })).then_some(challenge);
+            }
+            Step::Resend { newest } => drop(self.resend(self.newest(newest)?)),
+            Step::Cancel { newest } => drop(self.cancel(self.newest(newest)?)),
+            Step::Report { newest, ordinal, delivered } => {
+                let delivery = if delivered { Delivery::Delivered } else { Delivery::Accepted };
+                let decision = self.subscriber.report(self.newest(newest)?, ordinal, delivery);
+                self.apply(decision);
+            }
+        }
+        None
+    }
+
+    fn compared(&self, challenge: ChallengeId) -> usize {
+        let of_this =
+            |event: &&Event| matches!(event, Event::Attempted { challenge: c, .. } if *c == challenge);
+        self.events.iter().filter(of_this).count()
+    }
+}
+
+proptest! {
+    #[test]
+    fn replayed_events_equal_live_state(steps in proptest::collection::vec(step(), 0..80)) {
+        let mut story = Story::begin();
+        for step in &steps {
+            story.take(step);
+            prop_assert_eq!(&story.replayed(), &story.subscriber);
+        }
+    }
+
+    #[test]
+    fn nothing_is_approved_twice_and_nothing_compared_too_often(
+        steps in proptest::collection::vec(step(), 0..120),
+    ) {
+        let mut story = Story::begin();
+        let mut approved = Vec::new();
+        for step in &steps {
+            if let Some(challenge) = story.take(step) {
+                prop_assert!(!approved.contains(&challenge), "{challenge} was approved twice");
+                approved.push(challenge);
+            }
+            if let Some(challenge) = story.newest(0) {
+                prop_assert!(story.compared(challenge) <= 3);
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_stays_within_its_bounds(steps in proptest::collection::vec(step(), 0..120)) {
+        let mut story = Story::begin();
+        for step in &steps {
+            story.take(step);
+            let open = story.subscriber.challenges.iter().filter(|c| c.state(story.now) == State::Open);
+            prop_assert!(open.count() <= 3);
+            // Challenges that ended since the last one was issued are dropped at the next.
+            prop_assert!(story.subscriber.challenges.len() <= ENDED_KEPT_MAX + 3 + 1);
+            prop_assert!(story.subscriber.sends.len() <= 10);
+        }
+    }
+}

@@ -90,6 +90,16 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// # Errors
+    ///
+    /// The first setting that is [`OutOfBounds`]; the password counts to `smsc.password_file` and is not
+    /// quoted.
+    pub fn validate(&self, password: &str) -> Result<(), OutOfBounds> {
+        Settings::new(self, password).map(drop)
+    }
+}
+
 /// A [`Config`] within its bounds.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {

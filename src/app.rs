@@ -1,0 +1,171 @@
+//! Puts the rooms together: from a configuration to a running gateway, and down again. `main` runs
+//! it, and so do the integration tests and the demo.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::enrolment::{self, EnrolmentError};
+use crate::gateway::Gateway;
+use crate::http::admin::{Admin, AdminServer};
+use crate::http::api::Api;
+use crate::http::server::Server;
+use crate::metrics::Metrics;
+use crate::sms;
+use crate::sms::link::Link;
+use crate::sms::outbox::{self, Item};
+use crate::store::Store;
+use crate::subscriber::code::Keyring;
+use crate::subscriber::policy::OutOfBounds;
+use crate::threads;
+
+/// Why the gateway did not start. Nothing is left running.
+#[derive(Debug)]
+pub enum StartError {
+    /// The subscribers' file.
+    Enrolment(EnrolmentError),
+    /// A setting of the link to the SMSC.
+    Link(OutOfBounds),
+    /// A listener: its setting, its address, and what the system says.
+    Listen(&'static str, SocketAddr, io::Error),
+    /// A thread or its runtime.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enrolment(error) => error.fmt(f),
+            Self::Link(error) => error.fmt(f),
+            Self::Listen(setting, addr, error) => write!(f, "{setting} = \"{addr}\": {error}"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl StartError {
+    /// Whether a file is to be mended, rather than the machine.
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(self, Self::Enrolment(_) | Self::Link(_))
+    }
+}
+
+/// A running gateway. Dropping it ends its threads without waiting for them.
+#[derive(Debug)]
+pub struct App {
+    gateway: Arc<Gateway>,
+    admin: Arc<Admin>,
+    server: Server,
+    admin_server: AdminServer,
+    sms: JoinHandle<()>,
+    // Cancelled when dropped, so that a start that fails half way leaves no thread behind.
+    drain_api: DropGuard,
+    drain_sms: DropGuard,
+    stop_admin: DropGuard,
+}
+
+/// Loads the subscribers as a start would, and returns how many.
+///
+/// # Errors
+///
+/// [`EnrolmentError`].
+pub fn load_subscribers(config: &Config) -> Result<u64, EnrolmentError> {
+    let store = Store::new(config.store.clone(), 0, Arc::new(Metrics::new()));
+    enrolment::load(&config.subscribers_file, &config.numbering_plan, &store)
+}
+
+fn load_store(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Store, StartError> {
+    let store = Store::new(config.store.clone(), 0, Arc::clone(metrics));
+    let start = clock.uptime();
+    let subscribers = enrolment::load(&config.subscribers_file, &config.numbering_plan, &store)
+        .map_err(StartError::Enrolment)?;
+    let seconds = (clock.uptime() - start).as_secs_f64();
+    tracing::info!(subscribers, seconds, "subscribers loaded");
+    tracing::warn!("there is no journal yet: a restart voids open challenges and forgets failures and locks");
+    Ok(store)
+}
+
+impl App {
+    /// Loads the subscribers and starts the threads; the listeners are bound when this returns, and
+    /// the link to the SMSC is on its way.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let store = load_store(&config, &clock, &metrics)?;
+        let (outbox, queue) = outbox::outbox(config.outbox.items_max, clock.clone(), Arc::clone(&metrics));
+        let (policy, templates) = (config.policy, config.templates);
+        let gateway =
+            Arc::new(Gateway::new(store, policy, templates, outbox, clock.clone(), Arc::clone(&metrics)));
+        let (sender, reports) = sms::reports();
+        let (releaser, reporter) = (Arc::clone(&gateway), Arc::clone(&gateway));
+        let release = move |item: &Item| releaser.release(item);
+        let (password, link_clock) = (config.link_password, clock.clone());
+        let link =
+            Link::new(&config.link, password, queue, release, sender, link_clock, Arc::clone(&metrics))
+                .map_err(StartError::Link)?;
+        let admin = Arc::new(Admin::new(Arc::clone(&gateway), Arc::clone(&metrics)));
+        let (drain_api, drain_sms, stop_admin) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let listen = config.admin.listen;
+        let admin_server = AdminServer::start(listen, Arc::clone(&admin), clock.clone(), stop_admin.clone())
+            .map_err(|error| StartError::Listen("admin.listen", listen, error))?;
+        let stop_admin = stop_admin.drop_guard();
+        let (clients, listen) = (config.clients, config.api.listen);
+        let api = Api::new(Arc::clone(&gateway), clients, clock.clone(), Arc::clone(&metrics), &config.api);
+        let server =
+            Server::start(&config.api, &Arc::new(api), &clock, &metrics, config.drain_timeout, &drain_api)
+                .map_err(|error| StartError::Listen("api.listen", listen, error))?;
+        let drain_api = drain_api.drop_guard();
+        let drain = drain_sms.clone();
+        let run = move || async move {
+            tokio::join!(link.run(drain), reporter.take_reports(reports));
+        };
+        let sms = threads::spawn("sms", run).map_err(StartError::Thread)?;
+        let drain_sms = drain_sms.drop_guard();
+        tracing::info!(api = %server.addr(), admin = %admin_server.addr(), "ready");
+        Ok(Self { gateway, admin, server, admin_server, sms, drain_api, drain_sms, stop_admin })
+    }
+
+    /// Where the API listens.
+    pub fn api_addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Where `/metrics`, `/livez` and `/readyz` are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_server.addr()
+    }
+
+    /// Issues under the first of `keys` from now on; see [`Gateway::replace_keys`].
+    pub fn replace_keys(&self, keys: &Keyring) {
+        self.gateway.replace_keys(keys);
+        tracing::info!("master keys replaced");
+    }
+
+    /// Stops: not ready any more, no new connection, requests in flight answered, the link drained
+    /// and unbound; each part for at most the configured time. Blocks until all threads have ended.
+    pub fn drain(self) {
+        tracing::info!("draining");
+        self.admin.drain();
+        drop(self.drain_api);
+        self.server.join();
+        drop(self.drain_sms);
+        if self.sms.join().is_err() {
+            tracing::error!("the SMS thread panicked");
+        }
+        drop(self.stop_admin);
+        self.admin_server.join();
+        tracing::info!("stopped");
+    }
+}

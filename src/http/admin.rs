@@ -1,0 +1,153 @@
+//! The admin listener: `/metrics`, `/livez` and `/readyz`, from a thread of its own, so that they
+//! answer however busy the API is.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::gateway::Gateway;
+use crate::metrics::Metrics;
+use crate::threads;
+
+/// A few scrapers and probes.
+const CONNECTIONS_MAX: usize = 64;
+/// A scraper keeps its connection between scrapes, which are a minute apart at most.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long accepting pauses when the system is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the admin listener tells about.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    gateway: Arc<Gateway>,
+    metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+/// The running admin listener.
+#[derive(Debug)]
+pub(crate) struct AdminServer {
+    addr: SocketAddr,
+    thread: JoinHandle<()>,
+}
+
+impl AdminServer {
+    /// Binds and starts the thread, which ends when `stop` is cancelled.
+    pub(crate) fn start(
+        listen: SocketAddr,
+        admin: Arc<Admin>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let thread = threads::spawn("admin", move || async move {
+            let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = serve(listener, admin, clock) => {}
+            }
+        })?;
+        Ok(Self { addr, thread })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(crate) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the admin thread panicked");
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, admin: Arc<Admin>, clock: Clock) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            clock.sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // One too many is closed at once.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let admin = Arc::clone(&admin);
+        tokio::spawn(async move {
+            let service = service_fn(|request| std::future::ready(admin.answer(&request)));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(IDLE_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            // A scraper that hangs up is no news.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+impl Admin {
+    pub(crate) fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
+        Self { gateway, metrics, draining: AtomicBool::new(false) }
+    }
+
+    /// Not ready from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let known = matches!(request.uri().path(), "/metrics" | "/livez" | "/readyz");
+        if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "GET only\n"));
+        }
+        Ok(match request.uri().path() {
+            "/metrics" => {
+                self.gateway.store().observe();
+                let mut response = Response::new(Full::from(self.metrics.render()));
+                let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
+                response.headers_mut().insert(CONTENT_TYPE, format);
+                response
+            }
+            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/readyz" => self.ready(),
+            _ => text(StatusCode::NOT_FOUND, "see /metrics, /livez and /readyz\n"),
+        })
+    }
+
+    /// Ready = loaded and not draining. A missing link is told and does not count, since verify
+    /// works without it.
+    fn ready(&self) -> Response<Full<Bytes>> {
+        if self.draining.load(Ordering::Relaxed) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        match self.metrics.sms.link_bound.get() {
+            0 => text(StatusCode::OK, "ready, but no link to the SMSC is bound: no SMS can be sent\n"),
+            _ => text(StatusCode::OK, "ready\n"),
+        }
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

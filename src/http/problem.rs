@@ -1,0 +1,294 @@
+//! Errors as RFC 9457 problem details. This module alone knows error statuses.
+//!
+//! The policy: a problem says what was wrong and where, in our own words. A parser's message is
+//! never shown or logged, since it quotes the input. `type` is stable and documented in
+//! `openapi.yaml`; `verdict` and `reason` are for programs, `title` and `detail` for people. 4xx is
+//! the caller's to mend, 422 and 429 are decisions, 503 is ours and passes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::gateway::{NotIssued, NotResent, Unavailable};
+use crate::sms::outbox::CannotSend;
+use crate::subscriber::lockout::Lock;
+use crate::subscriber::verdict::Verdict;
+use crate::subscriber::{GenerateRefused, ResendRefused};
+
+/// What `type` begins with.
+const TYPE_BASE: &str = "https://otp-gateway.example/problems/";
+/// When to come back to a store without room: an operator has to give it more.
+const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// What is wrong with a request that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// JSON pointer (RFC 6901) to the known field, or the name of a header.
+    pub(crate) field: String,
+    /// What should be there.
+    pub(crate) expected: &'static str,
+    /// Line and column, from 1, where reading the JSON stopped.
+    pub(crate) position: Option<(usize, usize)>,
+}
+
+/// Everything that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Malformed(Malformed),
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed { allowed: &'static str },
+    BodyTimeout,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    KeyReused,
+    NotApproved(Verdict),
+    NotIssued(NotIssued),
+    NotResent(NotResent),
+    NotCancelled(Verdict),
+}
+
+/// The document. Absent members are not written.
+#[derive(Debug, Default, Serialize)]
+struct Document<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts_left: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+/// A kind of problem: its status, the last part of its `type`, its title.
+type Kind = (StatusCode, &'static str, &'static str);
+
+const MALFORMED: Kind = (StatusCode::BAD_REQUEST, "malformed-request", "The request is not as documented");
+const UNAUTHORIZED: Kind = (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed");
+const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "forbidden", "The client has no role for this call");
+const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not-found", "There is nothing here");
+const METHOD: Kind = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This call takes another method");
+const BODY_TIMEOUT: Kind = (StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time");
+const BODY_TOO_LARGE: Kind = (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large");
+const MEDIA_TYPE: Kind =
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json");
+const KEY_REUSED: Kind = (
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "idempotency-key-reused",
+    "The Idempotency-Key was used for another request",
+);
+const NOT_APPROVED: Kind =
+    (StatusCode::UNPROCESSABLE_ENTITY, "not-approved", "The transaction is not confirmed");
+const NOT_ISSUED: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "not-issued", "No code was issued");
+const NOT_RESENT: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "not-resent", "The code was not sent again");
+const NOT_CANCELLED: Kind =
+    (StatusCode::UNPROCESSABLE_ENTITY, "not-cancelled", "The challenge was not cancelled");
+const TOO_EARLY: Kind =
+    (StatusCode::TOO_MANY_REQUESTS, "too-early", "It is too early to send the code again");
+const SENDS_USED_UP: Kind =
+    (StatusCode::TOO_MANY_REQUESTS, "sends-used-up", "The subscriber's messages of the day are used up");
+const UNAVAILABLE: Kind =
+    (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No code can be sent at the moment");
+
+/// The name of a verdict in the API.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approved { .. } => "approved",
+        Verdict::Incorrect { .. } => "incorrect",
+        Verdict::UnknownChallenge => "unknown_challenge",
+        Verdict::Locked(_) => "locked",
+        Verdict::AlreadyUsed => "already_used",
+        Verdict::Cancelled => "cancelled",
+        Verdict::Expired => "expired",
+        Verdict::AttemptsExhausted => "attempts_exhausted",
+        Verdict::TransactionChanged => "transaction_changed",
+    }
+}
+
+/// A problem on its way to the wire.
+struct Draft<'a> {
+    document: Document<'a>,
+    status: StatusCode,
+    type_name: &'static str,
+    retry_after: Option<Duration>,
+}
+
+impl<'a> Draft<'a> {
+    fn new((status, type_name, title): Kind) -> Self {
+        let document = Document { title, status: status.as_u16(), ..Default::default() };
+        Self { document, status, type_name, retry_after: None }
+    }
+
+    fn detail(mut self, detail: &'a str) -> Self {
+        self.document.detail = Some(detail);
+        self
+    }
+
+    fn reason(mut self, reason: &'a str) -> Self {
+        self.document.reason = Some(reason);
+        self
+    }
+
+    fn retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        // Rounded up: whoever waits that long is not too early.
+        self.document.retry_after_seconds = Some(whole_seconds_up(retry_after));
+        self
+    }
+
+    fn verdict(mut self, verdict: Verdict, now: Timestamp) -> Self {
+        self.document.verdict = Some(verdict_name(verdict));
+        match verdict {
+            Verdict::Incorrect { attempts_left } => self.document.attempts_left = Some(attempts_left),
+            Verdict::Locked(lock) => return self.lock(lock, now),
+            _ => {}
+        }
+        self
+    }
+
+    fn lock(self, lock: Lock, now: Timestamp) -> Self {
+        match lock {
+            Lock::Until(until) => self.retry_after(until.since(now)),
+            Lock::Disabled => self.detail("the branch must bind the authenticator anew"),
+        }
+    }
+}
+
+pub(crate) fn whole_seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+impl Problem {
+    /// The reply, with times counted from `now`.
+    pub(crate) fn response(&self, now: Timestamp) -> Response<Full<Bytes>> {
+        let mut draft = self.draft(now);
+        let type_uri = format!("{TYPE_BASE}{}", draft.type_name);
+        draft.document.r#type = &type_uri;
+        let body = serde_json::to_vec(&draft.document).expect("a problem document has string keys alone");
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() = draft.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(retry_after) = draft.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds_up(retry_after)));
+        }
+        match self {
+            Self::Unauthorized => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed { allowed } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn draft(&self, now: Timestamp) -> Draft<'_> {
+        match self {
+            Self::Malformed(malformed) => malformed.draft(),
+            Self::Unauthorized => Draft::new(UNAUTHORIZED),
+            Self::Forbidden => Draft::new(FORBIDDEN),
+            Self::NotFound => Draft::new(NOT_FOUND),
+            Self::MethodNotAllowed { .. } => Draft::new(METHOD),
+            Self::BodyTimeout => Draft::new(BODY_TIMEOUT),
+            Self::BodyTooLarge => Draft::new(BODY_TOO_LARGE),
+            Self::UnsupportedMediaType => Draft::new(MEDIA_TYPE),
+            Self::KeyReused => Draft::new(KEY_REUSED),
+            Self::NotApproved(verdict) => Draft::new(NOT_APPROVED).verdict(*verdict, now),
+            Self::NotCancelled(verdict) => Draft::new(NOT_CANCELLED).verdict(*verdict, now),
+            Self::NotIssued(not_issued) => draft_not_issued(*not_issued, now),
+            Self::NotResent(not_resent) => draft_not_resent(*not_resent, now),
+        }
+    }
+}
+
+impl Malformed {
+    fn draft(&self) -> Draft<'_> {
+        let mut draft = Draft::new(MALFORMED).detail(self.expected);
+        draft.document.field = Some(&self.field);
+        draft.document.line = self.position.map(|(line, _)| line);
+        draft.document.column = self.position.map(|(_, column)| column);
+        draft
+    }
+}
+
+fn draft_not_issued(not_issued: NotIssued, now: Timestamp) -> Draft<'static> {
+    match not_issued {
+        NotIssued::UnknownSubscriber => Draft::new(NOT_ISSUED).reason("unknown_subscriber"),
+        NotIssued::Unavailable(unavailable) => draft_unavailable(unavailable),
+        NotIssued::Refused(refused) => match refused {
+            GenerateRefused::NotOnSmsOtp => Draft::new(NOT_ISSUED).reason("not_on_sms_otp"),
+            GenerateRefused::Locked(lock) => Draft::new(NOT_ISSUED).reason("locked").lock(lock, now),
+            GenerateRefused::SendsUsedUp { retry_after } => {
+                Draft::new(SENDS_USED_UP).retry_after(retry_after)
+            }
+            GenerateRefused::CannotSend => draft_unavailable(Unavailable::Sms(CannotSend::Full)),
+        },
+    }
+}
+
+fn draft_not_resent(not_resent: NotResent, now: Timestamp) -> Draft<'static> {
+    match not_resent {
+        NotResent::Unavailable(unavailable) => draft_unavailable(unavailable),
+        NotResent::Refused(refused) => match refused {
+            ResendRefused::Ended(verdict) => Draft::new(NOT_RESENT).verdict(verdict, now),
+            ResendRefused::NoneLeft => Draft::new(NOT_RESENT).reason("no_resend_left"),
+            ResendRefused::TooEarly { retry_after } => Draft::new(TOO_EARLY).retry_after(retry_after),
+            ResendRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
+            ResendRefused::CannotSend => draft_unavailable(Unavailable::Sms(CannotSend::Full)),
+        },
+    }
+}
+
+fn draft_unavailable(unavailable: Unavailable) -> Draft<'static> {
+    let (reason, retry_after) = match unavailable {
+        Unavailable::Sms(cannot_send @ CannotSend::Full) => ("outbox_full", cannot_send.retry_after()),
+        Unavailable::Sms(cannot_send @ CannotSend::NoLink) => ("no_link", cannot_send.retry_after()),
+        Unavailable::Store => ("store_full", STORE_FULL_RETRY_AFTER),
+    };
+    Draft::new(UNAVAILABLE).reason(reason).retry_after(retry_after)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_locked_verdict_says_when_to_come_back_rounded_up() {
+        let now = Timestamp::from_unix_millis(1_000);
+        let problem = Problem::NotApproved(Verdict::Locked(Lock::Until(Timestamp::from_unix_millis(2_001))));
+        let response = problem.response(now);
+        assert_eq!(response.status(), 422);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            std::str::from_utf8(&body).unwrap(),
+            "{\"type\":\"https://otp-gateway.example/problems/not-approved\",\
+             \"title\":\"The transaction is not confirmed\",\"status\":422,\"verdict\":\"locked\",\
+             \"retry_after_seconds\":2}"
+        );
+    }
+}

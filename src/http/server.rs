@@ -1,0 +1,215 @@
+//! Sockets and threads: one acceptor deals connections round-robin to workers, each a thread with a
+//! runtime of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpStream as StdStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::Config;
+use super::api::Api;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::threads;
+
+/// More than any call of ours needs, and few enough to parse without care.
+const HEADERS_MAX: usize = 64;
+/// A head that does not fit is answered with 431.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// hyper's read buffer of a connection would otherwise grow to 400 KiB.
+const READ_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
+/// Connections dealt to a worker that it has not taken up yet; a worker takes them up at once, so
+/// more than a burst means that it is stuck.
+const DEALT_MAX: usize = 1024;
+/// How long the acceptor waits when the system is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection and its place among those that may be open.
+type Dealt = (StdStream, OwnedSemaphorePermit);
+
+/// The running API listener.
+#[derive(Debug)]
+pub(crate) struct Server {
+    addr: SocketAddr,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds, and starts the acceptor and the workers. They end once `drain` is cancelled and the
+    /// requests in flight are answered, at most `drain_timeout` later.
+    pub(crate) fn start(
+        config: &Config,
+        api: &Arc<Api>,
+        clock: &Clock,
+        metrics: &Arc<Metrics>,
+        drain_timeout: Duration,
+        drain: &CancellationToken,
+    ) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(config.listen)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let mut running = Vec::new();
+        let mut workers = Vec::new();
+        for index in 0..config.worker_count() {
+            let (sender, dealt) = mpsc::channel(DEALT_MAX);
+            let worker = Worker {
+                api: Arc::clone(api),
+                idle_timeout: config.idle_timeout,
+                drain_timeout,
+                clock: clock.clone(),
+                metrics: Arc::clone(metrics),
+                drain: drain.clone(),
+            };
+            running.push(threads::spawn(&format!("api-{index}"), move || worker.run(dealt))?);
+            workers.push(sender);
+        }
+        let acceptor = Acceptor {
+            workers,
+            places: Arc::new(Semaphore::new(config.connections_max)),
+            clock: clock.clone(),
+            metrics: Arc::clone(metrics),
+            drain: drain.clone(),
+        };
+        running.push(threads::spawn("acceptor", move || acceptor.run(listener))?);
+        Ok(Self { addr, threads: running })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Waits until every request in flight is answered, after `drain` was cancelled.
+    pub(crate) fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("an API thread panicked");
+            }
+        }
+    }
+}
+
+struct Acceptor {
+    workers: Vec<mpsc::Sender<Dealt>>,
+    places: Arc<Semaphore>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    drain: CancellationToken,
+}
+
+impl Acceptor {
+    async fn run(self, listener: std::net::TcpListener) {
+        let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
+        let mut next = 0;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.drain.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    next = (next + 1) % self.workers.len();
+                    self.deal(stream, next);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections");
+                    self.clock.sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Hands a connection to a worker. One too many is closed at once, before a byte is read.
+    fn deal(&self, stream: TcpStream, worker: usize) {
+        let dealt = Arc::clone(&self.places).try_acquire_owned().ok().and_then(|place| {
+            stream.set_nodelay(true).ok()?;
+            let stream = stream.into_std().ok()?;
+            self.workers[worker].try_send((stream, place)).ok()
+        });
+        if dealt.is_none() {
+            self.metrics.connections_refused.inc();
+        }
+    }
+}
+
+/// Whether accept failed because of the connection that was to be accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+struct Worker {
+    api: Arc<Api>,
+    idle_timeout: Duration,
+    drain_timeout: Duration,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    drain: CancellationToken,
+}
+
+impl Worker {
+    async fn run(self, mut dealt: mpsc::Receiver<Dealt>) {
+        let worker = Arc::new(self);
+        let connections = tokio_util::task::TaskTracker::new();
+        // The acceptor hangs up when it drains.
+        while let Some((stream, place)) = dealt.recv().await {
+            let worker = Arc::clone(&worker);
+            connections.spawn(async move {
+                worker.metrics.connections.inc();
+                worker.serve(stream).await;
+                worker.metrics.connections.dec();
+                drop(place);
+            });
+        }
+        connections.close();
+        // Idle connections close at once; one whose request does not come to its end is cut off.
+        tokio::select! {
+            () = connections.wait() => {}
+            () = worker.clock.sleep(worker.drain_timeout) => {
+                tracing::warn!(connections = connections.len(), "cut off at the end of the drain timeout");
+            }
+        }
+    }
+
+    async fn serve(&self, stream: StdStream) {
+        let Ok(stream) = TcpStream::from_std(stream) else { return };
+        let service = service_fn(|request| self.answer(request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.idle_timeout)
+            .max_headers(HEADERS_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.drain.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // hyper's messages name its own states, never what was sent.
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        self.api.answer(request).await
+    }
+}

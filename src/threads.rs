@@ -1,0 +1,13 @@
+//! Threads with a runtime of their own: what runs on one shares no lock and no queue with the rest.
+
+use std::io;
+use std::thread::JoinHandle;
+
+/// Starts a named thread that runs a future on its own single-threaded runtime, to its end.
+pub(crate) fn spawn<F: Future<Output = ()>>(
+    name: &str,
+    run: impl FnOnce() -> F + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name.into()).spawn(move || runtime.block_on(run()))
+}
