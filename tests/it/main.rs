@@ -1,0 +1,5 @@
+//! The gateway and the simulator together, in one process, over their real ports.
+
+mod abuse;
+mod lifecycle;
+mod support;
