@@ -680,4 +680,4 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

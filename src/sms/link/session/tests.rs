@@ -21,14 +21,13 @@ type Release = Box<dyn Fn(&Item) -> Option<(Code, Duration)>>;
 
 /// What the peer sees of a PDU.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
-    command: CommandId,
-    sequence: u32,
+pub(in crate::sms::link) struct Seen {
+    pub(in crate::sms::link) command: CommandId,
+    pub(in crate::sms::link) sequence: u32,
     status: u32,
     /// The last digits of a submit's destination.
-    number: u8,
+    pub(in crate::sms::link) number: u8,
     validity: String,
-    text: Vec<u8>,
 }
 
 /// A session, a queue before it, and a peer that reads everything at once unless told otherwise.
@@ -37,7 +36,7 @@ struct Esme {
     outbox: Outbox,
     queue: Queue,
     reports: mpsc::Receiver<DeliveryReport>,
-    metrics: &'static Metrics,
+    metrics: &'static Arc<Metrics>,
     clock: Clock,
 }
 
@@ -51,7 +50,7 @@ impl Esme {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
         let (outbox, queue) = outbox(1_000, clock.clone(), Arc::clone(&metrics));
-        let metrics: &'static Metrics = &**leak(metrics);
+        let metrics = leak(metrics);
         let (sender, reports) = mpsc::channel(reports_max);
         let mut config = Config::default();
         change(&mut config);
@@ -205,7 +204,7 @@ impl Esme {
     }
 }
 
-fn as_seen(frame: &[u8]) -> Seen {
+pub(in crate::sms::link) fn as_seen(frame: &[u8]) -> Seen {
     let pdu = codec::decode(frame).unwrap().pdu;
     let mut seen = Seen {
         command: pdu.body.command_id(),
@@ -213,13 +212,11 @@ fn as_seen(frame: &[u8]) -> Seen {
         status: pdu.status.0,
         number: 0,
         validity: String::new(),
-        text: Vec::new(),
     };
     if let Body::SubmitSm(submit) = pdu.body {
         let digits = std::str::from_utf8(submit.destination.digits).unwrap();
         seen.number = digits.strip_prefix("628120000").unwrap().parse().unwrap();
         seen.validity = String::from_utf8(submit.validity_period.to_vec()).unwrap();
-        seen.text = submit.short_message.to_vec();
     }
     seen
 }
