@@ -1,2 +1,57 @@
-//! Not built yet.
-fn main() {}
+//! The load-test harness: the command line, and what it answers with.
+
+mod children;
+mod client;
+mod clock;
+mod cpu;
+mod echo;
+mod failure;
+mod limit;
+mod report;
+mod stop;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::children::Pinned;
+use crate::echo::Echo;
+use crate::failure::Failure;
+use crate::limit::Limit;
+
+/// Measures the OTP gateway.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure verify and generate against bare hyper: CPU time per request, on one core
+    Limit(Limit),
+    /// Run the bare hyper that is measured against
+    #[command(hide = true)]
+    EchoServer(Echo),
+    /// Run a program on one core, for as long as the harness lives
+    #[command(hide = true)]
+    Pinned(Pinned),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Limit(limit) => limit.run(),
+        Command::EchoServer(echo) => echo.serve().map_err(Failure::io("the echo")),
+        Command::Pinned(pinned) => Err(Failure::Io("cannot become the program", pinned.become_program())),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing is left to tell if stderr is closed, too.
+            let _ = writeln!(io::stderr(), "otp-loadtest: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

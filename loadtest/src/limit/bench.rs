@@ -1,0 +1,417 @@
+//! The programs of a measurement, and its rounds.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+
+use super::Limit;
+use super::files::{Files, OPEN_MAX, SENDS_PER_DAY, SYSTEM_ID, Secrets, Setup, TTL};
+use super::handsets::Handsets;
+use super::load::{Challenge, Echo, Generate, Target, Verify};
+use crate::children::{Child, Says, own_path, sibling};
+use crate::client::{self, Client, Load, Run};
+use crate::clock;
+use crate::cpu::{self, Ticks};
+use crate::echo;
+use crate::failure::Failure;
+use crate::report::{Conditions, Kind, Report, Sample, Sizes};
+use crate::stop::Stop;
+
+/// For what only has to be answered, not measured.
+const PREPARE_MAX: Duration = Duration::from_secs(300);
+/// Receipts are answered within milliseconds.
+const RECEIPTS_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at the simulator's counter of receipts.
+const LOOK_AT_RECEIPTS_EVERY: Duration = Duration::from_millis(2);
+/// What a run may need beyond its length before a challenge has been answered.
+const TTL_MARGIN: Duration = Duration::from_secs(15);
+/// Challenges that are prepared beyond what the fastest run so far would need, in percent.
+const SPARE_PERCENT: u64 = 10;
+
+/// Running programs, and what they hold for the next run.
+pub(super) struct Bench {
+    limit: Limit,
+    stop: Stop,
+    progress: ProgressBar,
+    // Ended in this order: whoever connects before whom it connects to.
+    handsets: Handsets,
+    gateway: Child,
+    _simulator: Child,
+    // Removed once nobody reads them any more.
+    _files: Files,
+    web: SocketAddr,
+    target: Target,
+    server_core: usize,
+    conditions: Conditions,
+    /// Challenges with their codes, the oldest first.
+    challenges: VecDeque<Challenge>,
+    /// The number of the next challenge, and how many were issued.
+    next: u64,
+    issued: u64,
+    samples: Vec<Sample>,
+}
+
+/// The echo, once it is known how large requests and replies are.
+struct EchoServer {
+    child: Child,
+    server: SocketAddr,
+    load: Echo,
+}
+
+#[derive(Deserialize)]
+struct SimulatorReady {
+    smpp: String,
+    web: String,
+}
+
+/// A line of the gateway's log.
+#[derive(Deserialize)]
+struct LogLine {
+    fields: GatewayReady,
+}
+
+#[derive(Deserialize)]
+struct GatewayReady {
+    message: String,
+    api: String,
+}
+
+fn simulator_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let ready: SimulatorReady = serde_json::from_str(line).ok()?;
+    Some((ready.smpp.parse().ok()?, ready.web.strip_prefix("http://")?.parse().ok()?))
+}
+
+fn gateway_ready(line: &str) -> Option<SocketAddr> {
+    let line: LogLine = serde_json::from_str(line).ok()?;
+    (line.fields.message == "ready").then(|| line.fields.api.parse().ok())?
+}
+
+fn echo_ready(line: &str) -> Option<SocketAddr> {
+    serde_json::from_str::<echo::Ready>(line).ok()?.listen.parse().ok()
+}
+
+fn start_simulator(secrets: &Secrets, window: u16, core: usize) -> Result<Child, Failure> {
+    let window = window.to_string();
+    let arguments = [
+        "serve",
+        "--ready-json",
+        "--smpp-listen=127.0.0.1:0",
+        "--web-listen=127.0.0.1:0",
+        "--latency=0s",
+        "--system-id",
+        SYSTEM_ID,
+        "--password",
+        &secrets.smsc_password,
+        "--window",
+        &window,
+    ];
+    let program = sibling("smsc-simulator")?;
+    Child::start("smsc-simulator", &program, &arguments.map(OsString::from), core, Says::OnStdout)
+}
+
+impl Bench {
+    /// Starts simulator and gateway.
+    pub(super) fn start(
+        limit: &Limit,
+        server_core: usize,
+        client_core: usize,
+        conditions: Conditions,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let (gateway_program, secrets) =
+            (sibling("otp-gateway")?, Secrets::draw().map_err(Failure::io("no randomness"))?);
+        let progress = progress(limit.rounds);
+        progress.set_message("starting");
+        let mut simulator = start_simulator(&secrets, limit.window, client_core)?;
+        let (smpp, web) = simulator.ready(&stop, simulator_ready)?;
+        let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
+        let setup = Setup {
+            subscribers: limit.subscribers,
+            window: limit.window.into(),
+            receipts: !limit.no_receipts,
+        };
+        let files = Files::write(setup, &secrets, smpp).map_err(Failure::io("cannot write test files"))?;
+        let arguments = ["serve".into(), "--config".into(), files.config().into_os_string()];
+        let mut gateway =
+            Child::start("otp-gateway", &gateway_program, &arguments, server_core, Says::OnStderr)?;
+        let server = gateway.ready(&stop, gateway_ready)?;
+        Ok(Self {
+            limit: limit.clone(),
+            stop,
+            progress,
+            handsets,
+            gateway,
+            _simulator: simulator,
+            _files: files,
+            web,
+            target: Target { server, api_key: secrets.api_key, subscribers: limit.subscribers },
+            server_core,
+            conditions,
+            challenges: VecDeque::new(),
+            next: 0,
+            issued: 0,
+            samples: Vec::new(),
+        })
+    }
+
+    /// Runs all rounds.
+    pub(super) fn measure(mut self) -> Result<Report, Failure> {
+        let mut echo = self.start_echo()?;
+        for round in 1..=self.limit.rounds {
+            self.echo(round, &mut echo)?;
+            self.prepare(self.challenges_wanted())?;
+            self.verify(round)?;
+            self.generate(round)?;
+        }
+        self.progress.finish_and_clear();
+        let Limit { rounds, seconds, connections, subscribers, window, no_receipts, .. } = self.limit;
+        Ok(Report {
+            rounds,
+            seconds,
+            connections,
+            subscribers,
+            window,
+            receipts: !no_receipts,
+            conditions: self.conditions,
+            samples: self.samples,
+        })
+    }
+
+    fn say(&self, round: u32, what: &str) {
+        self.progress.set_position(u64::from(round) - 1);
+        self.progress.set_message(format!("round {round} of {}: {what}", self.limit.rounds));
+    }
+
+    fn client(&self, server: SocketAddr) -> Result<Client, Failure> {
+        Client::connect(server, self.limit.connections.into()).map_err(Failure::io("cannot connect"))
+    }
+
+    /// One challenge's whole way tells the sizes that the echo is to have.
+    fn start_echo(&mut self) -> Result<EchoServer, Failure> {
+        self.prepare(1)?;
+        let mut client = self.client(self.target.server)?;
+        let request = self.challenges.front().copied();
+        let mut verify = Verify::new(&self.target, &mut self.challenges);
+        client.run(&mut verify, PREPARE_MAX, &self.stop)?;
+        let (reply_bytes, body_bytes) = verify.reply_bytes;
+        // The same bytes once more; the echo does not care that this challenge has been answered.
+        let mut last = Vec::new();
+        verify.challenges.extend(request);
+        verify.request(&mut last);
+        self.conditions.verify = Sizes { request: last.len(), reply: reply_bytes };
+        let arguments = ["echo-server".into(), "--reply-bytes".into(), body_bytes.to_string().into()];
+        let mut child = Child::start("echo", &own_path()?, &arguments, self.server_core, Says::OnStdout)?;
+        let server = child.ready(&self.stop, echo_ready)?;
+        Ok(EchoServer { child, server, load: Echo { request: last, body_bytes, reply_bytes: 0 } })
+    }
+
+    fn echo(&mut self, round: u32, echo: &mut EchoServer) -> Result<(), Failure> {
+        self.say(round, "bare hyper");
+        let mut client = self.client(echo.server)?;
+        client.run(&mut echo.load, self.limit.warm_up(), &self.stop)?;
+        let before = Meter::read(echo.child.pid())?;
+        let run = client.run(&mut echo.load, self.limit.duration(), &self.stop)?;
+        let sample = before.sample(Kind::Echo, round, &run, None)?;
+        self.conditions.echo = Sizes { request: echo.load.request.len(), reply: echo.load.reply_bytes };
+        echo.child.check()?;
+        self.samples.push(sample);
+        Ok(())
+    }
+
+    fn verify(&mut self, round: u32) -> Result<(), Failure> {
+        self.say(round, "verify");
+        let mut client = self.client(self.target.server)?;
+        let mut load = Verify::new(&self.target, &mut self.challenges);
+        client.run(&mut load, self.limit.warm_up(), &self.stop)?;
+        let before = Meter::read(self.gateway.pid())?;
+        let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
+        let sample = before.sample(Kind::Verify, round, &run, None)?;
+        self.gateway.check()?;
+        self.samples.push(sample);
+        Ok(())
+    }
+
+    /// The CPU time is counted until the last SMS has been accepted and the last receipt answered.
+    fn generate(&mut self, round: u32) -> Result<(), Failure> {
+        self.say(round, "generate");
+        let mut client = self.client(self.target.server)?;
+        let asked_at = clock::now();
+        let mut load = Generate::new(&self.target, self.next..self.next_max());
+        client.run(&mut load, self.limit.warm_up(), &self.stop)?;
+        self.settle(&load)?;
+        let before = Meter::read(self.gateway.pid())?;
+        let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
+        let end = clock::now();
+        let settled = self.settle(&load)?;
+        let sample = before.sample(Kind::Generate, round, &run, Some(settled.duration_since(end)))?;
+        self.conditions.generate = Sizes { request: load.request_bytes(), reply: load.reply_bytes.0 };
+        self.gateway.check()?;
+        self.samples.push(sample);
+        self.keep(&load, asked_at)
+    }
+
+    /// Issues challenges, unmeasured, until `wanted` can be answered in a run.
+    fn prepare(&mut self, wanted: u64) -> Result<(), Failure> {
+        let oldest = clock::now() + self.limit.warm_up() + self.limit.duration() + TTL_MARGIN;
+        while self.challenges.front().is_some_and(|challenge| challenge.asked_at + TTL < oldest) {
+            self.challenges.pop_front();
+        }
+        let missing = wanted.saturating_sub(self.challenges.len() as u64);
+        if self.next + missing > self.next_max() {
+            let what = "the subscribers' SMS of the day are used up: take more subscribers or fewer rounds";
+            return Err(Failure::Setting(what.into()));
+        }
+        self.progress.set_message(format!("issuing {missing} challenges to be verified"));
+        let mut client = self.client(self.target.server)?;
+        let asked_at = clock::now();
+        let mut load = Generate::new(&self.target, self.next..self.next + missing);
+        client.run(&mut load, PREPARE_MAX, &self.stop)?;
+        self.settle(&load)?;
+        self.keep(&load, asked_at)
+    }
+
+    /// Verify cannot be faster than the echo; once it has run, not much faster than it was.
+    fn challenges_wanted(&self) -> u64 {
+        let fastest = |kind| {
+            let rates = self.samples.iter().filter(|sample| sample.kind == kind).map(Sample::rate);
+            rates.fold(0.0, f64::max)
+        };
+        let rate = match fastest(Kind::Verify) {
+            0.0 => fastest(Kind::Echo),
+            verify => verify,
+        };
+        let seconds = (self.limit.warm_up() + self.limit.duration()).as_secs_f64();
+        let wanted = (rate * seconds) as u64 * (100 + SPARE_PERCENT) / 100;
+        wanted.min(self.open_max())
+    }
+
+    /// Challenges that may be open at a time.
+    fn open_max(&self) -> u64 {
+        OPEN_MAX * self.limit.subscribers
+    }
+
+    /// One past the last challenge that may be asked for.
+    fn next_max(&self) -> u64 {
+        SENDS_PER_DAY * self.limit.subscribers
+    }
+
+    /// Takes over what was issued. Where a subscriber has too many open challenges, the gateway has
+    /// cancelled the oldest.
+    fn keep(&mut self, load: &Generate, asked_at: Instant) -> Result<(), Failure> {
+        self.next = load.numbers.start;
+        self.issued += load.issued.len() as u64;
+        let subscribers = self.limit.subscribers;
+        self.challenges.extend(self.handsets.join(&load.issued, subscribers, asked_at)?);
+        let surplus = (self.challenges.len() as u64).saturating_sub(self.open_max());
+        self.challenges.drain(..usize::try_from(surplus).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    /// Waits until every SMS has arrived, and every receipt has been answered.
+    fn settle(&self, load: &Generate) -> Result<Instant, Failure> {
+        let sms = self.issued + load.issued.len() as u64;
+        let arrived = self.handsets.wait_for(sms, &self.stop)?;
+        if self.limit.no_receipts {
+            return Ok(arrived);
+        }
+        let deadline = arrived + RECEIPTS_MAX;
+        loop {
+            let answered = self.receipts_answered()?;
+            let now = clock::now();
+            if answered >= sms {
+                return Ok(now);
+            }
+            if self.stop.is_told() {
+                return Err(Failure::Stopped);
+            }
+            if now > deadline {
+                return Err(Failure::Wrong(format!("{answered} of {sms} receipts were answered")));
+            }
+            clock::pause(LOOK_AT_RECEIPTS_EVERY);
+        }
+    }
+
+    fn receipts_answered(&self) -> Result<u64, Failure> {
+        let metrics = client::get(self.web, "/metrics").map_err(Failure::io("the simulator's metrics"))?;
+        parse_receipts_answered(&metrics)
+            .ok_or_else(|| Failure::Wrong("the simulator's metrics do not count receipts".into()))
+    }
+}
+
+fn parse_receipts_answered(metrics: &[u8]) -> Option<u64> {
+    let prefix = "smscsim_receipts_total{event=\"acknowledged\"} ";
+    str::from_utf8(metrics).ok()?.lines().find_map(|line| line.strip_prefix(prefix))?.parse().ok()
+}
+
+/// Drawn on standard error, and only if that is a terminal.
+fn progress(rounds: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_bar} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let progress = ProgressBar::new(rounds.into()).with_style(style);
+    // Seldom, since it is drawn on the client's core.
+    progress.enable_steady_tick(Duration::from_secs(1));
+    progress
+}
+
+/// The server's CPU time at the start of a run.
+struct Meter {
+    pid: u32,
+    process: Ticks,
+    threads: Vec<(String, Ticks)>,
+}
+
+impl Meter {
+    fn read(pid: u32) -> Result<Self, Failure> {
+        let unreadable = Failure::io("cannot read the server's CPU time");
+        let process = cpu::of_process(pid).map_err(&unreadable)?;
+        Ok(Self { pid, process, threads: cpu::of_threads(pid).map_err(&unreadable)? })
+    }
+
+    /// What was used since.
+    fn sample(
+        &self,
+        kind: Kind,
+        round: u32,
+        run: &Run,
+        settled_after: Option<Duration>,
+    ) -> Result<Sample, Failure> {
+        let now = Self::read(self.pid)?;
+        let before = |name: &str| {
+            let earlier = self.threads.iter().find(|(known, _)| known == name);
+            earlier.map(|(_, ticks)| *ticks).unwrap_or_default()
+        };
+        let threads = now.threads.into_iter().map(|(name, ticks)| {
+            let used = ticks - before(&name);
+            (name, used)
+        });
+        Ok(Sample::new(kind, round, run, settled_after, now.process - self.process, threads.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_in_which_programs_say_that_they_are_up_are_understood() {
+        let simulator = r#"{"smpp":"127.0.0.1:1","web":"http://127.0.0.1:2","smpp_credentials":{}}"#;
+        let [smpp, web] = ["127.0.0.1:1", "127.0.0.1:2"].map(|addr| addr.parse().unwrap());
+        assert_eq!(simulator_ready(simulator), Some((smpp, web)));
+        let gateway = r#"{"level":"INFO","fields":{"message":"ready","api":"127.0.0.1:1","admin":"x"}}"#;
+        assert_eq!(gateway_ready(gateway), Some(smpp));
+        assert_eq!(gateway_ready(&gateway.replace("ready", "loaded")), None);
+        assert_eq!(gateway_ready(r#"{"fields":{"message":"subscribers loaded"}}"#), None);
+        assert_eq!(echo_ready(r#"{"listen":"127.0.0.1:2"}"#), Some(web));
+    }
+
+    #[test]
+    fn answered_receipts_are_found_among_the_metrics() {
+        let metrics = b"# HELP x\nsmscsim_receipts_total{event=\"sent\"} 9\nsmscsim_receipts_total{event=\"acknowledged\"} 7\n";
+        assert_eq!(parse_receipts_answered(metrics), Some(7));
+        assert_eq!(parse_receipts_answered(b""), None);
+    }
+}
