@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use smsc_simulator::{Config, Simulator, StartError};
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -120,7 +120,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<(), Failure> {
-    tracing_subscriber::fmt().with_env_filter(serve.log).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(serve.log)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
     // Before anything is said to be up, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Io)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Io)?;

@@ -4,7 +4,7 @@ import { Feed } from "./feed.js";
 import { HANDSETS_MAX, Wall } from "./wall.js";
 
 /** Between draws: quick to the eye, and slow enough to read at full load. */
-const DRAW_MS = 150;
+const DRAW_MS = 200;
 const RATE_MS = 1_000;
 /** Between announcements to screen readers. */
 const ANNOUNCE_MS = 5_000;

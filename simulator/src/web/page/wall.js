@@ -17,6 +17,9 @@ export class Wall {
   /** number → handset; the one that changed last is the last one. */
   #handsets = new Map();
   #changed = new Set();
+  /** Elements of handsets that left: removed with the next draw, so that what
+   *  is seen changes only then. */
+  #gone = [];
   #search = "";
 
   constructor(list, handsetTemplate, bubbleTemplate) {
@@ -45,7 +48,7 @@ export class Wall {
     handset.fresh.push(message);
     if (handset.fresh.length > BUBBLES_MAX) handset.fresh.shift();
     this.#changed.add(handset);
-    if (this.#handsets.size > HANDSETS_MAX) this.#drop(this.#handsets.keys().next().value);
+    if (this.#handsets.size > HANDSETS_MAX) this.#drop(this.#oldest());
   }
 
   /** Puts the messages of one number on the wall, in place of what was there. */
@@ -57,6 +60,7 @@ export class Wall {
   clear() {
     this.#handsets.clear();
     this.#changed.clear();
+    this.#gone = [];
     this.#list.replaceChildren();
   }
 
@@ -66,12 +70,22 @@ export class Wall {
   }
 
   draw() {
+    for (const element of this.#gone) element.remove();
+    this.#gone = [];
     for (const handset of this.#changed) this.#drawHandset(handset);
     this.#changed.clear();
   }
 
   #matches(number) {
     return number.includes(this.#search);
+  }
+
+  /** The number to give up; not one that is being looked for, if possible. */
+  #oldest() {
+    if (this.#search) {
+      for (const number of this.#handsets.keys()) if (!this.#matches(number)) return number;
+    }
+    return this.#handsets.keys().next().value;
   }
 
   #showOrHide(handset) {
@@ -81,7 +95,7 @@ export class Wall {
   #drop(number) {
     const handset = this.#handsets.get(number);
     if (!handset) return;
-    handset.element?.remove();
+    if (handset.element) this.#gone.push(handset.element);
     this.#changed.delete(handset);
     this.#handsets.delete(number);
   }
