@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of #[test] functions fail a test by panicking, too")]
 
-mod command_line;
 mod esme;
 mod http;
 mod inbox_api;

@@ -1,0 +1,21 @@
+//! The only source of time in this crate. The demo lives in real time: its visitors watch it.
+
+#![expect(clippy::disallowed_methods, reason = "this module is where the crate's time comes from")]
+
+use std::time::{Duration, SystemTime};
+
+/// Waits for `future`, at most `limit`. `None` when the time is up, and the future is dropped.
+pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+/// Lets `duration` pass.
+pub(crate) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// The time of a message, in milliseconds since the Unix epoch, as JavaScript counts it.
+pub(crate) fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,357 @@
+//! The bank against the real gateway and simulator, over HTTP, as the page calls it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use smsc_simulator::inbox::Cursor;
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::sample::{Authenticator, User};
+
+/// A safety net: an SMS arrives within milliseconds.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+const ANY: Options = Options {
+    gateway_port: 0,
+    admin_port: 0,
+    smpp_port: 0,
+    simulator_port: 0,
+    bank_port: 0,
+    ttl_seconds: 180,
+    resend_after_seconds: 30,
+};
+
+async fn start() -> Demo {
+    Demo::start(&ANY).await.unwrap()
+}
+
+async fn send(addr: SocketAddr, request: Request<Full<Bytes>>) -> Response<Incoming> {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender.send_request(request).await.unwrap()
+}
+
+fn request(demo: &Demo, method: &str, path: &str, body: &str) -> Request<Full<Bytes>> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", demo.bank_addr.to_string())
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+        .unwrap()
+}
+
+async fn status(demo: &Demo, method: &str, path: &str, body: &str) -> u16 {
+    send(demo.bank_addr, request(demo, method, path, body)).await.status().as_u16()
+}
+
+async fn text(demo: &Demo, path: &str) -> String {
+    let response = send(demo.bank_addr, request(demo, "GET", path, "")).await;
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+async fn call(demo: &Demo, method: &str, path: &str, body: Value) -> Value {
+    let response = send(demo.bank_addr, request(demo, method, path, &body.to_string())).await;
+    assert_eq!(response.status(), 200, "{method} {path}");
+    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+}
+
+fn details(amount: &str) -> Value {
+    json!({
+        "reference": "INV-2026-0117", "amount": amount,
+        "beneficiary_account": "8800123456", "beneficiary_name": "PT Sumber Makmur Contoh",
+    })
+}
+
+/// A user who pays, one payment at a time.
+struct Payer<'a> {
+    demo: &'a Demo,
+    corporate_id: &'static str,
+    user: User,
+    payment: String,
+    /// After the messages that were read.
+    read: Cursor,
+}
+
+impl<'a> Payer<'a> {
+    /// The user in this place among all, with a payment of Rp 12,500,000.
+    async fn new(demo: &'a Demo, company: usize, user: usize) -> Self {
+        let company = &demo.companies[company];
+        let user = company.users[user].clone();
+        let body = json!({"corporate_id": company.corporate_id, "user_id": user.user_id, "details": details("12500000")});
+        let saved = call(demo, "POST", "/api/payments", body).await;
+        assert_eq!(saved["outcome"], "saved");
+        let payment = saved["payment_id"].as_str().unwrap().to_owned();
+        Self { demo, corporate_id: company.corporate_id, user, payment, read: Cursor::START }
+    }
+
+    async fn act(&self, act: &str, body: Value) -> Value {
+        call(self.demo, "POST", &format!("/api/payments/{}/{act}", self.payment), body).await
+    }
+
+    async fn change(&self, amount: &str) -> Value {
+        call(self.demo, "PUT", &format!("/api/payments/{}", self.payment), details(amount)).await
+    }
+
+    async fn generate(&self) -> Value {
+        self.act("otp", json!({"locale": "id"})).await
+    }
+
+    async fn confirm(&self, code: &str) -> Value {
+        self.act("confirm", json!({ "code": code })).await
+    }
+
+    /// The code of the next SMS on this user's handset.
+    async fn code(&mut self) -> String {
+        let inbox = self.demo.simulator.inbox();
+        let message = inbox.wait_for(&self.user.phone, self.read, WAIT_MAX).await.expect("an SMS arrives");
+        self.read = message.cursor();
+        let code = message.text().rsplit('#').next().unwrap().to_owned();
+        assert_eq!(code.len(), 6, "{}", message.text().replace(&code, "…"));
+        code
+    }
+}
+
+fn another(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
+}
+
+#[tokio::test]
+async fn a_payment_is_confirmed_with_the_code_of_its_sms_and_only_once() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 0, 0).await;
+    let sent = payer.generate().await;
+    assert_eq!(
+        (&sent["outcome"], &sent["code_length"], &sent["attempts_left"]),
+        (&json!("sent"), &json!(6), &json!(3))
+    );
+    let code = payer.code().await;
+    let wrong = payer.confirm(another(&code)).await;
+    assert_eq!(wrong, json!({"outcome": "incorrect", "attempts_left": 2}));
+    let approved = payer.confirm(&code).await;
+    assert_eq!(
+        (&approved["outcome"], &approved["receipt"]["amount"]),
+        (&json!("approved"), &json!("12500000"))
+    );
+    assert_eq!(payer.confirm(&code).await["outcome"], "already_used");
+    assert_eq!(payer.change("13500000").await["outcome"], "already_confirmed");
+    assert_eq!(payer.generate().await["outcome"], "already_confirmed");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_presses_at_a_time_make_one_payment() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 0, 1).await;
+    payer.generate().await;
+    let code = payer.code().await;
+    let mut receipts = HashSet::new();
+    let press = || payer.confirm(&code);
+    let (a, b, c, d) = tokio::join!(press(), press(), press(), press());
+    for outcome in [a, b, c, d] {
+        match outcome["outcome"].as_str().unwrap() {
+            "approved" => drop(receipts.insert(outcome["receipt"].to_string())),
+            refused => assert_eq!(refused, "already_used"),
+        }
+    }
+    assert_eq!(receipts.len(), 1);
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_amount_is_refused_and_voids_the_code() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 1, 0).await;
+    payer.generate().await;
+    let code = payer.code().await;
+    assert_eq!(payer.change("13500000").await["outcome"], "saved");
+    assert_eq!(payer.confirm(&code).await["outcome"], "transaction_changed");
+    payer.change("12500000").await;
+    assert_eq!(payer.confirm(&code).await["outcome"], "transaction_changed");
+    assert_eq!(payer.generate().await["outcome"], "sent");
+    let code = payer.code().await;
+    assert_eq!(payer.confirm(&code).await["outcome"], "approved");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn wrong_codes_use_up_the_code_and_then_lock_the_user() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 2, 0).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        payer.generate().await;
+        let code = payer.code().await;
+        for _ in 0..3 {
+            outcomes.push(payer.confirm(another(&code)).await);
+        }
+    }
+    let names: Vec<&str> = outcomes.iter().map(|outcome| outcome["outcome"].as_str().unwrap()).collect();
+    assert_eq!(names, ["incorrect", "incorrect", "attempts_exhausted", "incorrect", "locked", "locked"]);
+    let locked = payer.generate().await;
+    assert_eq!(locked["outcome"], "locked");
+    assert!((1..=900).contains(&locked["retry_after_seconds"].as_u64().unwrap()), "{locked}");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_code_is_not_sent_again_too_soon_and_can_be_cancelled() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 3, 0).await;
+    assert_eq!(payer.act("resend", json!({})).await["outcome"], "unknown_challenge");
+    payer.generate().await;
+    let code = payer.code().await;
+    let too_soon = payer.act("resend", json!({})).await;
+    assert_eq!(too_soon["outcome"], "too_soon");
+    assert!((1..=30).contains(&too_soon["retry_after_seconds"].as_u64().unwrap()), "{too_soon}");
+    assert_eq!(payer.act("cancel", json!({})).await["outcome"], "cancelled");
+    assert_eq!(payer.confirm(&code).await["outcome"], "cancelled");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_days_messages_are_limited() {
+    let demo = start().await;
+    let payer = Payer::new(&demo, 4, 0).await;
+    for _ in 0..10 {
+        assert_eq!(payer.generate().await["outcome"], "sent");
+    }
+    let limited = payer.generate().await;
+    assert_eq!(limited["outcome"], "daily_limit");
+    assert!(limited["retry_after_seconds"].as_u64().unwrap() > 86_000, "{limited}");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_with_a_hard_token_is_told_so() {
+    let demo = start().await;
+    let users = &demo.companies[0].users;
+    let token = users.iter().position(|user| user.authenticator == Authenticator::HardToken).unwrap();
+    let payer = Payer::new(&demo, 0, token).await;
+    assert_eq!(payer.generate().await, json!({"outcome": "not_on_sms_otp"}));
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_handset_streams_the_messages_of_its_own_number_alone() {
+    let demo = start().await;
+    let (other, payer) = (Payer::new(&demo, 5, 0).await, Payer::new(&demo, 5, 1).await);
+    let path = format!("/api/handset?corporate_id={}&user_id={}", payer.corporate_id, payer.user.user_id);
+    let response = send(demo.bank_addr, request(&demo, "GET", &path, "")).await;
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.into_body();
+    other.generate().await;
+    let reference = payer.generate().await["sms_reference"].as_str().unwrap().to_owned();
+    let mut seen = String::new();
+    while !seen.contains(&reference) {
+        let frame = clock::within(WAIT_MAX, stream.frame()).await.expect("the SMS arrives");
+        seen.push_str(str::from_utf8(&frame.unwrap().unwrap().into_data().unwrap()).unwrap());
+    }
+    assert_eq!(seen.matches("data: ").count(), 1, "another number's message arrived");
+    assert_eq!(status(&demo, "GET", "/api/handset?corporate_id=NUSA01&user_id=nobody", "").await, 404);
+    // A page that is open does not keep the bank from stopping.
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_page_does_not_send_is_refused_and_changes_nothing() {
+    let demo = start().await;
+    let payer = Payer::new(&demo, 6, 0).await;
+    let confirm = format!("/api/payments/{}/confirm", payer.payment);
+    for (method, path, body, expected) in [
+        ("POST", "/api/payments", "{", 400),
+        ("POST", "/api/payments", r#"{"corporate_id":"NUSA01"}"#, 400),
+        ("POST", confirm.as_str(), r#"{"code":"123456","extra":1}"#, 400),
+        ("POST", confirm.as_str(), r#"{"code":123456}"#, 400),
+        ("POST", confirm.as_str(), &format!(r#"{{"code":"{}"}}"#, "1".repeat(5_000)), 413),
+        ("GET", "/api/payments", "", 405),
+        ("DELETE", confirm.as_str(), "{}", 405),
+        ("POST", "/", "{}", 405),
+        ("GET", "/api/nothing", "", 404),
+        ("GET", "/../Cargo.toml", "", 404),
+        ("GET", "/api/payments/x/otp/y", "", 404),
+    ] {
+        assert_eq!(status(&demo, method, path, body).await, expected, "{method} {path} {body:.40}");
+    }
+    assert_eq!(payer.confirm("123456").await["outcome"], "unknown_challenge");
+    payer.generate().await;
+    for code in ["", "12345a", "１２３４５６", "12345678901", "12 456"] {
+        assert_eq!(payer.confirm(code).await["outcome"], "invalid_code", "{code:?}");
+    }
+    let nobody = json!({"corporate_id": "NUSA01", "user_id": "nobody", "details": details("1")});
+    assert_eq!(call(&demo, "POST", "/api/payments", nobody).await["outcome"], "unknown_subscriber");
+    let gone = call(&demo, "POST", "/api/payments/0000/otp", json!({"locale": "en"})).await;
+    assert_eq!(gone["outcome"], "not_found");
+    let zero = call(&demo, "PUT", &format!("/api/payments/{}", payer.payment), details("0")).await;
+    assert_eq!(zero, json!({"outcome": "invalid", "field": "amount"}));
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_reply_is_protected_and_none_shows_the_key_or_a_whole_number() {
+    let demo = start().await;
+    let phone = demo.companies[0].users[0].phone.clone();
+    for path in [
+        "/",
+        "/style.css",
+        "/app.js",
+        "/format.js",
+        "/handset.js",
+        "/texts.js",
+        "/logo.svg",
+        "/api/companies",
+    ] {
+        let response = send(demo.bank_addr, request(&demo, "GET", path, "")).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(!response.headers().keys().any(|name| name.as_str().starts_with("access-control")), "{path}");
+        let body = text(&demo, path).await;
+        assert!(!body.contains(&demo.secrets.api_key) && !body.contains(&phone), "{path}");
+    }
+    let mut foreign = request(&demo, "GET", "/api/companies", "");
+    foreign.headers_mut().insert("host", "evil.example".parse().unwrap());
+    assert_eq!(send(demo.bank_addr, foreign).await.status(), 421);
+    let mut cross = request(&demo, "POST", "/api/payments", "{}");
+    cross.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+    assert_eq!(send(demo.bank_addr, cross).await.status(), 403);
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_its_option() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for (option, options) in [
+        ("--gateway-port", Options { gateway_port: port, ..ANY }),
+        ("--admin-port", Options { admin_port: port, ..ANY }),
+        ("--smpp-port", Options { smpp_port: port, ..ANY }),
+        ("--simulator-port", Options { simulator_port: port, ..ANY }),
+        ("--bank-port", Options { bank_port: port, ..ANY }),
+    ] {
+        let Err(error) = Demo::start(&options).await else { panic!("{option}: started on a port in use") };
+        let told = error.to_string();
+        assert!(told.contains(&port.to_string()) && told.contains(option), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn stopping_closes_every_port_and_removes_the_files() {
+    let demo = start().await;
+    let folder = demo.files.configuration();
+    let ports =
+        [demo.bank_addr, demo.gateway_addr(), demo.admin_addr(), demo.smpp_addr(), demo.simulator_addr()];
+    demo.stop().await.unwrap();
+    assert!(!folder.exists());
+    for port in ports {
+        assert!(TcpStream::connect(port).await.is_err(), "{port}");
+    }
+}

@@ -1,0 +1,241 @@
+//! What the page is told: the gateway's answers, in the few words that a customer's page needs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::payment::{Field, Receipt};
+
+/// The answer to everything that the page does. The page has a sentence for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// The bank keeps the payment's details.
+    Saved {
+        payment_id: String,
+    },
+    /// A field of the form is not as it must be.
+    Invalid {
+        field: Field,
+    },
+    /// The bank keeps no such payment, or no longer.
+    NotFound,
+    /// The payment was made; it can be neither changed nor confirmed again.
+    AlreadyConfirmed,
+    /// A code is on its way.
+    Sent {
+        destination: String,
+        sms_reference: String,
+        code_length: u8,
+        ttl_seconds: u64,
+        /// Absent when no resend is allowed.
+        resend_after_seconds: Option<u64>,
+        attempts_left: u8,
+    },
+    /// The same code is on its way again.
+    Resent {
+        resend_after_seconds: Option<u64>,
+    },
+    /// The code was right: the payment is made.
+    Approved {
+        receipt: Receipt,
+    },
+    /// The code is cancelled: by the customer, or by a newer one.
+    Cancelled,
+    /// What was typed is no code; it is not asked about and costs no attempt.
+    InvalidCode,
+    Incorrect {
+        attempts_left: u8,
+    },
+    Expired,
+    AttemptsExhausted,
+    /// The code was for other details; it is void.
+    TransactionChanged,
+    AlreadyUsed,
+    UnknownChallenge,
+    /// Too many failures; for a while.
+    Locked {
+        retry_after_seconds: u64,
+    },
+    /// Too many failures; until the branch acts.
+    Disabled,
+    /// The next SMS of this code may follow later.
+    TooSoon {
+        retry_after_seconds: u64,
+    },
+    /// This code was sent as often as it may be.
+    ResendLimit,
+    /// The day's messages are used up.
+    DailyLimit {
+        retry_after_seconds: u64,
+    },
+    /// The subscriber confirms with a hard token.
+    NotOnSmsOtp,
+    UnknownSubscriber,
+    /// No SMS can be sent at present; nothing was decided.
+    Unavailable,
+    /// No answer came. The act may be repeated: it will not be done twice.
+    NoAnswer,
+}
+
+/// The members of the gateway's replies and problem details that the bank reads.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Document {
+    #[serde(default)]
+    pub(crate) r#type: String,
+    pub(crate) verdict: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) field: Option<String>,
+    pub(crate) challenge_id: Option<String>,
+    pub(crate) sms_reference: Option<String>,
+    pub(crate) destination: Option<String>,
+    pub(crate) approved_at: Option<String>,
+    pub(crate) code_length: Option<u8>,
+    pub(crate) attempts_left: Option<u8>,
+    pub(crate) ttl_seconds: Option<u64>,
+    pub(crate) resend_after_seconds: Option<u64>,
+    pub(crate) retry_after_seconds: Option<u64>,
+}
+
+/// An answer of the gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) document: Document,
+}
+
+impl Answer {
+    /// Whether the idempotency key was used for something else: nothing was decided.
+    pub(crate) fn is_key_reused(&self) -> bool {
+        self.kind() == "idempotency-key-reused"
+    }
+
+    /// The last part of a problem's `type`.
+    fn kind(&self) -> &str {
+        self.document.r#type.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The challenge's terms, if one was issued.
+    pub(crate) fn sent(&self) -> Option<Outcome> {
+        let Document { destination, sms_reference, code_length, ttl_seconds, attempts_left, .. } =
+            &self.document;
+        (self.status == 201).then_some(())?;
+        Some(Outcome::Sent {
+            destination: destination.clone()?,
+            sms_reference: sms_reference.clone()?,
+            code_length: (*code_length)?,
+            ttl_seconds: (*ttl_seconds)?,
+            resend_after_seconds: self.document.resend_after_seconds,
+            attempts_left: (*attempts_left)?,
+        })
+    }
+
+    /// What a refusal means to the customer.
+    ///
+    /// What the bank does not know it does not guess at: it is an unknown outcome, never a success.
+    pub(crate) fn refusal(&self) -> Outcome {
+        let Document { verdict, reason, retry_after_seconds, .. } = &self.document;
+        let retry_after_seconds = *retry_after_seconds;
+        match verdict.as_deref().or(reason.as_deref()) {
+            Some("incorrect") => match self.document.attempts_left {
+                Some(attempts_left) => Outcome::Incorrect { attempts_left },
+                None => Outcome::NoAnswer,
+            },
+            Some("expired") => Outcome::Expired,
+            Some("attempts_exhausted") => Outcome::AttemptsExhausted,
+            Some("transaction_changed") => Outcome::TransactionChanged,
+            Some("already_used") => Outcome::AlreadyUsed,
+            Some("cancelled") => Outcome::Cancelled,
+            Some("unknown_challenge") => Outcome::UnknownChallenge,
+            Some("locked") => match retry_after_seconds {
+                Some(retry_after_seconds) => Outcome::Locked { retry_after_seconds },
+                None => Outcome::Disabled,
+            },
+            Some("not_on_sms_otp") => Outcome::NotOnSmsOtp,
+            Some("unknown_subscriber") => Outcome::UnknownSubscriber,
+            Some("no_resend_left") => Outcome::ResendLimit,
+            _ => self.refusal_by_type(retry_after_seconds.unwrap_or_default()),
+        }
+    }
+
+    fn refusal_by_type(&self, retry_after_seconds: u64) -> Outcome {
+        match (self.status, self.kind()) {
+            (429, "too-early") => Outcome::TooSoon { retry_after_seconds },
+            (429, _) => Outcome::DailyLimit { retry_after_seconds },
+            (503, _) => Outcome::Unavailable,
+            (400, _) => match self.document.field.as_deref() {
+                Some("/transaction/reference") => Outcome::Invalid { field: Field::Reference },
+                Some("/transaction/amount") => Outcome::Invalid { field: Field::Amount },
+                Some("/transaction/beneficiary_account") => {
+                    Outcome::Invalid { field: Field::BeneficiaryAccount }
+                }
+                Some("/transaction/beneficiary_name") => Outcome::Invalid { field: Field::BeneficiaryName },
+                _ => Outcome::NoAnswer,
+            },
+            _ => Outcome::NoAnswer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, problem: &str) -> Outcome {
+        Answer { status, document: serde_json::from_str(problem).unwrap() }.refusal()
+    }
+
+    #[test]
+    fn every_verdict_of_the_gateway_has_an_outcome() {
+        for (problem, outcome) in [
+            (r#"{"verdict":"incorrect","attempts_left":2}"#, Outcome::Incorrect { attempts_left: 2 }),
+            (r#"{"verdict":"expired"}"#, Outcome::Expired),
+            (r#"{"verdict":"attempts_exhausted"}"#, Outcome::AttemptsExhausted),
+            (r#"{"verdict":"transaction_changed"}"#, Outcome::TransactionChanged),
+            (r#"{"verdict":"already_used"}"#, Outcome::AlreadyUsed),
+            (r#"{"verdict":"cancelled"}"#, Outcome::Cancelled),
+            (r#"{"verdict":"unknown_challenge"}"#, Outcome::UnknownChallenge),
+            (
+                r#"{"verdict":"locked","retry_after_seconds":900}"#,
+                Outcome::Locked { retry_after_seconds: 900 },
+            ),
+            (r#"{"verdict":"locked","detail":"the branch must act"}"#, Outcome::Disabled),
+            (r#"{"reason":"locked","retry_after_seconds":9}"#, Outcome::Locked { retry_after_seconds: 9 }),
+            (r#"{"reason":"not_on_sms_otp"}"#, Outcome::NotOnSmsOtp),
+            (r#"{"reason":"unknown_subscriber"}"#, Outcome::UnknownSubscriber),
+            (r#"{"reason":"no_resend_left"}"#, Outcome::ResendLimit),
+        ] {
+            assert_eq!(refusal(422, problem), outcome, "{problem}");
+        }
+    }
+
+    #[test]
+    fn waits_and_outages_are_told_apart() {
+        let too_early =
+            r#"{"type":"https://otp-gateway.example/problems/too-early","retry_after_seconds":12}"#;
+        assert_eq!(refusal(429, too_early), Outcome::TooSoon { retry_after_seconds: 12 });
+        let used_up =
+            r#"{"type":"https://otp-gateway.example/problems/sends-used-up","retry_after_seconds":60}"#;
+        assert_eq!(refusal(429, used_up), Outcome::DailyLimit { retry_after_seconds: 60 });
+        assert_eq!(refusal(503, r#"{"reason":"no_link","retry_after_seconds":5}"#), Outcome::Unavailable);
+    }
+
+    #[test]
+    fn a_field_that_the_gateway_refuses_is_named() {
+        let problem = r#"{"field":"/transaction/beneficiary_name"}"#;
+        assert_eq!(refusal(400, problem), Outcome::Invalid { field: Field::BeneficiaryName });
+    }
+
+    #[test]
+    fn what_is_not_understood_is_never_a_success() {
+        for (status, problem) in [
+            (200, r#"{"verdict":"maybe"}"#),
+            (422, "{}"),
+            (401, "{}"),
+            (500, "{}"),
+            (400, r#"{"field":"/code"}"#),
+        ] {
+            assert_eq!(refusal(status, problem), Outcome::NoAnswer, "{status} {problem}");
+        }
+        let answer = Answer { status: 201, document: Document::default() };
+        assert_eq!(answer.sent(), None);
+    }
+}

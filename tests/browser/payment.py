@@ -1,0 +1,403 @@
+"""The demo bank's page in a real browser: pays, and is refused in every way a customer can meet."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+from cdp import WAIT_SECONDS, Browser
+
+LOCKED_AFTER = 5
+SENDS_PER_DAY = 10
+CODE = re.compile(r"#(\d{6,10})\s*$")
+
+
+class Demo:
+    """One demo process, with any free ports."""
+
+    def __init__(self, binary, *options):
+        ports = [f"--{name}-port=0" for name in ("gateway", "admin", "smpp", "simulator", "bank")]
+        self._process = subprocess.Popen(
+            [binary, "--ready-json", *ports, *options], stdout=subprocess.PIPE, text=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the demo did not start")
+        self.ready = json.loads(line)
+        self.bank = self.ready["bank"]
+
+    def stop(self):
+        """Ends it as a service manager does; it must end well."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(WAIT_SECONDS)
+
+
+class Customer:
+    """A user at the bank's page, with the handset beside it."""
+
+    def __init__(self, page, demo, company, user=0):
+        self.page = page
+        page.open(demo.bank)
+        page.until("document.querySelector('#company').options.length > 0")
+        page.script(f"document.querySelector('#company').selectedIndex = {company}")
+        page.script("document.querySelector('#company').dispatchEvent(new Event('change', {bubbles: true}))")
+        if user:
+            page.script(f"document.querySelector('#user').selectedIndex = {user}")
+            page.script("document.querySelector('#user').dispatchEvent(new Event('change', {bubbles: true}))")
+
+    def generate(self):
+        """Presses the button, waits for the SMS, and reads its code as a person does."""
+        self.page.click("#generate")
+        return self.read_code()
+
+    def read_code(self):
+        self.page.until("document.activeElement.id === 'code'")
+        reference = self.page.script("document.querySelector('#code-help').textContent.match(/Ref (\\w{4})/)[1]")
+        found = self.page.until(
+            "[...document.querySelectorAll('.message p')].map((p) => p.innerText)"
+            f".findLast((text) => text.includes({json.dumps(reference)}))")
+        return CODE.search(found).group(1)
+
+    def confirm(self, code):
+        """Types the code and presses the button; returns the notice, or the receipt's heading."""
+        page = self.page
+        page.fill("#code", code)
+        page.script("document.querySelector('#notice-title').textContent = ''")
+        page.click("#confirm")
+        page.until("document.querySelector('#confirm').getAttribute('aria-busy') === null"
+                   " && (document.querySelector('#notice-title').textContent !== ''"
+                   " || !document.querySelector('#receipt').hidden)")
+        return page.text("#notice")
+
+    def notice(self, word):
+        """Waits for a notice with this word."""
+        return self.page.until(
+            f"document.querySelector('#notice').innerText.includes({json.dumps(word)})"
+            " && document.querySelector('#notice').innerText")
+
+
+def another(code):
+    return "000001" if code == "000000" else "000000"
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def no_overflow(page, where):
+    widths = page.script("[document.documentElement.scrollWidth, window.innerWidth]")
+    check(widths[0] <= widths[1], f"{where}: {widths[0]} pixels in a window of {widths[1]}")
+
+
+# The contrast of every text that is shown, against what is painted behind it (WCAG 2.2, 1.4.3).
+CONTRAST = """
+(() => {
+  const canvas = Object.assign(document.createElement("canvas"), {width: 1, height: 1});
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  const channels = (colours) => {
+    context.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
+    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const luminance = (rgb) => rgb.map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const low = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || node.closest("noscript, option, .visually-hidden, .skip")) continue;
+    if (node.getClientRects().length === 0 || node.matches(":disabled")) continue;
+    const behind = [];
+    for (let one = node; one; one = one.parentElement) behind.unshift(getComputedStyle(one).backgroundColor);
+    const [a, b] = [channels(["white", ...behind]), channels(["white", ...behind, getComputedStyle(node).color])]
+      .map(luminance).sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) low.push(`${ratio.toFixed(2)} ${texts.currentNode.data.trim()}`);
+  }
+  return low;
+})()
+"""
+
+
+class Tests:
+    """Each test has a company of its own, so that no lock or limit reaches another one."""
+
+    def __init__(self, demo, hasty, browser, pictures):
+        self.demo = demo
+        self.hasty = hasty  # Its codes live 30 s, and may be sent again after 1 s.
+        self.browser = browser
+        self.pictures = pictures
+
+    def test_pays_with_the_code_from_the_handset_and_only_once(self, page):
+        customer = Customer(page, self.demo, company=0)
+        for label in ("Generate OTP", "One Time Password", "Konfirmasi Pembayaran"):
+            check(label in page.text("main"), label)
+        code = customer.generate()
+        check("3:00" in page.text("#validity") or "2:5" in page.text("#validity"), page.text("#validity"))
+        customer.confirm(code)
+        receipt = page.text("#receipt")
+        check("Pembayaran berhasil" in receipt and "12.500.000" in receipt, receipt)
+        check(page.script("document.activeElement.id") == "receipt-title", "the receipt is not announced")
+        check("sudah dipakai" in customer.confirm(code), page.text("#notice"))
+        check("Pembayaran berhasil" in page.text("#receipt"), "the receipt went away")
+        page.click("#new-payment")
+        page.until("document.querySelector('#receipt').hidden && !document.querySelector('#amount').readOnly")
+
+    def test_a_wrong_code_tells_the_attempts_left_until_there_are_none(self, page):
+        customer = Customer(page, self.demo, company=1)
+        wrong = another(customer.generate())
+        check("Sisa percobaan: 2" in customer.confirm(wrong), page.text("#notice"))
+        check("Sisa percobaan: 1" in customer.confirm(wrong), page.text("#notice"))
+        check("tidak berlaku lagi" in customer.confirm(wrong), page.text("#notice"))
+        customer.confirm(customer.generate())
+        check("Pembayaran berhasil" in page.text("#receipt"), "a new code does not help")
+
+    def test_a_changed_amount_is_refused(self, page):
+        customer = Customer(page, self.demo, company=2)
+        code = customer.generate()
+        page.click("#edit-amount")
+        page.fill("#amount", "13500000")
+        check(page.script("document.querySelector('#amount').value") == "13.500.000", "digits are not grouped")
+        page.click("#edit-amount")
+        told = customer.notice("13.500.000")
+        check("12.500.000" in told, told)
+        check("Pembayaran berubah" in customer.confirm(code), page.text("#notice"))
+        check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
+        customer.confirm(customer.generate())
+        check("13.500.000" in page.text("#receipt-amount"), page.text("#receipt-amount"))
+
+    def test_too_many_wrong_codes_lock(self, page):
+        customer = Customer(page, self.demo, company=3)
+        for attempt in range(LOCKED_AFTER):
+            if attempt % 3 == 0:
+                code = customer.generate()
+            told = customer.confirm(another(code))
+        check("dikunci sementara" in told and "1500-000" in told, told)
+        check("dikunci" in customer.confirm(code), "the right code was compared under a lock")
+        page.click("#generate")
+        customer.notice("dikunci sementara")
+        check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
+
+    def test_the_language_is_switched_and_remembered(self, page):
+        customer = Customer(page, self.demo, company=4)
+        check(page.script("document.documentElement.lang") == "id", "the page does not begin in Indonesian")
+        page.click("[data-language=en]")
+        check("Payment details" in page.text("main"), page.text("main"))
+        check(page.script("document.querySelector('#amount').value") == "12,500,000", "grouping")
+        for label in ("Generate OTP", "One Time Password", "Konfirmasi Pembayaran"):
+            check(label in page.text("main"), label)
+        code = customer.generate()
+        check("NEVER share it" in page.text("#messages"), page.text("#messages").replace(code, "…"))
+        check("Wrong code" in customer.confirm(another(code)), page.text("#notice"))
+        page.click("[data-language=id]")
+        check("Kode salah" in page.text("#notice"), "a notice keeps the old language")
+        page.click("[data-language=en]")
+        page.open(self.demo.bank)
+        page.until("document.documentElement.lang === 'en' && document.querySelector('#company').options.length > 0")
+
+    def test_both_languages_have_every_sentence(self, page):
+        page.open(self.demo.bank)
+        texts = page.script("import('/texts.js').then((module) => module.texts)")
+        holes = {
+            language: {key: sorted(re.findall(r"\{\w+\}", json.dumps(text))) for key, text in sentences.items()}
+            for language, sentences in texts.items()
+        }
+        check(holes["id"] == holes["en"], "a sentence or a hole is missing in one language")
+
+    def test_the_keyboard_is_enough(self, page):
+        page.open(self.demo.bank)
+        page.until("document.querySelector('#company').options.length > 0")
+
+        def tab_to(wanted):
+            for _ in range(20):
+                if page.script("document.activeElement.id") == wanted:
+                    return
+                page.key("Tab")
+                check(page.script("document.activeElement === document.body || getComputedStyle("
+                                  "document.activeElement).outlineStyle !== 'none'"), "focus is not visible")
+            raise AssertionError(f"Tab does not lead to {wanted}")
+
+        tab_to("amount")
+        page.key("Tab")
+        tab_to("generate")
+        page.key("Enter")
+        customer = Customer.__new__(Customer)
+        customer.page = page
+        page.type(customer.read_code())
+        page.key("Enter")
+        page.until("document.activeElement.id === 'receipt-title'")
+        tab_to("new-payment")
+        page.key("Space")
+        page.until("document.activeElement.id === 'amount'")
+
+    def test_a_form_with_mistakes_says_which(self, page):
+        customer = Customer(page, self.demo, company=5)
+        page.fill("#beneficiary-name", "Сумбер")
+        page.fill("#amount", "0")
+        page.click("#generate")
+        customer.notice("belum lengkap")
+        wrong = page.script("[...document.querySelectorAll('[aria-invalid=true]')].map((node) => node.id)")
+        check(wrong == ["beneficiary-name", "amount"], str(wrong))
+        check(page.script("document.activeElement.id") == "beneficiary-name", "the mistake has no focus")
+        page.fill("#beneficiary-name", "CV Contoh")
+        page.fill("#amount", "007500")
+        check(page.script("document.querySelector('#amount').value") == "7.500", "leading zeros stay")
+        code = customer.generate()
+        page.fill("#code", code[:3])
+        page.click("#confirm")
+        page.until("document.querySelector('#code-error').textContent.includes('6 digit')")
+        check("Sisa percobaan: 3" in page.text("#meters"), "an unfinished code cost an attempt")
+
+    def test_a_user_with_a_hard_token_is_sent_to_the_branch(self, page):
+        customer = Customer(page, self.demo, company=0, user=3)
+        page.click("#generate")
+        check("kantor cabang" in customer.notice("SMS OTP belum aktif"), page.text("#notice"))
+
+    def test_the_days_messages_are_limited(self, page):
+        customer = Customer(page, self.demo, company=6)
+        customer.generate()
+        page.click("#cancel")
+        customer.notice("dibatalkan")
+        customer.generate()
+        page.click("#cancel")
+        page.until("!document.querySelector('#generate-block').hidden")
+        page.script(f"""(async () => {{
+            const headers = {{"content-type": "application/json"}};
+            const send = (path, body) => fetch(path, {{method: "POST", headers, body: JSON.stringify(body)}})
+              .then((reply) => reply.json());
+            const {{companies}} = await fetch("/api/companies").then((reply) => reply.json());
+            const {{payment_id: id}} = await send("/api/payments", {{
+              corporate_id: companies[6].corporate_id, user_id: companies[6].users[0].user_id,
+              details: {{reference: "A", amount: "1", beneficiary_account: "1", beneficiary_name: "A"}}}});
+            for (let sent = 2; sent < {SENDS_PER_DAY}; sent += 1) await send(`/api/payments/${{id}}/otp`, {{locale: "id"}});
+        }})()""")
+        page.click("#generate")
+        customer.notice("Batas SMS hari ini")
+
+    def test_a_code_is_sent_again_unchanged_and_not_for_ever(self, page):
+        customer = Customer(page, self.hasty, company=0)
+        code = customer.generate()
+        for sends in (2, 3):
+            page.click("#resend")  # Waits until its countdown is over.
+            customer.notice("Kodenya sama")
+            page.until(f"document.querySelectorAll('.message').length === {sends}")
+            check(page.text("#messages").count(f"#{code}") == sends, "the code changed")
+        page.until("document.querySelector('#resend').disabled")
+        check("tidak tersedia" in page.text("#resend"), page.text("#resend"))
+        customer.confirm(code)
+        check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))
+
+    def test_the_wall_shows_the_message_as_it_arrives(self, page):
+        wall = self.browser.page()
+        wall.open(self.demo.ready["simulator"])
+        customer = Customer(page, self.demo, company=7)
+        check(page.script("document.querySelector('#wall').href") == self.demo.ready["simulator"] + "/", "the link")
+        code = customer.generate()
+        wall.until(f"document.body.innerText.includes({json.dumps('#' + code)})")
+        check(wall.complaints == [], str(wall.complaints))
+        wall.close()
+
+    def test_a_narrow_window_shows_everything_without_scrolling_sideways(self, page):
+        page.look(390, 844)
+        customer = Customer(page, self.demo, company=8)
+        no_overflow(page, "form")
+        code = customer.generate()
+        page.until("!document.querySelector('#heads-up').hidden")
+        check(code in page.text("#heads-up-text"), "the phone's notification lacks the code")
+        no_overflow(page, "code")
+        page.click("#heads-up")
+        page.until("document.querySelector('#heads-up').hidden")
+        customer.confirm(another(code))
+        no_overflow(page, "wrong code")
+        page.look(320, 700)
+        no_overflow(page, "wrong code at 320")
+        customer.confirm(code)
+        no_overflow(page, "receipt")
+
+    def test_every_text_can_be_read_in_light_and_dark(self, page):
+        for number, (width, dark) in enumerate(((1280, False), (1280, True), (390, False), (390, True))):
+            name = f"{width}-{'dark' if dark else 'light'}"
+            page.look(width, 900, dark)
+            customer = Customer(page, self.demo, company=9 + number)
+
+            def picture(state):
+                page.script("window.scrollTo(0, 0)")
+                page.screenshot(os.path.join(self.pictures, f"{name}-{state}.png"))
+                check(page.script(CONTRAST) == [], f"{name} {state}: {page.script(CONTRAST)}")
+
+            picture("1-form")
+            code = customer.generate()
+            picture("2-code")
+            customer.confirm(another(code))
+            picture("3-wrong")
+            page.click("#edit-amount")
+            page.fill("#amount", "13500000")
+            page.click("#edit-amount")
+            customer.notice("13")
+            picture("4-changed")
+            customer.confirm(code)
+            picture("5-refused")
+            page.click("[data-language=en]")
+            customer.confirm(customer.generate())
+            picture("6-receipt")
+            customer.confirm("0" * 6)
+            picture("7-again")
+            page.click("[data-language=id]")
+
+
+def run(tests, names, browser, expiring):
+    """Runs the tests in order; returns those that failed."""
+    failed = []
+    for name in names:
+        started = time.monotonic()
+        page = expiring.page if name == "expired" else browser.page()
+        try:
+            if name == "expired":
+                expiring.notice("kedaluwarsa")
+                check("kedaluwarsa" in expiring.confirm("000000"), "an expired code was compared")
+                expiring.generate()
+            else:
+                getattr(tests, name)(page)
+            foreign = [url for url in page.requests if not url.startswith((tests.demo.bank, tests.hasty.bank))]
+            check(foreign == [], f"requests to others: {foreign}")
+            check(page.complaints == [], f"the console says: {page.complaints}")
+            print(f"ok     {time.monotonic() - started:5.1f} s  {name}", flush=True)
+        except Exception:  # Any failure of a test is told, and the next one runs.
+            failed.append(name)
+            print(f"FAILED {time.monotonic() - started:5.1f} s  {name}", flush=True)
+            traceback.print_exc()
+            page.screenshot(os.path.join(tests.pictures, f"failed-{name}.png"))
+        finally:
+            page.close()
+    return failed
+
+
+def main(binary, chromium, pictures):
+    os.makedirs(pictures, exist_ok=True)
+    started = time.monotonic()
+    demo, hasty = Demo(binary), Demo(binary, "--ttl-seconds=30", "--resend-after-seconds=1")
+    browser = Browser(chromium)
+    try:
+        # Its code runs out while the others run.
+        expiring = Customer(browser.page(), hasty, company=1)
+        expiring.generate()
+        tests = Tests(demo, hasty, browser, pictures)
+        names = [name for name in dir(tests) if name.startswith("test_")] + ["expired"]
+        failed = run(tests, names, browser, expiring)
+    finally:
+        browser.close()
+        stopped = [demo.stop(), hasty.stop()]
+    if stopped != [0, 0]:
+        failed.append("stop")
+        print(f"FAILED  a demo ended with {stopped} on SIGTERM")
+    print(f"{len(names) - len(failed)} passed, {len(failed)} failed, {time.monotonic() - started:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
