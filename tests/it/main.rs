@@ -1,5 +1,6 @@
 //! The gateway and the simulator together, in one process, over their real ports.
 
 mod abuse;
+mod architecture;
 mod lifecycle;
 mod support;
