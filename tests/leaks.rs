@@ -99,7 +99,8 @@ async fn use_everything(client: &mut Client, issued: &Issued, replies: &mut Vec<
         assert!(reply.status.is_client_error(), "{path}: {}", reply.text());
         replies.push(format!("{:?} {}", reply.headers, reply.text()));
     }
-    let challenge = format!("/v1/subscribers/ACME01/USER{:03}/challenges/{}", issued.user, issued.challenge_id);
+    let challenge =
+        format!("/v1/subscribers/ACME01/USER{:03}/challenges/{}", issued.user, issued.challenge_id);
     let mut changed: Value = issued.body();
     changed["subscriber"]["user_id"] = json!("USER098");
     for (call, body) in [
@@ -121,7 +122,9 @@ async fn use_everything(client: &mut Client, issued: &Issued, replies: &mut Vec<
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_36_to_38_no_code_and_no_phone_leaves_but_in_the_sms() {
     let log = Log::start();
-    let house = House::with(Plan { sections: vec![("codes", "length = 10\nlong_length = 10")], ..Plan::default() }).await;
+    let house =
+        House::with(Plan { sections: vec![("codes", "length = 10\nlong_length = 10")], ..Plan::default() })
+            .await;
     let mut client = house.client().await;
     let (mut codes, mut replies) = (Vec::new(), Vec::new());
     for user in 0..30 {

@@ -2,5 +2,6 @@
 
 mod abuse;
 mod architecture;
+mod contract;
 mod lifecycle;
 mod support;

@@ -27,7 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const CORE_KEY: &str = "otpgw_test_core";
 /// The key of the client `auditor-1`, which may not call what the core calls.
 pub(crate) const AUDITOR_KEY: &str = "otpgw_test_auditor";
-/// How many subscribers there are: `ACME01/USER000` and on, all on SMS OTP but the last.
+/// How many subscribers there are: `ACME01/USER000` and on, all on SMS OTP but the last. One more,
+/// `ACME01/BUDI`, is the one of the examples in `openapi.yaml`.
 pub(crate) const SUBSCRIBERS: usize = 100;
 /// The last one, who confirms with a hard token.
 pub(crate) const HARD_TOKEN_USER: &str = "USER099";
@@ -330,8 +331,8 @@ fn write_files(folder: &Path, smsc: SocketAddr, sections: &[(&'static str, &'sta
 
 fn subscribers() -> String {
     let header = "company_name,cif,corporate_id,user_id,hard_token_serial,phone,email,authenticator\n";
-    (0..SUBSCRIBERS).fold(header.to_owned(), |csv, user| {
-        let id = format!("USER{user:03}");
+    (0..=SUBSCRIBERS).fold(header.to_owned(), |csv, user| {
+        let id = if user == SUBSCRIBERS { "BUDI".to_owned() } else { format!("USER{user:03}") };
         let authenticator = if id == HARD_TOKEN_USER { "hard_token" } else { "sms_otp" };
         csv + &format!(
             "PT Acme,CIF1,ACME01,{id},SN-{user},+{},{id}@acme.example,{authenticator}\n",

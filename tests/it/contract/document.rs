@@ -1,0 +1,215 @@
+//! `openapi.yaml` as a test reads it: what it documents, and whether a reply is as documented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::support::Reply;
+
+/// Headers of every HTTP reply, and the one that the document tells of in its text.
+const HEADERS_OF_ALL: [&str; 4] = ["content-length", "date", "connection", "cache-control"];
+
+/// A reply that is documented, or was given: call, status, and of a problem its type with its verdict
+/// or reason.
+pub(crate) type Kind = (String, String, String);
+
+/// The parsed document.
+pub(crate) struct Document {
+    root: Value,
+    /// Those made so far, by the text of their schema.
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
+}
+
+impl Document {
+    pub(crate) fn read() -> Self {
+        let text = include_str!("../../../openapi.yaml");
+        let root = serde_saphyr::from_str(text).expect("openapi.yaml is YAML");
+        Self { root, validators: Mutex::default() }
+    }
+
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
+        self.root.pointer(pointer).unwrap_or_else(|| panic!("the document has no {pointer}"))
+    }
+
+    /// What a `$ref` of the document stands for, or `value` itself.
+    pub(crate) fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value.get("$ref").and_then(Value::as_str) {
+            Some(reference) => self.resolve(self.at(reference.strip_prefix('#').expect("a local reference"))),
+            None => value,
+        }
+    }
+
+    /// Every call by its `operationId`, and what is documented beside the calls.
+    pub(crate) fn calls(&self) -> Vec<(String, &Value)> {
+        let paths = object(self.at("/paths")).values();
+        let operations = paths.flat_map(|path| object(path).values());
+        let mut calls: Vec<(String, &Value)> =
+            operations.map(|operation| (text(&operation["operationId"]), &operation["responses"])).collect();
+        calls.push(("beside".into(), self.at("/x-responses-beside-the-calls")));
+        calls
+    }
+
+    /// The request examples of a call: name and body.
+    pub(crate) fn request_examples(&self, call: &str) -> Vec<(String, Value)> {
+        let pointer = format!("/paths/~1v1~1otp~1{call}/post/requestBody/content/application~1json/examples");
+        let examples = object(self.at(&pointer)).iter();
+        examples.map(|(name, example)| (name.clone(), self.resolve(example)["value"].clone())).collect()
+    }
+
+    /// Tells whether a value is as `schema` says, a schema of the document.
+    pub(crate) fn validator(&self, schema: &Value) -> Arc<Validator> {
+        let mut validators = self.validators.lock().expect("nobody panics here");
+        let made = validators.entry(schema.to_string()).or_insert_with(|| {
+            let whole = json!({
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "components": self.at("/components"),
+                "allOf": [schema],
+            });
+            Arc::new(jsonschema::validator_for(&whole).expect("a schema"))
+        });
+        Arc::clone(made)
+    }
+
+    /// Every schema within a media type of a request or response, with the examples printed there.
+    pub(crate) fn media_types(&self) -> Vec<(&Value, Vec<&Value>)> {
+        let mut found = Vec::new();
+        collect_media_types(&self.root, &mut found);
+        found
+            .into_iter()
+            .map(|media| {
+                let examples = media.get("examples").and_then(Value::as_object);
+                let values = examples.into_iter().flat_map(|all| all.values());
+                (&media["schema"], values.map(|example| &self.resolve(example)["value"]).collect())
+            })
+            .collect()
+    }
+
+    /// Every kind of reply that is documented.
+    pub(crate) fn documented(&self) -> BTreeSet<Kind> {
+        let mut documented = BTreeSet::new();
+        for (call, responses) in self.calls() {
+            for (status, response) in object(responses) {
+                let content = self.resolve(response).get("content").and_then(Value::as_object);
+                let schemas = content.into_iter().flat_map(|content| content.values().map(|c| &c["schema"]));
+                let mut kinds: Vec<String> = schemas.flat_map(|schema| self.kinds(schema)).collect();
+                if kinds.is_empty() {
+                    kinds.push(String::new());
+                }
+                documented.extend(kinds.into_iter().map(|kind| (call.clone(), status.clone(), kind)));
+            }
+        }
+        documented
+    }
+
+    /// The problem types, with their verdicts and reasons, that a schema admits.
+    fn kinds(&self, schema: &Value) -> Vec<String> {
+        let schema = self.resolve(schema);
+        if let Some(either) = schema.get("oneOf").and_then(Value::as_array) {
+            return either.iter().flat_map(|schema| self.kinds(schema)).collect();
+        }
+        let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        let parts: Vec<&Value> = std::iter::once(schema).chain(all.map(|part| self.resolve(part))).collect();
+        let problem = parts.iter().find_map(|part| part.pointer("/properties/type/const"));
+        let Some(problem) = problem.map(|uri| last_part(&text(uri)).to_owned()) else { return Vec::new() };
+        let enums = |name: &str| {
+            let pointer = format!("/properties/{name}/enum");
+            let mut lists = parts.iter().filter_map(|part| part.pointer(&pointer).and_then(Value::as_array));
+            let first = lists.next()?.clone();
+            Some(lists.fold(first, |kept, list| kept.into_iter().filter(|v| list.contains(v)).collect()))
+        };
+        match enums("verdict").or_else(|| enums("reason")) {
+            Some(values) => values.iter().map(|value| format!("{problem}:{}", text(value))).collect(),
+            None => vec![problem],
+        }
+    }
+
+    /// Checks a reply to `call` against what is documented, and says of which kind it is.
+    pub(crate) fn check(&self, call: &str, reply: &Reply) -> Kind {
+        let status = reply.status.as_u16().to_string();
+        let told = format!("{call} {status} {}", reply.text());
+        let (_, responses) = self.calls().into_iter().find(|(id, _)| id == call).expect("a documented call");
+        let response = responses.get(&status).unwrap_or_else(|| panic!("not documented: {told}"));
+        let response = self.resolve(response);
+        self.check_headers(response, reply, &told);
+        let Some(content) = response.get("content").and_then(Value::as_object) else {
+            assert!(reply.body.is_empty(), "no body is documented: {told}");
+            return (call.into(), status, String::new());
+        };
+        let (media_type, media) = content.iter().next().expect("a media type");
+        assert_eq!(reply.headers["content-type"], media_type.as_str(), "{told}");
+        let body = if media_type.ends_with("json") { reply.json() } else { Value::String(reply.text()) };
+        if let Err(error) = self.validator(&media["schema"]).validate(&body) {
+            panic!("{error} at {}: {told}", error.instance_path());
+        }
+        let problem = body.get("type").map(|uri| last_part(&text(uri)).to_owned()).unwrap_or_default();
+        let why = body.get("verdict").or_else(|| body.get("reason")).filter(|_| !problem.is_empty());
+        let kind = why.map_or(problem.clone(), |why| format!("{problem}:{}", text(why)));
+        (call.into(), status, kind)
+    }
+
+    fn check_headers(&self, response: &Value, reply: &Reply, told: &str) {
+        let documented = response.get("headers").map(|headers| object(headers).clone()).unwrap_or_default();
+        for (name, header) in &documented {
+            let header = self.resolve(header);
+            let Some(value) = reply.headers.get(name.as_str()) else {
+                assert_ne!(header["required"], true, "{name} is missing: {told}");
+                continue;
+            };
+            let value = value.to_str().expect("ASCII");
+            let value = value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number));
+            assert!(self.validator(&header["schema"]).is_valid(&value), "{name}: {value}: {told}");
+        }
+        for name in reply.headers.keys() {
+            let known = documented.keys().any(|documented| documented.eq_ignore_ascii_case(name.as_str()));
+            let of_all = HEADERS_OF_ALL.contains(&name.as_str()) || name == "content-type";
+            assert!(known || of_all, "{name} is not documented: {told}");
+        }
+        if reply.headers.contains_key("content-type") && reply.headers["content-type"] != "application/yaml" {
+            assert_eq!(reply.headers["cache-control"], "no-store", "{told}");
+            let in_body = reply.json().get("retry_after_seconds").map(ToString::to_string);
+            let in_head =
+                reply.headers.get("retry-after").map(|value| value.to_str().expect("ASCII").to_owned());
+            assert_eq!(in_body, in_head, "{told}");
+        }
+    }
+}
+
+fn collect_media_types<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::Object(content)) = members.get("content") {
+                found.extend(content.values());
+            }
+            members.values().for_each(|member| collect_media_types(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_media_types(item, found)),
+        _ => {}
+    }
+}
+
+/// Every object schema that does not say what becomes of other fields than those it names.
+pub(crate) fn open_objects(value: &Value, path: &str, found: &mut Vec<String>) {
+    let Value::Object(members) = value else { return };
+    if members.get("type") == Some(&json!("object"))
+        && members.get("additionalProperties") != Some(&json!(false))
+    {
+        found.push(path.to_owned());
+    }
+    for (name, member) in members {
+        open_objects(member, &format!("{path}/{name}"), found);
+    }
+}
+
+fn last_part(uri: &str) -> &str {
+    uri.rsplit('/').next().unwrap_or(uri)
+}
+
+pub(crate) fn object(value: &Value) -> &serde_json::Map<String, Value> {
+    value.as_object().expect("an object")
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
