@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of #[test] functions fail a test by panicking, too")]
 
+mod command_line;
 mod esme;
 mod http;
 mod inbox_api;
