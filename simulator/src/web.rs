@@ -4,6 +4,7 @@ mod guard;
 mod problem;
 mod query;
 mod reply;
+mod stall;
 mod stream;
 
 use crate::clock;
@@ -26,13 +27,14 @@ use problem::Problem;
 use query::{LIMIT_MAX, Query, parse_cursor, write_cursor};
 use reply::Reply;
 use serde::Serialize;
+use stall::Impatient;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{CHUNKS_WAITING, Walker};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Connections at a time: a page, some tests and a load tester need few; each
@@ -53,6 +55,9 @@ const HEADERS_MAX: usize = 64;
 
 /// What hyper buffers of a connection at most.
 const BUFFER_BYTES_MAX: usize = 16 * 1_024;
+
+/// For a reader to take the next piece of a reply or a stream.
+const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// After a failed accept (out of file descriptors), so that it is not tried
 /// in a busy loop.
@@ -121,32 +126,29 @@ impl Web {
     async fn connection(self: Arc<Self>, stream: TcpStream) {
         // A failure shows on the next read; delay is all that is at stake.
         let _ = stream.set_nodelay(true);
-        let stalled = Arc::new(Notify::new());
         let service = service_fn(|request| {
             let web = Arc::clone(&self);
-            let stalled = Arc::clone(&stalled);
-            async move { Ok::<_, Infallible>(web.respond(request, stalled).await) }
+            async move { Ok::<_, Infallible>(web.respond(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Impatient::new(stream, STALL_MAX)), service);
         tokio::pin!(connection);
         let mut stop = self.stop.clone();
         tokio::select! {
             _ = &mut connection => return,
-            () = stalled.notified() => return,
             _ = stop.changed() => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
     }
 
-    async fn respond(&self, request: Request<Incoming>, stalled: Arc<Notify>) -> Response<Reply> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Reply> {
         let (head, body) = request.into_parts();
-        let mut response = match self.route(&head, body, stalled).await {
+        let mut response = match self.route(&head, body).await {
             Ok(response) => response,
             Err(problem) => {
                 tracing::debug!(status = problem.status.as_u16(), kind = problem.kind, "request refused");
@@ -170,12 +172,7 @@ impl Web {
         response
     }
 
-    async fn route(
-        &self,
-        head: &Parts,
-        body: Incoming,
-        stalled: Arc<Notify>,
-    ) -> Result<Response<Reply>, Problem> {
+    async fn route(&self, head: &Parts, body: Incoming) -> Result<Response<Reply>, Problem> {
         self.guard.admit(head)?;
         let path = head.uri.path();
         if let Some((content_type, content)) = asset(path) {
@@ -188,7 +185,7 @@ impl Web {
         match (path, &head.method) {
             ("/messages", &Method::GET) => self.list(head).await,
             ("/messages", &Method::DELETE) => self.clear(body).await,
-            ("/messages/stream", &Method::GET) => self.stream(head, stalled),
+            ("/messages/stream", &Method::GET) => self.stream(head),
             ("/about", &Method::GET) => Ok(reply::json(StatusCode::OK, &self.about)),
             ("/metrics", &Method::GET) => Ok(self.metrics()),
             ("/messages" | "/messages/stream" | "/about" | "/metrics", _) => Err(METHOD),
@@ -233,7 +230,7 @@ impl Web {
     }
 
     /// `GET /messages/stream`: every message from the asked place on.
-    fn stream(&self, head: &Parts, stalled: Arc<Notify>) -> Result<Response<Reply>, Problem> {
+    fn stream(&self, head: &Parts) -> Result<Response<Reply>, Problem> {
         let query = Query::parse(head.uri.query().unwrap_or_default(), self.instance)?;
         if query.wait.is_some() || query.limit.is_some() {
             return Err(Problem::bad_query("A stream takes to, since and last."));
@@ -250,7 +247,6 @@ impl Web {
             instance: self.instance,
             filter,
             out,
-            stalled,
             stop: self.stop.clone(),
         };
         tokio::spawn(walker.run());

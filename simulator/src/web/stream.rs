@@ -13,7 +13,7 @@ use bytes::Bytes;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Chunks between the walker and the connection: one being written, one ready.
 pub(super) const CHUNKS_WAITING: usize = 1;
@@ -29,9 +29,6 @@ const CHUNK_BYTES: usize = 64 * 1_024;
 /// connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A reader that takes nothing for so long is disconnected.
-const STALL_MAX: Duration = Duration::from_secs(30);
-
 /// Walks the inbox for one reader.
 pub(super) struct Walker {
     pub(super) inbox: Arc<Inbox>,
@@ -40,13 +37,11 @@ pub(super) struct Walker {
     /// Where and for which handset to begin.
     pub(super) filter: Filter,
     pub(super) out: mpsc::Sender<Bytes>,
-    /// Told when the reader takes nothing any more.
-    pub(super) stalled: Arc<Notify>,
     /// Turns `true` when the simulator stops.
     pub(super) stop: watch::Receiver<bool>,
 }
 
-/// The reader is gone, or has to go.
+/// The reader is gone.
 struct Gone;
 
 impl Walker {
@@ -110,14 +105,7 @@ impl Walker {
     }
 
     async fn send(&self, chunk: Vec<u8>) -> Result<(), Gone> {
-        match clock::within(STALL_MAX, self.out.send(chunk.into())).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err(Gone),
-            None => {
-                self.stalled.notify_one();
-                Err(Gone)
-            }
-        }
+        self.out.send(chunk.into()).await.map_err(|_| Gone)
     }
 }
 
