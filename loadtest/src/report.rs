@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::client::Run;
 use crate::cpu::{self, Ticks};
 
+/// A server that is less busy wakes up for single requests, with cold caches.
+const BUSY_MIN: f64 = 0.8;
+
 /// What was run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -309,6 +312,15 @@ impl Report {
         if server_core == client_core {
             text.push_str("Server and client share a core: these numbers say nothing.\n");
         }
+        for summary in self.summaries().iter().filter(|summary| summary.core_busy < BUSY_MIN) {
+            let _ = writeln!(
+                text,
+                "{}: the server's core was idle or taken by others for {:.0} % of the time, which makes each \
+                 request dearer;\nmeasure again on a quiet machine.",
+                summary.kind.label(),
+                (1.0 - summary.core_busy) * 100.0
+            );
+        }
         let expected = *seconds as f64 * 0.99;
         for sample in self.samples.iter().filter(|sample| sample.seconds < expected) {
             let _ = writeln!(
@@ -399,6 +411,7 @@ mod tests {
             assert!(table.contains(kind.label()), "{table}");
         }
         assert!(!table.contains("ended after") && !table.contains("say nothing"), "{table}");
+        assert!(table.contains("measure again"), "a core that is busy for 1 % of the time: {table}");
         assert!(report.thread_table().contains("api-0"));
         report.samples[1].seconds = 4.0;
         report.conditions.client_core = 0;
