@@ -50,6 +50,8 @@ const _: () = assert!(WINDOW_MAX < super::REPORTS_MAX, "each submit in flight ho
 
 /// The most addresses of a host that are tried in one attempt.
 const ADDRESSES_MAX: usize = 8;
+/// The most reads in a row: more than all answers of the largest window need.
+const READS_MAX: usize = 16;
 /// A session that was bound for so long was a good one: the pauses begin anew.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
@@ -154,7 +156,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
                 break;
             }
             let stable = bound_at.is_some_and(|at| self.clock.now().since(at) >= STABLE_AFTER);
-            failures = if stable { 1 } else { failures + 1 };
+            failures = if stable { 1 } else { failures.saturating_add(1) };
             if self.pause(end, failures, &mut stop).await.is_none() {
                 break;
             }
@@ -315,15 +317,23 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
         let mut timer_at = self.session.due();
         let mut timer = pin!(self.clock.sleep_until(timer_at));
         loop {
-            let blocked = self.step(queue);
+            let mut now = self.clock.now();
+            if now >= self.session.due() {
+                // However long this thread was held up, what has come in meanwhile is heard first.
+                // Yielding has the runtime look at the socket.
+                tokio::task::yield_now().await;
+                self.read_what_is_there();
+                now = self.clock.now();
+                self.session.on_time(now);
+            }
+            let blocked = self.step(queue, now);
             if let Some(end) = self.session.over() {
                 return end;
             }
             queue.set_bound(self.session.is_bound());
-            let now = self.clock.now();
-            let due = self.session.due();
-            if due < timer_at || now >= timer_at {
-                timer_at = due;
+            let wake_at = self.session.wake_at(now);
+            if wake_at < timer_at || now >= timer_at {
+                timer_at = wake_at;
                 timer.set(self.clock.sleep_until(timer_at));
             }
             let Self { stream, input, session, clock } = self;
@@ -335,7 +345,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 () = &mut timer => Woken::Other,
                 until = stop.ordered(clock), if !session.is_stopping() => Woken::Stop(until),
                 permit = reports.reserve(), if session.waits_for_reports() => Woken::Reports(permit.is_ok()),
-                () = queue.ready(), if session.wants_items() && !queue.is_over() => Woken::Other,
+                () = queue.ready(), if session.wants_items(now) && !queue.is_over() => Woken::Other,
             };
             self.on_woken(woken, queue);
         }
@@ -343,9 +353,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
 
     fn on_woken(&mut self, woken: Woken, queue: &mut Queue) {
         match woken {
-            Woken::Read(Ok(0)) => self.session.lost(End::Closed),
-            Woken::Read(Ok(count)) => self.on_read(count),
-            Woken::Read(Err(error)) => self.session.lost(End::Io(error.kind())),
+            Woken::Read(read) => self.on_read(read),
             Woken::Stop(until) => {
                 queue.close();
                 self.session.stop(until);
@@ -358,20 +366,16 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
     }
 
     /// Does what can be done without waiting. Returns whether the socket takes no more bytes.
-    fn step(&mut self, queue: &mut Queue) -> bool {
-        let now = self.clock.now();
-        if now >= self.session.due() {
-            self.session.on_time(now);
-        }
+    fn step(&mut self, queue: &mut Queue, now: Timestamp) -> bool {
         loop {
-            if self.session.wants_items() {
+            if self.session.wants_items(now) {
                 self.session.submit(queue, now);
             }
             self.session.advance(queue.is_over(), now);
             let blocked = self.write();
             self.session.set_blocked(blocked);
             // More than one round only where a batch is larger than a buffer.
-            if !self.session.wants_backlog() {
+            if !self.session.wants_backlog(now) {
                 self.session.advance(queue.is_over(), now);
                 return blocked;
             }
@@ -394,8 +398,24 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
         false
     }
 
-    fn on_read(&mut self, count: usize) {
-        self.input.read(count);
+    fn read_what_is_there(&mut self) {
+        for _ in 0..READS_MAX {
+            if !self.session.wants_input() || self.session.over().is_some() {
+                return;
+            }
+            match self.stream.try_read(self.input.space()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                read => self.on_read(read),
+            }
+        }
+    }
+
+    fn on_read(&mut self, read: io::Result<usize>) {
+        match read {
+            Ok(0) => return self.session.lost(End::Closed),
+            Ok(count) => self.input.read(count),
+            Err(error) => return self.session.lost(End::Io(error.kind())),
+        }
         let now = self.clock.now();
         while self.session.over().is_none() {
             match self.input.frame() {

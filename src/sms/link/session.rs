@@ -160,7 +160,7 @@ pub(super) struct Session<'a, R> {
     /// We were told to stop, and until when draining may last.
     stop_until: Option<Timestamp>,
     /// No item is taken before, while answers are outstanding.
-    gather_until: Option<Timestamp>,
+    gather_until: Timestamp,
     /// The last time, there may have been more items than room.
     backlog: bool,
     /// The last time, there was no place for a report.
@@ -189,7 +189,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             asked_at: None,
             bound_at: None,
             stop_until: None,
-            gather_until: None,
+            gather_until: now,
             backlog: false,
             reports_full: false,
             text: Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX)),
@@ -229,17 +229,17 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
 
     /// Whether items would be written at once.
     // Not while the socket takes no more: what is not encoded yet has no validity yet that could go stale.
-    pub(super) fn wants_items(&self) -> bool {
+    pub(super) fn wants_items(&self, now: Timestamp) -> bool {
         self.is_bound()
             && !self.blocked
             && !self.reports_full
             && (self.room() > 0 || !self.retries.is_empty())
-            && (self.submits.in_flight() == 0 || self.backlog || self.gather_until.is_none())
+            && (self.submits.in_flight() == 0 || self.backlog || now >= self.gather_until)
     }
 
     /// Whether there may be more items than the last write had room for, and there is room again.
-    pub(super) fn wants_backlog(&self) -> bool {
-        self.backlog && self.wants_items()
+    pub(super) fn wants_backlog(&self, now: Timestamp) -> bool {
+        self.backlog && self.wants_items(now)
     }
 
     /// Whether submits may be sent.
@@ -311,7 +311,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
                 self.backlog = !room;
                 return;
             };
-            self.gather_until = Some(now.plus(GATHER));
+            self.gather_until = now.plus(GATHER);
             self.submit_item(item, report, now);
         }
     }
@@ -615,12 +615,18 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             (!self.out.pending().is_empty()).then(|| self.out_progress_at.plus(settings.response_timeout));
         let answers = self.submits.due(settings.response_timeout);
         let throttled = self.throttled.front().map(|throttle| throttle.due);
-        let all = [state, alive, stalled, answers, throttled, self.gather_until];
+        let all = [state, alive, stalled, answers, throttled];
         // Only a session that is over waits for nothing.
         all.into_iter().flatten().min().unwrap_or(self.heard_at)
     }
 
-    /// Does what is due.
+    /// When to look again at the latest: when something is due, or items have gathered.
+    pub(super) fn wake_at(&self, now: Timestamp) -> Timestamp {
+        let gathering = self.submits.in_flight() > 0 && self.gather_until > now;
+        if gathering { self.gather_until.min(self.due()) } else { self.due() }
+    }
+
+    /// Does what is due. What has come in has to be heard before.
     pub(super) fn on_time(&mut self, now: Timestamp) {
         let timeout = self.context.settings.response_timeout;
         let given_up = self.submits.give_up(now, timeout);
@@ -628,7 +634,6 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             self.context.metrics.unknown.inc_by(given_up);
             tracing::warn!(submits = given_up, "no answer in time: not known whether the SMSC has them");
         }
-        self.gather_until = self.gather_until.filter(|until| now < *until);
         while let Some(throttle) = self.throttled.pop_front_if(|throttle| throttle.due <= now) {
             self.retries.push_back(throttle.item);
         }

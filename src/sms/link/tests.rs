@@ -260,6 +260,26 @@ async fn abuse_46_a_submit_that_times_out_is_not_sent_again_by_this_link_or_the_
 }
 
 #[tokio::test]
+async fn an_answer_that_has_come_counts_however_late_we_look() {
+    let script = Script::listen().await;
+    let mut running = Running::start(script.addr(), |_| {});
+    let mut peer = script.accept().await;
+    peer.bind().await;
+    running.send(1);
+    let submit = peer.submit().await;
+    let resp = SubmitSmResp { message_id: b"x", tlvs: Tlvs::NONE };
+    let mut bytes = Vec::new();
+    codec::encode(&Pdu::new(SequenceNumber(submit.sequence), Body::SubmitSmResp(resp)), &mut bytes).unwrap();
+    // No await between the two: the link sees both at once.
+    assert_eq!(peer.stream.try_write(&bytes).unwrap(), bytes.len());
+    running.clock.advance(Duration::from_secs(60));
+    assert_eq!(running.report().await, (1, Delivery::Accepted));
+    assert_eq!(running.metrics.sms.unknown.get(), 0);
+    drop(peer);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_connection_lost_before_the_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again() {
     let script = Script::listen().await;
     let mut running = Running::start(script.addr(), |_| {});
@@ -423,6 +443,23 @@ async fn without_a_link_the_outbox_refuses_after_five_seconds_and_what_was_taken
     peer.bind().await;
     assert_eq!(peer.submit().await.number, 1);
     assert!(running.outbox.reserve().is_ok());
+    drop(peer);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_whose_time_ran_out_while_there_was_no_link_is_never_sent() {
+    let script = Script::listen().await;
+    let mut running = Running::start(script.addr(), |_| {});
+    let mut peer = script.accept().await;
+    running.send(1);
+    running.clock.advance(TTL);
+    drop(peer);
+    peer = script.accept_later(&running).await;
+    peer.bind().await;
+    assert_eq!(running.report().await, (1, Delivery::Dropped));
+    running.send(2);
+    assert_eq!(peer.submit().await.number, 2);
     drop(peer);
     running.stop().await;
 }

@@ -107,7 +107,7 @@ impl Esme {
         }
         let mut written = Vec::new();
         loop {
-            if self.session.wants_items() {
+            if self.session.wants_items(now) {
                 self.session.submit(&mut self.queue, now);
             }
             self.session.advance(self.queue.is_over(), now);
@@ -117,7 +117,7 @@ impl Esme {
                 self.session.wrote(count, now);
             }
             self.session.set_blocked(!self.session.pending().is_empty());
-            if !self.session.wants_backlog() {
+            if !self.session.wants_backlog(now) {
                 self.session.advance(self.queue.is_over(), now);
                 return written;
             }
