@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A piece of source text. Comments are none, literals are told from nothing but code.
+/// A piece of source text that is code; a comment is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// An identifier or keyword.
@@ -48,15 +48,14 @@ pub(super) fn named(text: &str, depth: usize) -> Named {
         if continues || next != Some(&Token::PathSeparator) {
             continue;
         }
-        match (word.as_str(), supers(&tokens[at..])) {
-            ("crate" | "otp_gateway", _) => tree(&tokens[at + 2..], true, &[], &mut paths),
+        let (prefix, ours) = match (word.as_str(), supers(&tokens[at..])) {
+            ("crate" | "otp_gateway", _) => (2, true),
             // `super` from a room's own file is the crate's root; further down it stays in the room.
-            ("super" | "self", (count, length)) if count >= depth && count > 0 => {
-                tree(&tokens[at + length..], true, &[], &mut paths);
-            }
-            ("super" | "self" | "Self", _) => {}
-            _ => tree(&tokens[at..], false, &[], &mut paths),
-        }
+            ("super" | "self", (count, length)) if count >= depth && count > 0 => (length, true),
+            ("super" | "self" | "Self", _) => continue,
+            _ => (0, false),
+        };
+        collect(&tokens[at + prefix..], ours, &[], &mut paths);
     }
     Named { paths, test_modules }
 }
@@ -110,10 +109,6 @@ fn collect(tokens: &[Token], ours: bool, above: &[String], into: &mut Vec<Path>)
             1
         }
     }
-}
-
-fn tree(tokens: &[Token], ours: bool, above: &[String], into: &mut Vec<Path>) {
-    collect(tokens, ours, above, into);
 }
 
 /// The tokens without the items under `#[cfg(test)]`, and the names of the modules among these that

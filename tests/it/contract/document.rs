@@ -145,7 +145,10 @@ impl Document {
         }
         let problem = body.get("type").map(|uri| last_part(&text(uri)).to_owned()).unwrap_or_default();
         let why = body.get("verdict").or_else(|| body.get("reason")).filter(|_| !problem.is_empty());
-        let kind = why.map_or(problem.clone(), |why| format!("{problem}:{}", text(why)));
+        let kind = match why {
+            Some(why) => format!("{problem}:{}", text(why)),
+            None => problem,
+        };
         (call.into(), status, kind)
     }
 
