@@ -83,7 +83,10 @@ class Browser:
             message = {"id": number, "method": method, "params": params or {}}
             if session:
                 message["sessionId"] = session
-            self._out.write(json.dumps(message).encode() + b"\0")
+            try:
+                self._out.write(json.dumps(message).encode() + b"\0")
+            except OSError as error:
+                raise BrowserError(f"{method}: the browser has gone") from error
             if not self._lock.wait_for(lambda: number in self._replies or self._closed, WAIT_SECONDS):
                 raise BrowserError(f"{method}: no answer in {WAIT_SECONDS} s")
             reply = self._replies.pop(number, {"error": "the browser has gone"})

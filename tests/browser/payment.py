@@ -380,9 +380,12 @@ def run(tests, names, browser, expiring):
 def main(binary, chromium, pictures):
     os.makedirs(pictures, exist_ok=True)
     started = time.monotonic()
-    demo, hasty = Demo(binary), Demo(binary, "--ttl-seconds=30", "--resend-after-seconds=1")
-    browser = Browser(chromium)
+    demos, browser = [], None
     try:
+        demos.append(Demo(binary))
+        demos.append(Demo(binary, "--ttl-seconds=30", "--resend-after-seconds=1"))
+        demo, hasty = demos
+        browser = Browser(chromium)
         # Its code runs out while the others run.
         expiring = Customer(browser.page(), hasty, company=1)
         expiring.generate()
@@ -390,8 +393,10 @@ def main(binary, chromium, pictures):
         names = [name for name in dir(tests) if name.startswith("test_")] + ["expired"]
         failed = run(tests, names, browser, expiring)
     finally:
-        browser.close()
-        stopped = [demo.stop(), hasty.stop()]
+        if browser:
+            browser.close()
+        stopped = [demo.stop() for demo in demos]
+    names.append("stop")
     if stopped != [0, 0]:
         failed.append("stop")
         print(f"FAILED  a demo ended with {stopped} on SIGTERM")
