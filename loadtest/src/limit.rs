@@ -42,8 +42,8 @@ pub(crate) struct Limit {
     #[arg(long, value_name = "COUNT", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=SUBSCRIBERS_MAX))]
     subscribers: u64,
 
-    /// SMPP submits that may be unanswered
-    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    /// SMPP submits that may be unanswered; the default is the gateway's
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     window: u16,
 
     /// Ask for no delivery receipts

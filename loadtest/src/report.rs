@@ -325,7 +325,7 @@ impl Report {
         for sample in self.samples.iter().filter(|sample| sample.seconds < expected) {
             let _ = writeln!(
                 text,
-                "Round {}, {}: ended after {:.1} s, when every challenge had been used.",
+                "Round {}, {}: ended after {:.1} s, since these subscribers can have no more challenges.",
                 sample.round,
                 sample.kind.label(),
                 sample.seconds

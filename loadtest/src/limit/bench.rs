@@ -235,12 +235,15 @@ impl Bench {
         Ok(())
     }
 
-    /// The CPU time is counted until the last SMS has been accepted and the last receipt answered.
+    /// Issues no more than may be open: one more would cancel the oldest, whose SMS would then not be sent
+    /// if it still waited. The CPU time is counted until the last SMS has been accepted and the last receipt answered.
     fn generate(&mut self, round: u32) -> Result<(), Failure> {
         self.say(round, "generate");
         let mut client = self.client(self.target.server)?;
         let asked_at = clock::now();
-        let mut load = Generate::new(&self.target, self.next..self.next_max());
+        let room = self.open_max().saturating_sub(self.challenges.len() as u64);
+        let end = self.next_max().min(self.next + room);
+        let mut load = Generate::new(&self.target, self.next..end);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
         self.settle(&load)?;
         let before = Meter::read(self.gateway.pid())?;
@@ -299,15 +302,12 @@ impl Bench {
         SENDS_PER_DAY * self.limit.subscribers
     }
 
-    /// Takes over what was issued. Where a subscriber has too many open challenges, the gateway has
-    /// cancelled the oldest.
+    /// Takes over what was issued.
     fn keep(&mut self, load: &Generate, asked_at: Instant) -> Result<(), Failure> {
         self.next = load.numbers.start;
         self.issued += load.issued.len() as u64;
         let subscribers = self.limit.subscribers;
         self.challenges.extend(self.handsets.join(&load.issued, subscribers, asked_at)?);
-        let surplus = (self.challenges.len() as u64).saturating_sub(self.open_max());
-        self.challenges.drain(..usize::try_from(surplus).unwrap_or(usize::MAX));
         Ok(())
     }
 
