@@ -1,4 +1,4 @@
-//! Abuse cases 36 to 39: what leaves the process. A binary of its own, since the log of every level
+//! Abuse cases 36 to 38: what leaves the process. A binary of its own, since the log of every level
 //! is caught for the whole process.
 
 #[path = "it/support.rs"]
@@ -149,14 +149,4 @@ async fn abuse_36_to_38_no_code_and_no_phone_leaves_but_in_the_sms() {
             }
         }
     }
-}
-
-#[test]
-fn abuse_39_the_product_knows_no_simulator_and_no_demo() {
-    let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("our own manifest");
-    let dependencies = manifest["dependencies"].as_table().expect("dependencies");
-    for forbidden in ["smsc-simulator", "demo-bank", "otp-loadtest"] {
-        assert!(!dependencies.contains_key(forbidden), "{forbidden}");
-    }
-    assert!(manifest.get("features").is_none(), "no feature may change what the product does");
 }

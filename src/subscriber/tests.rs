@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::challenge::{Delivery, Locale, Salt, State};
-use super::code::{Code, Keyring};
+use super::code::{Code, CodeLength, Keyring};
 use super::event::ENDED_KEPT_MAX;
 use super::id::{Id, SubscriberId};
 use super::idempotency::{Idempotency, Outcome};
@@ -444,6 +444,33 @@ fn what_is_remembered_goes_with_its_challenge_ten_minutes_after_the_end() {
     story.issue();
     assert_eq!(story.subscriber.remembered.len(), 0);
     assert!(matches!(story.generate_with(&subject, Some(key("g", "body"))), Outcome::Fresh(Ok(_))));
+}
+
+#[test]
+fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
+    // What is stored about a wrong answer is a mark of its request. Whoever has it, and knows the
+    // whole request but the code, tries all codes: with the key one of them fits, without it none.
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let wrong = story.wrong_code(challenge);
+    let request = |code: &[u8]| Idempotency::new("core", "verify", "k", &[Some(code)]);
+    story.verify_with(challenge, &wrong, &payment("1000"), Some(request(wrong.expose())));
+    let stored = story.subscriber.remembered[0].mark;
+    let fits = |policy: &Policy| {
+        let number = |n: u32| format!("{n:06}").into_bytes();
+        (0..1_000_000).map(number).filter(|code| request(code).mark(policy) == stored).collect::<Vec<_>>()
+    };
+    assert_eq!(fits(&story.policy), [wrong.expose()]);
+    let other = Keyring::parse(&format!("1 {}", "5b".repeat(32))).unwrap();
+    assert_eq!(fits(&story.policy.with_keys(other.clone())), Vec::<Vec<u8>>::new());
+    // And what is stored about a challenge gives another code under another key.
+    let of = |keys: &Keyring| {
+        let c = story.subscriber.challenge(challenge).unwrap();
+        let code =
+            keys.active().code(&subscriber_id(), &c.id, &c.salt, &c.digest, CodeLength::new(10).unwrap());
+        code.expose().to_vec()
+    };
+    assert_ne!(of(&story.policy.keys), of(&other));
 }
 
 #[test]

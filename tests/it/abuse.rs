@@ -484,3 +484,49 @@ async fn the_sms_says_what_is_confirmed_and_its_delivery_is_told() {
     };
     within(delivered, "the delivery receipt").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_19_a_success_resets_the_count_of_nobody_else() {
+    let house = House::new().await;
+    let mut client = house.client().await;
+    let (first, other) = (house.issue(&mut client, 0).await, house.issue(&mut client, 1).await);
+    for _ in 0..3 {
+        client.verdict(&first.wrong_body()).await;
+    }
+    assert_eq!(client.verdict(&other.body()).await, "approved");
+    let second = house.issue(&mut client, 0).await;
+    assert_eq!(client.verdict(&second.wrong_body()).await, "incorrect");
+    assert_eq!(client.verdict(&second.wrong_body()).await, "locked", "three failures counted on");
+}
+
+/// Every Rust source below `folder`.
+fn sources(folder: &std::path::Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder of ours") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).expect("a source of ours"));
+        }
+    }
+}
+
+#[test]
+fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src", "tests", "smpp/src", "simulator/src", "demo/src"] {
+        sources(&root.join(folder), &mut code);
+    }
+    let list = include_str!("../abuse.md");
+    let named: std::collections::BTreeSet<&str> =
+        list.split('`').filter(|text| text.starts_with("abuse_")).collect();
+    let names = |part: &'static str| part.split(['(', '<']).next().unwrap_or_default();
+    let code: &'static str = code.leak();
+    let there: std::collections::BTreeSet<&str> =
+        code.split("fn ").skip(1).map(names).filter(|name| name.starts_with("abuse_")).collect();
+    assert_eq!(named, there);
+    for number in 1..=60 {
+        assert!(list.contains(&format!("\n{number}. ")), "case {number} is missing");
+    }
+}
