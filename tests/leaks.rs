@@ -53,8 +53,11 @@ impl Log {
     }
 }
 
+/// Path, headers and body of a request.
+type Request = (String, Vec<(&'static str, String)>, String);
+
 /// Requests that are wrong in every place, each with the code somewhere in it.
-fn malformed(issued: &Issued) -> Vec<(String, Vec<(&'static str, String)>, String)> {
+fn malformed(issued: &Issued) -> Vec<Request> {
     let code = &issued.code;
     let verify = "/v1/otp/verify".to_owned();
     let right = issued.body().to_string();

@@ -181,13 +181,10 @@ fn tell_people(demo: &Demo) -> io::Result<()> {
   3. Type its code, and press "Konfirmasi Pembayaran".
 
   The gateway's API is at http://{gateway}, its metrics at http://{admin}/metrics.
-  The API key of this run, which the page never sees:
+  For the calls in the README, with the API key of this run, which the page never sees:
 
-    curl -i http://{gateway}/v1/otp/generate \
-      -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-      -d '{{"subscriber":{{"corporate_id":"{corporate_id}","user_id":"{user_id}"}},"purpose":"payment",
-           "transaction":{{"reference":"TRX-000123","amount":"1250000","currency":"IDR",
-           "beneficiary_account":"1234567890","beneficiary_name":"PT ABC"}}}}'
+    export GATEWAY=http://{gateway} SIMULATOR=http://{simulator} KEY={key} \
+      CORPORATE_ID={corporate_id} USER_ID={user_id} PHONE={phone}
 
   Sample companies, subscribers and keys were made for this run. Ctrl-C stops everything.
 
@@ -198,6 +195,7 @@ fn tell_people(demo: &Demo) -> io::Result<()> {
         admin = demo.admin_addr(),
         corporate_id = company.corporate_id,
         user_id = company.users[0].user_id,
+        phone = format_args!("+{}", company.users[0].phone),
     )?;
     out.flush()
 }

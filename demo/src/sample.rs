@@ -45,7 +45,7 @@ const FAMILY_NAMES: [&str; 7] = ["santoso", "rahma", "wijaya", "lestari", "hiday
 const USERS_PER_COMPANY: usize = 3;
 /// How many companies, from the first, have one user more, who still has a hard token.
 const COMPANIES_WITH_TOKEN: usize = 2;
-/// The issue asks for so many that can be sent an SMS.
+/// Enough to play with: so many can be sent an SMS.
 const _: () = assert!(COMPANIES.len() * USERS_PER_COMPANY >= 50);
 
 /// What a user confirms with, as the subscribers' file writes it.

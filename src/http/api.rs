@@ -254,8 +254,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    // `to_str` takes visible ASCII and blanks alone.
-    let key = value.to_str().ok().filter(|key| (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()));
+    let printable = |key: &&str| key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let short = |key: &&str| (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len());
+    let key = value.to_str().ok().filter(printable).filter(short);
     match (key, values.next()) {
         (Some(key), None) => Ok(Some(key)),
         _ => Err(Problem::Malformed(Malformed {

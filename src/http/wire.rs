@@ -222,7 +222,7 @@ const FIELDS: [(&str, &str); 14] = [
         "a decimal string: 1 to 15 integer digits, no sign, no leading zero, at most 8 decimals",
     ),
     ("/transaction/currency", "an ISO 4217 code in upper case"),
-    ("/transaction/beneficiary_account", "a string of 1 to 34 of A-Z and 0-9"),
+    ("/transaction/beneficiary_account", "a string of 1 to 34 of A-Z, a-z and 0-9"),
     (
         "/transaction/beneficiary_name",
         "a string of 1 to 70 printable characters of the GSM 7-bit basic set, no blank at either end",
