@@ -125,7 +125,7 @@ impl Store {
     /// `decide` is `Fn`: an engine that finds its subscriber changed meanwhile may run it again.
     /// It must not use the store.
     // One shard lock; async since the reply will wait here for the journal.
-    // benches/store.rs: verify.
+    // benches/gateway/store.rs: verify.
     pub async fn decide<T>(
         &self,
         id: &SubscriberId,
