@@ -9,5 +9,9 @@ pub(crate) fn spawn<F: Future<Output = ()>>(
     run: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(name.into()).spawn(move || runtime.block_on(run()))
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        runtime.block_on(run());
+        // A look-up of a name that hangs in the system must not keep the process from ending.
+        runtime.shutdown_background();
+    })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-/// The longest key that is looked up, in bytes; ours have 70.
+/// The longest key that is looked up, in bytes; ours have 54.
 const KEY_BYTES_MAX: usize = 128;
 
 /// What a client may do.

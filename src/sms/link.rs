@@ -226,6 +226,11 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
         let session = Session::new(context, receipts, clock.now());
         let mut connection = Connection { stream, input: ReadBuffer::new(), session, clock };
         let end = connection.run(queue, reports, stop).await;
+        if !connection.session.all_answered() {
+            // What the SMSC has not read yet must not reach it after we have gone: the kernel drops it. The
+            // reports stay unknown, since the SMSC may have read it.
+            let _ = connection.stream.set_zero_linger();
+        }
         let session = connection.session;
         let bound_at = session.bound_at();
         session.end(queue);
@@ -397,7 +402,11 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => self.session.lost(End::Io(error.kind())),
+                Err(error) => {
+                    // Answers that came before the end are heard.
+                    self.read_what_is_there();
+                    self.session.lost(End::Io(error.kind()));
+                }
             }
             break;
         }

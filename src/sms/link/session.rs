@@ -59,6 +59,10 @@ pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(super) const GATHER: Duration = Duration::from_millis(1);
 /// Pending bytes beyond which nothing more is read or taken: the peer does not read.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// The bytes that wait to be written beyond which no submit is added: enough for one large write. Less than
+/// what stops the reading, so that our own submits never keep us from hearing answers.
+const SUBMIT_BYTES_MAX: usize = 32 * 1024;
+const _: () = assert!(SUBMIT_BYTES_MAX < PENDING_BYTES_MAX, "submits alone must not stop the reading");
 /// Room for any text with its codes, so that the buffer never grows and leaves a copy behind.
 const TEXT_BYTES_MAX: usize = SEGMENT_SEPTETS + CODES_MAX * CODE_DIGITS_MAX;
 
@@ -242,6 +246,11 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         self.backlog && self.wants_items(now)
     }
 
+    /// Whether nothing of ours is on its way that the SMSC has not answered.
+    pub(super) fn all_answered(&self) -> bool {
+        self.out.pending().is_empty() && self.submits.all_answered()
+    }
+
     /// Whether submits may be sent.
     pub(super) fn is_bound(&self) -> bool {
         matches!(self.state, State::Bound | State::Draining { .. })
@@ -297,7 +306,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     /// Writes what may be sent: what was refused for now and is due again, then what is queued.
     pub(super) fn submit(&mut self, queue: &mut Queue, now: Timestamp) {
         self.backlog = true;
-        while self.out.pending().len() < PENDING_BYTES_MAX {
+        while self.out.pending().len() < SUBMIT_BYTES_MAX {
             // A report's place first: no outcome may be lost.
             let report = match self.context.reports.try_reserve() {
                 Ok(report) => report,
@@ -344,7 +353,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         let encoded = self.out.append(&Pdu::new(sequence, Body::SubmitSm(submit)));
         self.text.zeroize();
         match encoded {
-            Ok(()) => self.submits.push(InWriteBuffer::new(item, sequence, self.out.end(), report)),
+            Ok(()) => self.submits.push(InWriteBuffer::new(item, sequence, now, self.out.end(), report)),
             Err(error) => {
                 tracing::error!(challenge = %item.challenge, %error, "not sent: cannot be encoded");
                 self.context.metrics.dropped.inc();
@@ -613,9 +622,11 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         });
         let stalled =
             (!self.out.pending().is_empty()).then(|| self.out_progress_at.plus(settings.response_timeout));
+        // A peer that takes a byte now and then must not get a validity that has gone stale.
+        let stale = self.submits.waiting_since().map(|since| since.plus(settings.response_timeout));
         let answers = self.submits.due(settings.response_timeout);
         let throttled = self.throttled.front().map(|throttle| throttle.due);
-        let all = [state, alive, stalled, answers, throttled];
+        let all = [state, alive, stalled, stale, answers, throttled];
         // Only a session that is over waits for nothing.
         all.into_iter().flatten().min().unwrap_or(self.heard_at)
     }
@@ -637,7 +648,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         while let Some(throttle) = self.throttled.pop_front_if(|throttle| throttle.due <= now) {
             self.retries.push_back(throttle.item);
         }
-        if !self.out.pending().is_empty() && now >= self.out_progress_at.plus(timeout) {
+        let stalled = !self.out.pending().is_empty() && now >= self.out_progress_at.plus(timeout);
+        let stale = self.submits.waiting_since().is_some_and(|since| now >= since.plus(timeout));
+        if stalled || stale {
             self.lost(End::Stalled);
         }
         if self.is_bound() {

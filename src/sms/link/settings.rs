@@ -211,7 +211,8 @@ fn is_printable(text: &str) -> bool {
 
 fn is_address(text: &str) -> bool {
     let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
-    text.rsplit_once(':').is_some_and(|(host, rest)| !host.is_empty() && port(rest))
+    let host = |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
+    text.rsplit_once(':').is_some_and(|(name, rest)| host(name) && port(rest))
 }
 
 fn check(setting: &'static str, holds: bool, expected: &str) -> Result<(), OutOfBounds> {

@@ -22,15 +22,16 @@ use smpp::pdu::SequenceNumber;
 use smpp::status::CommandStatus;
 use tokio::sync::mpsc::Permit;
 
+use super::settings::WINDOW_MAX;
 use crate::clock::Timestamp;
 use crate::sms::DeliveryReport;
 use crate::sms::outbox::Item;
 use crate::sms::receipts::Sent;
 use crate::subscriber::challenge::Delivery;
 
-/// How many submits that got no answer in time a session remembers, for a late answer. An SMSC that leaves
-/// more than this unanswered is out of order, and receipts settle what they can.
-const UNANSWERED_MAX: usize = 1024;
+/// How many submits that got no answer in time a session remembers, for a late answer: the whole window of
+/// an SMSC that paused. A submit that is forgotten stays unknown, since its receipts cannot be matched.
+const UNANSWERED_MAX: usize = WINDOW_MAX;
 
 /// The proof that the SMSC refused a submit for now and has not taken it.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,8 @@ impl Throttled {
 pub(super) struct InWriteBuffer<'a> {
     item: Item,
     sequence: SequenceNumber,
+    /// When its validity was worked out.
+    encoded_at: Timestamp,
     /// The session's bytes written once this one is.
     end: u64,
     report: Permit<'a, DeliveryReport>,
@@ -55,10 +58,11 @@ impl<'a> InWriteBuffer<'a> {
     pub(super) fn new(
         item: Item,
         sequence: SequenceNumber,
+        encoded_at: Timestamp,
         end: u64,
         report: Permit<'a, DeliveryReport>,
     ) -> Self {
-        Self { item, sequence, end, report }
+        Self { item, sequence, encoded_at, end, report }
     }
 
     fn written(self, at: Timestamp) -> FullyWritten<'a> {
@@ -152,6 +156,16 @@ impl<'a> Submits<'a> {
             count += 1;
         }
         count
+    }
+
+    /// Since when the first that is not written in full has waited for the socket.
+    pub(super) fn waiting_since(&self) -> Option<Timestamp> {
+        self.in_write_buffer.front().map(|submit| submit.encoded_at)
+    }
+
+    /// Whether the SMSC has answered everything that it may have got.
+    pub(super) fn all_answered(&self) -> bool {
+        self.in_write_buffer.is_empty() && self.written.is_empty() && self.unanswered.is_empty()
     }
 
     /// The submit that the SMSC has answered.
