@@ -19,12 +19,15 @@ use smpp::time::CalendarTime;
 use smpp::tlv::{Tag, TlvBuffer};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 
 /// Receipts that one session may have waiting: three seconds at 20,000 submits
-/// a second, about 10 MB. Beyond, submits that ask for one are refused.
+/// a second. Beyond, submits that ask for one are refused.
+///
+/// Some 7 MB, and at most 11 MB more for the records of messages that the inbox
+/// has dropped meanwhile; their texts are gone.
 pub(super) const WAITING_MAX: usize = 65_536;
 
 /// Receipts that may wait for a session that receives; beyond, the oldest are
@@ -65,13 +68,14 @@ pub(super) struct Receipt {
     /// Not sent before.
     pub(super) due: Instant,
     pub(super) attempts: u8,
-    /// The message whose receipt this is, unless it was never shown.
-    pub(super) message: Option<Arc<Message>>,
+    /// The message whose receipt this is, for as long as the inbox, or one of
+    /// its readers, keeps it; of none that was never shown.
+    pub(super) message: Weak<Message>,
 }
 
 impl Receipt {
     fn settle(&self, state: ReceiptState) {
-        if let Some(message) = &self.message {
+        if let Some(message) = self.message.upgrade() {
             message.set_receipt(state);
         }
     }
@@ -162,17 +166,23 @@ impl Deliveries {
     }
 
     pub(super) fn add(&mut self, receipt: Receipt) {
-        self.waiting.push_back(receipt);
+        // At the back, unless the latency has become shorter.
+        let at = self.waiting.partition_point(|waiting| waiting.due <= receipt.due);
+        self.waiting.insert(at, receipt);
     }
 
-    /// Takes over some of the receipts that no session could carry. `true` if
-    /// there are more.
-    pub(super) fn take_over(&mut self, held: &Held) -> bool {
-        let room = WAITING_MAX.saturating_sub(self.waiting.len() + self.retries.len());
-        if room == 0 || held.is_empty() {
-            return false;
+    /// Takes over the receipts that no session could carry, as many as there is
+    /// room for.
+    pub(super) fn take_over(&mut self, held: &Held) {
+        let last = self.waiting.len().saturating_sub(1);
+        while !self.is_full() && !held.is_empty() {
+            let room = WAITING_MAX.saturating_sub(self.waiting.len() + self.retries.len());
+            held.take(TAKEN_AT_ONCE.min(room), &mut self.waiting);
         }
-        held.take(TAKEN_AT_ONCE.min(room), &mut self.waiting)
+        // Some may have been due long ago.
+        if !self.waiting.range(last..).is_sorted_by_key(|receipt| receipt.due) {
+            self.waiting.make_contiguous().sort_by_key(|receipt| receipt.due);
+        }
     }
 
     /// When there is something to do: a receipt to send, if the window has room
@@ -270,7 +280,7 @@ fn pop_due(queue: &mut VecDeque<Receipt>, now: Instant) -> Option<Receipt> {
     queue.pop_front_if(|receipt| receipt.due <= now)
 }
 
-/// Receipts that wait for a session that receives.
+/// Receipts that wait for a session that receives, in the order they came.
 #[derive(Default)]
 pub(super) struct Held {
     queue: Mutex<VecDeque<Receipt>>,
@@ -310,12 +320,11 @@ impl Held {
         }
     }
 
-    fn take(&self, count: usize, into: &mut VecDeque<Receipt>) -> bool {
+    fn take(&self, count: usize, into: &mut VecDeque<Receipt>) {
         let mut queue = self.queue();
         let count = count.min(queue.len());
         into.extend(queue.drain(..count));
         self.length.store(queue.len(), Ordering::Release);
-        !queue.is_empty()
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Receipt>> {
@@ -346,7 +355,7 @@ mod tests {
             state: MessageState::DELIVERED,
             due,
             attempts: 0,
-            message: None,
+            message: Weak::new(),
         }
     }
 
@@ -428,7 +437,7 @@ mod tests {
         assert_eq!(sent(&mut first, now, &mut next).len(), 1);
         first.hand_over(&held);
         let mut second = deliveries(9);
-        assert!(!second.take_over(&held));
+        second.take_over(&held);
         let ids: Vec<_> = sent(&mut second, now, &mut next).into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids, [format!("{:016x}", 1), format!("{:016x}", 2)]);
         assert!(held.is_empty());
@@ -440,7 +449,23 @@ mod tests {
         held.put((0..HELD_MAX as u64 + 2).map(|id| receipt(id, now)), &metrics);
         assert_eq!(metrics.receipts_dropped.get(), 2);
         let mut deliveries = deliveries(1);
-        assert!(deliveries.take_over(&held));
+        deliveries.take_over(&held);
         assert_eq!(deliveries.waiting.front().unwrap().id, MessageId::new(2));
+        assert_eq!(deliveries.waiting.len(), HELD_MAX);
+    }
+
+    #[test]
+    fn receipts_go_when_they_are_due_whatever_came_before_them() {
+        let (mut deliveries, now) = (deliveries(9), clock::now());
+        let (mut next, held, metrics) = (SequenceNumber::FIRST, Held::default(), Metrics::new());
+        let later = now + Duration::from_secs(60);
+        deliveries.add(receipt(1, later));
+        held.put([receipt(2, later), receipt(3, now)].into_iter(), &metrics);
+        deliveries.take_over(&held);
+        deliveries.add(receipt(4, now));
+        let mut ids =
+            |at| sent(&mut deliveries, at, &mut next).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+        assert_eq!(ids(now), [3, 4].map(|id| format!("{id:016x}")));
+        assert_eq!(ids(later), [1, 2].map(|id| format!("{id:016x}")));
     }
 }

@@ -229,7 +229,7 @@ impl Session {
         self.answer(now);
         self.deliveries.give_up_unanswered(now);
         if self.wants_receipts() {
-            while self.deliveries.take_over(&self.smsc.held) {}
+            self.deliveries.take_over(&self.smsc.held);
         }
         if self.may_deliver() {
             let room = self.written + OUT_BYTES_MAX;
@@ -391,9 +391,16 @@ impl Session {
     }
 
     fn on_submit(&mut self, submit: &SubmitSm<'_>, sequence: SequenceNumber, at: &Moment) {
+        let latency = self.smsc.latency();
+        // After those before it, even if the latency has become shorter; but
+        // without one, at once.
+        let due = match self.answers.back() {
+            Some(last) if !latency.is_zero() => last.due.max(at.now + latency),
+            _ => at.now + latency,
+        };
         let role = self.state.role();
         let result = match role {
-            Some(role) if role.submits() => self.accept(submit, role, at),
+            Some(role) if role.submits() => self.accept(submit, role, at, due),
             _ => Err(CommandStatus::ESME_RINVBNDSTS),
         };
         let metrics = &self.smsc.metrics;
@@ -401,11 +408,9 @@ impl Session {
             Ok(id) => {
                 metrics.submits_accepted.inc();
                 self.delivered = true;
-                let latency = self.smsc.latency();
                 if latency.is_zero() {
                     self.reply_submit(sequence, id);
                 } else {
-                    let due = self.answers.back().map_or(at.now, |last| last.due).max(at.now + latency);
                     self.answers.push_back(Answer { due, sequence, id });
                 }
             }
@@ -419,14 +424,20 @@ impl Session {
         }
     }
 
-    fn accept(&mut self, submit: &SubmitSm<'_>, role: Role, at: &Moment) -> Result<MessageId, CommandStatus> {
+    fn accept(
+        &mut self,
+        submit: &SubmitSm<'_>,
+        role: Role,
+        at: &Moment,
+        answered: Instant,
+    ) -> Result<MessageId, CommandStatus> {
         if self.answers.len() >= self.smsc.config.window {
             return Err(CommandStatus::ESME_RTHROTTLED);
         }
-        if self.deliveries.is_full() {
+        if self.deliveries.is_full() && self.smsc.is_receipt_wanted(submit) {
             return Err(CommandStatus::ESME_RMSGQFUL);
         }
-        let Accepted { id, receipt } = self.smsc.accept(submit, at)?;
+        let Accepted { id, receipt } = self.smsc.accept(submit, at, answered)?;
         match receipt {
             Some(receipt) if role.receives() => self.deliveries.add(receipt),
             Some(receipt) => self.smsc.held.put(std::iter::once(receipt), &self.smsc.metrics),
@@ -520,9 +531,13 @@ mod tests {
     }
 
     fn submit() -> Vec<u8> {
+        submit_asking(FINAL_RECEIPT)
+    }
+
+    fn submit_asking(registered_delivery: u8) -> Vec<u8> {
         let submit = SubmitSm {
             destination: Address::international(b"628120001234"),
-            registered_delivery: FINAL_RECEIPT,
+            registered_delivery,
             short_message: b"x",
             ..SubmitSm::default()
         };
@@ -580,6 +595,24 @@ mod tests {
         session.on_bytes(&submit(), &at);
         let decoded = codec::decode(session.pending()).unwrap();
         assert_eq!(decoded.pdu.status, CommandStatus::ESME_RMSGQFUL);
+        session.wrote(session.pending().len());
+        session.on_bytes(&submit_asking(0), &at);
+        assert_eq!(codec::decode(session.pending()).unwrap().pdu.status, CommandStatus::ESME_ROK);
+    }
+
+    #[test]
+    fn a_receipt_waits_for_its_answer_when_the_latency_becomes_shorter() {
+        let at = at();
+        let minute = Duration::from_secs(60);
+        let mut session = session(Config { latency: minute, ..Config::default() }, at.now);
+        session.on_bytes(&bind(), &at);
+        session.on_bytes(&submit_asking(0), &at);
+        session.wrote(session.pending().len());
+        session.smsc.set_latency(Duration::from_millis(1));
+        session.on_bytes(&submit(), &at);
+        session.answer(at.now + minute / 2);
+        assert_eq!(session.deliveries.due(), Some(at.now + minute));
+        assert!(session.pending().is_empty());
     }
 
     #[test]

@@ -41,12 +41,18 @@ enum Wanted {
 
 impl Smsc {
     /// Takes a submit in. A message shows at once, unless it is a segment of a
-    /// longer one or has expired. The receipt is due after latency and delay.
+    /// longer one or has expired. It is answered at `answered`, and its receipt
+    /// is due the configured delay after that.
     ///
     /// # Errors
     ///
     /// The status that tells the sender what is wrong with the submit.
-    pub(super) fn accept(&self, submit: &SubmitSm<'_>, at: &Moment) -> Result<Accepted, CommandStatus> {
+    pub(super) fn accept(
+        &self,
+        submit: &SubmitSm<'_>,
+        at: &Moment,
+        answered: Instant,
+    ) -> Result<Accepted, CommandStatus> {
         let from = sender(&submit.source)?;
         let to = handset(&submit.destination)?;
         if !submit.schedule_delivery_time.is_empty() {
@@ -54,7 +60,7 @@ impl Smsc {
         }
         let validity = validity(submit.validity_period, at.wall)?;
         let expired = validity.is_some_and(|validity| validity.expires_at <= at.wall);
-        let wanted = if self.config.receipts { wanted(submit.registered_delivery) } else { Wanted::None };
+        let wanted = self.wanted(submit);
         let id = self.next_id();
         let message = if expired {
             self.metrics.messages_expired.inc();
@@ -84,11 +90,20 @@ impl Smsc {
             submitted: at.wall,
             done: at.wall,
             state: if expired { MessageState::EXPIRED } else { MessageState::DELIVERED },
-            due: at.now + self.latency() + self.config.receipt_delay,
+            due: answered + self.config.receipt_delay,
             attempts: 0,
-            message,
+            message: message.as_ref().map(Arc::downgrade).unwrap_or_default(),
         });
         Ok(Accepted { id, receipt })
+    }
+
+    /// Whether a submit asks for a receipt, of whatever outcome, and may get it.
+    pub(super) fn is_receipt_wanted(&self, submit: &SubmitSm<'_>) -> bool {
+        self.wanted(submit) != Wanted::None
+    }
+
+    fn wanted(&self, submit: &SubmitSm<'_>) -> Wanted {
+        if self.config.receipts { wanted(submit.registered_delivery) } else { Wanted::None }
     }
 
     /// Puts a message into the inbox if it is whole; `draft` gets the number of
@@ -224,15 +239,20 @@ mod tests {
             .collect()
     }
 
+    fn accept(smsc: &Smsc, submit: &SubmitSm<'_>) -> Result<Accepted, CommandStatus> {
+        let at = at();
+        smsc.accept(submit, &at, at.now)
+    }
+
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {
-        smsc().accept(submit, &at()).err()
+        accept(&smsc(), submit).err()
     }
 
     #[test]
     fn ids_are_distinct_and_the_text_is_decoded() {
         let smsc = smsc();
-        let first = smsc.accept(&submit(b"\x00 price"), &at()).ok().unwrap();
-        let second = smsc.accept(&submit(b"two"), &at()).ok().unwrap();
+        let first = accept(&smsc, &submit(b"\x00 price")).ok().unwrap();
+        let second = accept(&smsc, &submit(b"two")).ok().unwrap();
         assert_ne!(first.id, second.id);
         assert_eq!(texts(&smsc), ["@ price", "two"]);
         assert_eq!(first.receipt.unwrap().state, MessageState::DELIVERED);
@@ -255,10 +275,10 @@ mod tests {
         let smsc = smsc();
         for validity_period in [&b"000000000000000R"[..], b"200101000000000+"] {
             let expired = SubmitSm { validity_period, ..submit(b"too late") };
-            let accepted = smsc.accept(&expired, &at()).ok().unwrap();
+            let accepted = accept(&smsc, &expired).ok().unwrap();
             assert_eq!(accepted.receipt.unwrap().state, MessageState::EXPIRED);
             let failure_only = SubmitSm { registered_delivery: 2, ..expired };
-            assert!(smsc.accept(&failure_only, &at()).ok().unwrap().receipt.is_some());
+            assert!(accept(&smsc, &failure_only).ok().unwrap().receipt.is_some());
         }
         assert!(texts(&smsc).is_empty());
         assert_eq!(smsc.metrics.messages_expired.get(), 4);
@@ -271,8 +291,17 @@ mod tests {
             [(0, false), (1, true), (2, false), (0x10, false), (0x11, true)]
         {
             let submit = SubmitSm { registered_delivery, ..submit(b"x") };
-            assert_eq!(smsc.accept(&submit, &at()).ok().unwrap().receipt.is_some(), expected);
+            assert_eq!(accept(&smsc, &submit).ok().unwrap().receipt.is_some(), expected);
         }
+    }
+
+    #[test]
+    fn a_receipt_does_not_keep_a_message_that_the_inbox_has_dropped() {
+        let smsc = smsc();
+        let receipt = accept(&smsc, &submit(b"x")).ok().unwrap().receipt.unwrap();
+        assert!(receipt.message.upgrade().is_some());
+        smsc.inbox.clear();
+        assert!(receipt.message.upgrade().is_none());
     }
 
     #[test]
@@ -283,7 +312,7 @@ mod tests {
         };
         let send = |octets: &[u8]| {
             let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(octets) };
-            smsc.accept(&submit, &at()).ok().unwrap()
+            accept(&smsc, &submit).ok().unwrap()
         };
         send(&part(2, b"e5"));
         assert!(texts(&smsc).is_empty());
@@ -303,7 +332,7 @@ mod tests {
                 .push_u8(Tag::SAR_SEGMENT_SEQNUM, part);
             let octets = text::ucs2::encode(octets);
             let submit = SubmitSm { data_coding: DataCoding::UCS2, tlvs: tlvs.as_tlvs(), ..submit(&octets) };
-            smsc.accept(&submit, &at()).ok().unwrap();
+            accept(&smsc, &submit).ok().unwrap();
         }
         assert_eq!(texts(&smsc), ["سلام"]);
     }
@@ -313,7 +342,7 @@ mod tests {
         let smsc = smsc();
         let mut tlvs = TlvBuffer::new();
         tlvs.push(Tag::MESSAGE_PAYLOAD, b"payload").unwrap();
-        smsc.accept(&SubmitSm { tlvs: tlvs.as_tlvs(), ..submit(b"") }, &at()).ok().unwrap();
+        accept(&smsc, &SubmitSm { tlvs: tlvs.as_tlvs(), ..submit(b"") }).ok().unwrap();
         assert_eq!(texts(&smsc), ["payload"]);
     }
 }
