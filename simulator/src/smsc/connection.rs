@@ -9,6 +9,7 @@ use super::session::Session;
 use super::submit::Moment;
 use crate::clock;
 use smpp::frame::COMMAND_LENGTH_MAX;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -75,6 +76,16 @@ pub(super) async fn run(smsc: Arc<Smsc>, mut stream: TcpStream) {
             () = &mut timer => {}
         }
         let now = clock::now();
+        // What has already come is heard before it is missed.
+        if session.due() <= now && session.wants_input() {
+            match reader.try_read(input.room()) {
+                Ok(count) if count > 0 => {
+                    input.give(count, &mut session, &Moment { now, wall: clock::wall() });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => break,
+            }
+        }
         session.on_time(now);
         // A timer that is early costs a turn; one that is set anew each turn
         // costs more.

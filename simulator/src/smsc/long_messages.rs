@@ -12,6 +12,11 @@ const WAITING_MAX: usize = 1_024;
 /// Octets of segments that may wait in all: a thousand messages of 4 segments.
 const WAITING_BYTES_MAX: usize = 1_024 * 4 * 160;
 
+/// What one message may take: 255 segments of 160 octets. A payload parameter
+/// could bring four hundred times as much, which no phone and no page shows;
+/// such a message is given up.
+const MESSAGE_BYTES_MAX: usize = 255 * (size_of::<Box<[u8]>>() + 160);
+
 /// A message that has waited for so long is given up when its reference comes
 /// again, so that two texts do not mix.
 const WAITING_TIME_MAX: Duration = Duration::from_secs(300);
@@ -92,6 +97,10 @@ impl LongMessages {
         if waiting.put(part, octets) {
             self.bytes += octets.len();
         }
+        if waiting.bytes > MESSAGE_BYTES_MAX {
+            self.give_up(at);
+            return None;
+        }
         if waiting.missing > 0 {
             self.stay_within_bounds();
             return None;
@@ -116,7 +125,7 @@ impl LongMessages {
     }
 
     fn stay_within_bounds(&mut self) {
-        while self.waiting.len() > WAITING_MAX || (self.bytes > WAITING_BYTES_MAX && self.waiting.len() > 1) {
+        while self.waiting.len() > WAITING_MAX || self.bytes > WAITING_BYTES_MAX {
             self.give_up(0);
         }
     }
@@ -177,14 +186,22 @@ mod tests {
     #[test]
     fn octets_are_bounded() {
         let (mut long, now) = (LongMessages::default(), clock::now());
-        let segment = [b'x'; 254];
+        let segment = [b'x'; 160];
         for reference in 0..20 {
             for part in 1..=254 {
                 assert_eq!(long.add(key(reference, 255), part, &segment, now), None);
-                assert!(long.bytes <= WAITING_BYTES_MAX + 255 * 300);
+                assert!(long.bytes <= WAITING_BYTES_MAX);
             }
         }
         assert!(long.take_dropped() > 0);
+    }
+
+    #[test]
+    fn a_message_that_no_phone_would_show_is_given_up() {
+        let (mut long, now) = (LongMessages::default(), clock::now());
+        assert_eq!(long.add(key(1, 2), 1, b"a", now), None);
+        assert_eq!(long.add(key(1, 2), 2, &[b'x'; MESSAGE_BYTES_MAX], now), None);
+        assert_eq!((long.take_dropped(), long.bytes, long.waiting.len()), (2, 0, 0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::esme::{Esme, octets, simulator, text, with_receipt};
 use crate::http::{exchange, get};
 use smpp::pdu::{Bind, Body, SubmitSm};
+use smpp::status::CommandStatus;
 use smsc_simulator::Config;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -52,17 +53,10 @@ async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
         esme.send_octets(&cut).await;
         esme.answer().await;
     }
-    let refused = SubmitSm { validity_period: b"4829137706000000", ..text(CODE.as_bytes()) };
-    let mut stream = Vec::new();
-    if smpp::codec::encode(
-        &smpp::pdu::Pdu::new(smpp::pdu::SequenceNumber(4), Body::SubmitSm(refused)),
-        &mut stream,
-    )
-    .is_ok()
-    {
-        esme.send_octets(&stream).await;
-        esme.answer().await;
-    }
+    // Well formed, but there is no month 29.
+    let refused = SubmitSm { validity_period: b"482913770600000+", ..text(CODE.as_bytes()) };
+    esme.send(4, Body::SubmitSm(refused)).await;
+    assert_eq!(esme.answer().await, (CommandStatus::ESME_RINVEXPIRY, 4));
     esme.send_octets(CODE.as_bytes()).await;
     esme.is_closed().await;
     let mut stranger = Esme::connect(&simulator).await;

@@ -313,7 +313,7 @@ async fn a_broken_frame_closes_the_connection_after_the_answers() {
 async fn a_silent_esme_is_asked_and_then_left() {
     let config = Config {
         enquire_link_interval: Duration::from_millis(20),
-        response_timeout: Duration::from_millis(200),
+        response_timeout: Duration::from_secs(2),
         ..Config::default()
     };
     let simulator = simulator(config).await;
