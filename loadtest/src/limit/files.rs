@@ -59,7 +59,7 @@ impl Secrets {
     ///
     /// No randomness.
     pub(crate) fn draw() -> io::Result<Self> {
-        let api_key = format!("otpgw_{}", hex(&random::<32>()?));
+        let api_key = format!("otpgw_{}", hex(&random::<24>()?));
         Ok(Self { api_key, smsc_password: hex(&random::<4>()?), master_key: hex(&random::<32>()?) })
     }
 }
