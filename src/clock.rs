@@ -84,7 +84,11 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub fn system() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(Source::System { wall_at_start: Timestamp(millis(since_epoch)), start: Instant::now() })
+        Self::starting_at(Timestamp(millis(since_epoch)), Instant::now())
+    }
+
+    fn starting_at(wall_at_start: Timestamp, start: Instant) -> Self {
+        Self(Source::System { wall_at_start, start })
     }
 
     /// A clock that stands at `start` until it is advanced: for tests.
@@ -169,6 +173,19 @@ mod tests {
         }
         clock.advance(Duration::from_millis(1));
         sleeper.await;
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "two clocks from one reading")]
+    fn abuse_09_time_goes_on_evenly_from_whatever_the_wall_clock_said_at_the_start() {
+        // The wall clock is read once: two clocks whose readings differ by an hour stay an hour apart.
+        let (hour, start) = (Duration::from_secs(3600), Instant::now());
+        let early = Clock::starting_at(Timestamp::from_unix_millis(0), start);
+        let late = Clock::starting_at(Timestamp::from_unix_millis(0).plus(hour), start);
+        for _ in 0..1000 {
+            let (before, between, after) = (early.now(), late.now(), early.now());
+            assert!(before.plus(hour) <= between && between <= after.plus(hour));
+        }
     }
 
     #[test]

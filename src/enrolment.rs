@@ -86,13 +86,18 @@ pub fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, Enr
     let io_error = |error| EnrolmentError::Io(path.into(), error);
     let file = File::open(path).map_err(io_error)?;
     // Rows with too few or too many fields are ours to report, with all the others.
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    // Lines end at \n, so that they are counted right in files with \r\n, too; `field` takes the \r off.
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(file);
     let headers = reader.byte_headers().map_err(|error| io_error(error.into()))?;
     let order = column_order(headers).map_err(|reason| EnrolmentError::Header(path.into(), reason))?;
     let mut bad_rows = Vec::new();
     let mut record = csv::ByteRecord::new();
     let mut enrolled = 0;
     while reader.read_byte_record(&mut record).map_err(|error| io_error(error.into()))? {
+        if record.len() == 1 && &record[0] == b"\r" {
+            continue;
+        }
         let line = record.position().map_or(0, csv::Position::line);
         match enrol_row(&record, &order, plan, store) {
             Ok(()) => enrolled += 1,
@@ -109,16 +114,20 @@ pub fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, Enr
 fn column_order(headers: &csv::ByteRecord) -> Result<[usize; COLUMNS.len()], String> {
     let mut order = [0; COLUMNS.len()];
     for (place, column) in order.iter_mut().zip(COLUMNS) {
-        let named = |header: &[u8]| header == column.as_bytes();
-        *place = headers
-            .iter()
-            .position(named)
+        let named = |place: &usize| field(headers, *place) == column.as_bytes();
+        *place = (0..headers.len())
+            .find(named)
             .ok_or_else(|| format!("no column {column}; the columns are {}", COLUMNS.join(",")))?;
     }
     match headers.len() {
         8 => Ok(order),
         _ => Err(format!("a column twice or unknown; the columns are {}", COLUMNS.join(","))),
     }
+}
+
+/// A field of a row; the last one of a line that ends in `\r\n` comes with the `\r`.
+fn field(record: &csv::ByteRecord, place: usize) -> &[u8] {
+    record[place].strip_suffix(b"\r").unwrap_or(&record[place])
 }
 
 type Mistakes = Vec<(&'static str, String)>;
@@ -133,7 +142,7 @@ fn enrol_row(
         return Err(vec![("row", format!("has {} fields instead of {}", record.len(), COLUMNS.len()))]);
     }
     let mut row = Row { mistakes: Vec::new() };
-    let fields = order.map(|place| std::str::from_utf8(&record[place]).ok());
+    let fields = order.map(|place| std::str::from_utf8(field(record, place)).ok());
     for (field, column) in fields.iter().zip(COLUMNS) {
         row.require(field.is_some(), column, "must be UTF-8");
     }
@@ -276,6 +285,15 @@ mod tests {
             (8, "hard_token_serial"),
         ];
         assert_eq!(bad_rows(&rows.join("\n")), expected);
+    }
+
+    #[test]
+    fn lines_are_counted_right_also_in_files_of_spreadsheets() {
+        let text = format!("\u{feff}{HEADER}\r\n{GOOD}\r\n\r\n{}\r\n", GOOD.replace("budi,", "bu di,"));
+        match load_text(&text) {
+            Err(EnrolmentError::Rows(_, rows)) => assert_eq!((rows.len(), rows[0].line), (1, 4), "{rows:?}"),
+            other => panic!("expected one bad row, got {other:?}"),
+        }
     }
 
     #[test]

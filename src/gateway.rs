@@ -157,16 +157,14 @@ impl Gateway {
         let (now, digest) = (self.clock.now(), subject.digest());
         let locale = locale.unwrap_or_else(|| self.templates.locale());
         let place = self.outbox.reserve();
-        let unavailable = match &place {
-            Err(cannot_send) => Some(Unavailable::Sms(*cannot_send)),
-            Ok(_) => self.store.is_full().then_some(Unavailable::Store),
-        };
+        let unavailable = place.as_ref().err().map(|cannot_send| Unavailable::Sms(*cannot_send));
         let command = Generate {
             subject,
             digest,
             locale,
             draw: draw(now),
             can_send: unavailable.is_none(),
+            store_full: self.store.is_full(),
             idempotency: caller.idempotency("generate", subscriber, None, &digest, Some(locale_tag(locale))),
         };
         let policy = self.policy.load();
@@ -269,7 +267,7 @@ impl Gateway {
     pub fn challenge(&self, subscriber: &SubscriberId, challenge: ChallengeId) -> Option<ChallengeView> {
         let now = self.clock.now();
         let found = self.store.read(subscriber, |subscriber| {
-            subscriber.challenge(challenge).map(|challenge| ChallengeView {
+            subscriber.challenge(challenge, now).map(|challenge| ChallengeView {
                 state: challenge.state(now),
                 delivery: challenge.delivery(),
                 sends: challenge.sends(),
@@ -336,6 +334,7 @@ impl Gateway {
 fn not_issued(refused: GenerateRefused, unavailable: Option<Unavailable>) -> NotIssued {
     match (refused, unavailable) {
         (GenerateRefused::CannotSend, Some(unavailable)) => NotIssued::Unavailable(unavailable),
+        (GenerateRefused::StoreFull, _) => NotIssued::Unavailable(Unavailable::Store),
         _ => NotIssued::Refused(refused),
     }
 }

@@ -84,9 +84,11 @@ impl Failure {
 }
 
 fn serve(path: &Path) -> Result<(), Failure> {
+    // Before a key is read.
+    forbid_core_dumps().map_err(Failure::system)?;
     let config = Config::load(path).map_err(Failure::config)?;
     start_log(&config.log)?;
-    forbid_core_dumps().map_err(Failure::system)?;
+    make_room_for(config.api.connections_max)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
     let _entered = runtime.enter();
@@ -109,21 +111,44 @@ fn serve(path: &Path) -> Result<(), Failure> {
 
 fn check_config(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(Failure::config)?;
+    log_filter(&config.log)?;
     let subscribers = otp_gateway::app::load_subscribers(&config).map_err(Failure::config)?;
     eprintln!("{}: good, with {subscribers} subscribers", path.display());
     Ok(())
 }
 
 fn start_log(log: &LogConfig) -> Result<(), Failure> {
-    let bad_filter = |error| Failure::config(format!("log.filter: {error}"));
-    let filter = EnvFilter::try_new(&log.filter).map_err(bad_filter)?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(log_filter(log)?).with_writer(std::io::stderr);
     let started = if log.json { subscriber.json().try_init() } else { subscriber.try_init() };
     started.map_err(Failure::system)
 }
 
-/// A core dump would hold the master keys.
+fn log_filter(log: &LogConfig) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(&log.filter).map_err(|error| Failure::config(format!("log.filter: {error}")))
+}
+
+/// A core dump would hold the master keys. The limit stops those to files, and not being dumpable those to
+/// a program.
 fn forbid_core_dumps() -> rustix::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+/// File descriptors beside the connections: listeners, the link, runtimes, scrapers.
+const OTHER_DESCRIPTORS: u64 = 128;
+
+/// Raises the limit of open files as far as it goes, and refuses connections that would not fit.
+fn make_room_for(connections_max: usize) -> Result<(), Failure> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).map_err(Failure::system)?;
+    let needed = connections_max as u64 + OTHER_DESCRIPTORS;
+    match limit.maximum {
+        Some(maximum) if maximum < needed => Err(Failure::config(format!(
+            "api.connections_max: {connections_max} connections need {needed} open files, and the limit is {maximum}"
+        ))),
+        _ => Ok(()),
+    }
 }

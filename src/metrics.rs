@@ -4,8 +4,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// Request durations in seconds: from a look-up in memory to a client that has given up.
@@ -49,8 +49,10 @@ impl Call {
 }
 
 /// The statuses that the API answers with, the rest being counted as 500.
-const STATUSES: [u16; 18] =
-    [200, 201, 202, 400, 401, 403, 404, 405, 406, 408, 413, 415, 422, 429, 431, 500, 503, 505];
+const STATUSES: [u16; 15] =
+    [200, 201, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, UNFORESEEN];
+/// What a status that is none of ours counts as.
+const UNFORESEEN: u16 = 500;
 
 /// What verify can come to, as label values.
 pub const VERDICTS: [&str; 9] = [
@@ -162,11 +164,9 @@ impl Metrics {
             &registry,
             labelled("otpgw_verdicts_total", "Verify decisions by verdict.", &["verdict"]),
         );
-        let info = registered(
-            &registry,
-            labelled("otpgw_build_info", "The running version; always 1.", &["version"]),
-        );
-        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).inc();
+        let info = Opts::new("otpgw_build_info", "The running version; always 1.");
+        let info = registered(&registry, IntGaugeVec::new(info, &["version"]));
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let counter = |name, help| registered(&registry, IntCounter::new(name, help));
         let gauge = |name, help| registered(&registry, IntGauge::new(name, help));
         Self {
@@ -200,8 +200,7 @@ impl Metrics {
     /// Counts one answered request.
     pub fn answered(&self, call: Call, status: u16, seconds: f64) {
         let metrics = &self.calls[call as usize];
-        let internal_error = STATUSES.len() - 3;
-        let index = STATUSES.iter().position(|known| *known == status).unwrap_or(internal_error);
+        let index = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
         metrics.by_status[index].inc();
         metrics.duration.observe(seconds);
     }

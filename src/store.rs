@@ -138,9 +138,8 @@ impl Store {
             for event in &events {
                 subscriber.apply(event);
             }
-            let after = subscriber.heap_bytes();
-            drop(subscriber);
-            self.count_live_bytes(before, after);
+            // Counted under the lock, so that no decrease comes before its increase.
+            self.count_live_bytes(before, subscriber.heap_bytes());
         }
         Some(outcome)
     }

@@ -70,9 +70,9 @@ impl Subscriber {
         }
     }
 
-    /// The challenge with this id, open or ended at most ten minutes ago.
-    pub fn challenge(&self, id: ChallengeId) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.id == id)
+    /// The challenge with this id, if at `now` it is open or ended at most ten minutes ago.
+    pub fn challenge(&self, id: ChallengeId, now: Timestamp) -> Option<&Challenge> {
+        self.challenges.iter().find(|challenge| challenge.id == id && !challenge.is_forgotten(now))
     }
 
     /// The registered phone.

@@ -10,8 +10,22 @@ pub(crate) fn spawn<F: Future<Output = ()>>(
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(name.into()).spawn(move || {
+        let _whole_or_nothing = AbortOnPanic;
         runtime.block_on(run());
         // A look-up of a name that hangs in the system must not keep the process from ending.
         runtime.shutdown_background();
     })
+}
+
+/// A gateway without one of its threads would look alive and refuse a part of its work for ever. Its
+/// supervisor starts a whole one.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread panicked: the process ends");
+            std::process::abort();
+        }
+    }
 }

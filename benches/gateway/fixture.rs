@@ -50,7 +50,15 @@ pub(crate) fn draw(random: &mut ChaCha20Rng) -> Draw {
 }
 
 pub(crate) fn generate(subject: &Subject, digest: Digest, draw: Draw) -> Generate<'_> {
-    Generate { subject, digest, locale: Locale::Id, draw, can_send: true, idempotency: None }
+    Generate {
+        subject,
+        digest,
+        locale: Locale::Id,
+        draw,
+        can_send: true,
+        store_full: false,
+        idempotency: None,
+    }
 }
 
 pub(crate) fn presented(challenge: ChallengeId, digest: Digest) -> Presented {

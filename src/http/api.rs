@@ -159,7 +159,9 @@ impl Api {
     async fn verify(&self, caller: Caller<'_>, body: &[u8]) -> Result<Answer, Problem> {
         let request = VerifyRequest::parse(body).map_err(Problem::Malformed)?;
         let reply = self.gateway.verify(caller, request.claim.claim(), &request.code).await?;
-        self.metrics.verdict(verdict_name(reply.outcome));
+        if !reply.replayed {
+            self.metrics.verdict(verdict_name(reply.outcome));
+        }
         let answer = match reply.outcome {
             Verdict::Approved { at } => {
                 let challenge_id = request.claim.challenge.to_string();

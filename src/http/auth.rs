@@ -28,7 +28,7 @@ pub enum Role {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientConfig {
-    /// Its name, in logs and as the scope of its idempotency keys: 1 to 64 of `[A-Za-z0-9._-]`.
+    /// Its name, the scope of its idempotency keys: 1 to 64 of `[A-Za-z0-9._-]`.
     pub name: String,
     /// What it may do.
     pub roles: Vec<Role>,

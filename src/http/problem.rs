@@ -243,6 +243,7 @@ fn draft_not_issued(not_issued: NotIssued, now: Timestamp) -> Draft<'static> {
                 Draft::new(SENDS_USED_UP).retry_after(retry_after)
             }
             GenerateRefused::CannotSend => draft_unavailable(Unavailable::Sms(CannotSend::Full)),
+            GenerateRefused::StoreFull => draft_unavailable(Unavailable::Store),
         },
     }
 }

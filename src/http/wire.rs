@@ -4,7 +4,11 @@
 //! as a JSON pointer and what belongs there; it never quotes the input.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::problem::Malformed;
@@ -55,39 +59,88 @@ enum LocaleBody {
 #[serde(deny_unknown_fields)]
 struct GenerateBody<'a> {
     #[serde(borrow)]
-    subscriber: SubscriberBody<'a>,
+    subscriber: Object<SubscriberBody<'a>>,
+    #[serde(deserialize_with = "word")]
     purpose: PurposeBody,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_word")]
     locale: Option<LocaleBody>,
     #[serde(borrow, default, deserialize_with = "present")]
-    transaction: Option<TransactionBody<'a>>,
+    transaction: Option<Object<TransactionBody<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VerifyBody<'a> {
     #[serde(borrow)]
-    subscriber: SubscriberBody<'a>,
+    subscriber: Object<SubscriberBody<'a>>,
     #[serde(borrow)]
     challenge_id: Cow<'a, str>,
     /// Never a copy: a string with escapes is refused, so that the digits stand in the body's
     /// buffer alone, which is wiped.
     code: &'a str,
+    #[serde(deserialize_with = "word")]
     purpose: PurposeBody,
     #[serde(borrow, default, deserialize_with = "present")]
-    transaction: Option<TransactionBody<'a>>,
+    transaction: Option<Object<TransactionBody<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClaimBody<'a> {
     #[serde(borrow)]
-    subscriber: SubscriberBody<'a>,
+    subscriber: Object<SubscriberBody<'a>>,
     #[serde(borrow)]
     challenge_id: Cow<'a, str>,
+    #[serde(deserialize_with = "word")]
     purpose: PurposeBody,
     #[serde(borrow, default, deserialize_with = "present")]
-    transaction: Option<TransactionBody<'a>>,
+    transaction: Option<Object<TransactionBody<'a>>>,
+}
+
+/// A JSON object: serde would also take an array of the fields' values.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        from.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// One word of an enum, as a JSON string: serde would also take an object.
+fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    struct Word<T>(PhantomData<T>);
+
+    impl<T: DeserializeOwned> Visitor<'_> for Word<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            T::deserialize(text.into_deserializer())
+        }
+    }
+
+    from.deserialize_str(Word(PhantomData))
+}
+
+fn present_word<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    word(from).map(Some)
 }
 
 /// An optional field that is absent or has a value: null is neither.
@@ -120,13 +173,13 @@ pub(crate) struct VerifyRequest {
 
 impl GenerateRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let body: GenerateBody<'_> = read(body)?;
+        let Object::<GenerateBody<'_>>(body) = read(body)?;
         let locale = body.locale.map(|locale| match locale {
             LocaleBody::Id => Locale::Id,
             LocaleBody::En => Locale::En,
         });
         Ok(Self {
-            subscriber: body.subscriber.parse()?,
+            subscriber: body.subscriber.0.parse()?,
             subject: parse_subject(body.purpose, body.transaction)?,
             locale,
         })
@@ -135,9 +188,9 @@ impl GenerateRequest {
 
 impl VerifyRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let body: VerifyBody<'_> = read(body)?;
+        let Object::<VerifyBody<'_>>(body) = read(body)?;
         let claim = ClaimRequest {
-            subscriber: body.subscriber.parse()?,
+            subscriber: body.subscriber.0.parse()?,
             challenge: parse_challenge_id(&body.challenge_id)?,
             subject: parse_subject(body.purpose, body.transaction)?,
         };
@@ -148,9 +201,9 @@ impl VerifyRequest {
 
 impl ClaimRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let body: ClaimBody<'_> = read(body)?;
+        let Object::<ClaimBody<'_>>(body) = read(body)?;
         Ok(Self {
-            subscriber: body.subscriber.parse()?,
+            subscriber: body.subscriber.0.parse()?,
             challenge: parse_challenge_id(&body.challenge_id)?,
             subject: parse_subject(body.purpose, body.transaction)?,
         })
@@ -172,14 +225,14 @@ fn parse_challenge_id(text: &str) -> Result<ChallengeId, Malformed> {
 
 fn parse_subject(
     purpose: PurposeBody,
-    transaction: Option<TransactionBody<'_>>,
+    transaction: Option<Object<TransactionBody<'_>>>,
 ) -> Result<Subject, Malformed> {
     let expected = |expected| Malformed { field: "/transaction".into(), expected, position: None };
     match (purpose, transaction) {
         (PurposeBody::Login, None) => Ok(Subject::Login),
         (PurposeBody::Login, Some(_)) => Err(expected("a login has no transaction")),
         (PurposeBody::Payment, None) => Err(expected("a payment needs its transaction")),
-        (PurposeBody::Payment, Some(body)) => {
+        (PurposeBody::Payment, Some(Object(body))) => {
             let (account, name) = (&body.beneficiary_account, &body.beneficiary_name);
             let transaction = Transaction::new(&body.reference, &body.amount, &body.currency, account, name);
             transaction.map(Subject::Payment).map_err(at_transaction)
@@ -373,6 +426,8 @@ mod tests {
         let cases = [
             ("\"purpose\":\"payment\"", "\"purpose\":\"refund\"", "/purpose"),
             ("\"purpose\":\"payment\"", "\"purpose\":\"payment\",\"secret482913\":1", ""),
+            ("\"payment\"", "{\"payment\":null}", "/purpose"),
+            ("{\"corporate_id\":\"ACME01\",\"user_id\":\"budi\"}", "[\"ACME01\",\"budi\"]", "/subscriber"),
             ("\"user_id\":\"budi\"", "\"user_id\":7", "/subscriber/user_id"),
             ("\"user_id\":\"budi\"", "\"user_id\":\"a b\"", "/subscriber/user_id"),
             ("\"user_id\":\"budi\"", "\"user_id\":\"budi\",\"x\":1", "/subscriber"),
@@ -395,6 +450,7 @@ mod tests {
         assert_eq!(malformed.position, Some((2, 17)));
         assert_eq!(refused(&format!("{VERIFY} x")).field, "");
         assert_eq!(refused("").field, "");
+        assert_eq!(refused("[[\"ACME01\",\"budi\"],\"00\",\"482913\",\"login\"]").field, "");
         assert_eq!(refused(&"[".repeat(100_000)).field, "");
     }
 

@@ -9,6 +9,7 @@
 //! ```
 
 use std::fmt;
+use std::time::Duration;
 
 use super::code::{CodeLength, KeyId};
 use super::transaction::Digest;
@@ -56,6 +57,9 @@ impl fmt::Debug for ChallengeId {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// How long an ended challenge, and what was answered about it, can still be asked for.
+pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
 /// challenges.
@@ -194,6 +198,11 @@ impl Challenge {
             Some((_, at)) => Some(at),
             None => (now >= self.expires_at).then_some(self.expires_at),
         }
+    }
+
+    /// Whether it ended so long ago by `now` that it is as if it had never been.
+    pub(crate) fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.ended_at(now).is_some_and(|ended| now.since(ended) > ENDED_KEPT_FOR)
     }
 
     /// Its name.

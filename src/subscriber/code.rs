@@ -352,6 +352,9 @@ mod tests {
     fn abuse_35_a_dropped_code_wipes_its_digits() {
         fn wipes<T: ZeroizeOnDrop>(_: &T) {}
         let mut code = Code::parse("482913").unwrap();
+        fn wiped_when_dropped<T: ZeroizeOnDrop>() {}
+        // What an HMAC key consists of.
+        wiped_when_dropped::<Sha256>();
         wipes(&code);
         // What `ZeroizeOnDrop` runs at the drop, run here where the bytes can still be looked at.
         code.digits.zeroize();

@@ -59,6 +59,8 @@ pub struct Generate<'a> {
     pub draw: Draw,
     /// Whether a place in the outbox is reserved for the SMS.
     pub can_send: bool,
+    /// Whether there is no memory for one challenge more.
+    pub store_full: bool,
     /// The call's idempotency key.
     pub idempotency: Option<Idempotency>,
 }
@@ -89,6 +91,8 @@ pub struct Issued {
 pub enum GenerateRefused {
     /// No place in the outbox: nothing was decided.
     CannotSend,
+    /// No memory for one challenge more, and none of this subscriber's to drop: nothing was decided.
+    StoreFull,
     /// The subscriber confirms with a hard token.
     NotOnSmsOtp,
     /// Too many failures.
@@ -195,10 +199,10 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Decision<Outcome<Result<Issued, GenerateRefused>>> {
-        match self.recall(command.idempotency.as_ref(), policy) {
+        match self.recall(command.idempotency.as_ref(), policy, now) {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
             Ok(Some(remembered)) => {
-                let challenge = self.challenge(remembered.challenge);
+                let challenge = self.challenge(remembered.challenge, now);
                 let issued = challenge.map(|challenge| Ok(self.issued(challenge, policy)));
                 return Decision::unchanged(issued.map_or(Outcome::KeyReused, Outcome::Replayed));
             }
@@ -223,6 +227,10 @@ impl Subscriber {
     ) -> Result<(), GenerateRefused> {
         if !command.can_send {
             return Err(GenerateRefused::CannotSend);
+        }
+        // Whoever has an old challenge to drop needs no more memory than before.
+        if command.store_full && !self.challenges.iter().any(|challenge| challenge.is_forgotten(now)) {
+            return Err(GenerateRefused::StoreFull);
         }
         if self.authenticator != Authenticator::SmsOtp {
             return Err(GenerateRefused::NotOnSmsOtp);
@@ -299,7 +307,7 @@ impl Subscriber {
         now: Timestamp,
     ) -> Decision<Outcome<Verdict>> {
         let presented = &command.presented;
-        match self.recall(presented.idempotency.as_ref(), policy) {
+        match self.recall(presented.idempotency.as_ref(), policy, now) {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
             Ok(Some(remembered)) => return Decision::unchanged(remembered.verdict()),
             Ok(None) => {}
@@ -347,7 +355,7 @@ impl Subscriber {
         now: Timestamp,
         lock: Option<Lock>,
     ) -> Result<&Challenge, Verdict> {
-        let challenge = self.challenge(presented.challenge).ok_or(Verdict::UnknownChallenge)?;
+        let challenge = self.challenge(presented.challenge, now).ok_or(Verdict::UnknownChallenge)?;
         if let Some(lock) = lock {
             return Err(Verdict::Locked(lock));
         }
@@ -369,7 +377,7 @@ impl Subscriber {
         let open = |challenge: &Challenge| challenge.state(now) == State::Open;
         match verdict {
             Verdict::UnknownChallenge => Decision::changed(verdict, Event::UnknownPresented),
-            Verdict::TransactionChanged if self.challenge(presented.challenge).is_some_and(open) => {
+            Verdict::TransactionChanged if self.challenge(presented.challenge, now).is_some_and(open) => {
                 let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
                 let voided = Event::Voided { at: now, challenge: presented.challenge, mark };
                 Decision::changed(verdict, voided)
@@ -386,9 +394,11 @@ impl Subscriber {
         now: Timestamp,
     ) -> Decision<Outcome<Result<Resent, ResendRefused>>> {
         let presented = &command.presented;
-        match self.recall(presented.idempotency.as_ref(), policy) {
+        match self.recall(presented.idempotency.as_ref(), policy, now) {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
-            Ok(Some(remembered)) => return Decision::unchanged(self.replayed_resend(remembered, policy)),
+            Ok(Some(remembered)) => {
+                return Decision::unchanged(self.replayed_resend(remembered, policy, now));
+            }
             Ok(None) => {}
         }
         if !command.can_send {
@@ -446,8 +456,9 @@ impl Subscriber {
         &self,
         remembered: &Remembered,
         policy: &Policy,
+        now: Timestamp,
     ) -> Outcome<Result<Resent, ResendRefused>> {
-        match (remembered.act, self.challenge(remembered.challenge)) {
+        match (remembered.act, self.challenge(remembered.challenge, now)) {
             (RememberedAct::Resent { ordinal, at }, Some(challenge)) => {
                 Outcome::Replayed(Ok(self.resent(challenge, ordinal, at, policy)))
             }
@@ -465,7 +476,7 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Decision<Outcome<Result<Cancelled, Verdict>>> {
-        match self.recall(command.idempotency.as_ref(), policy) {
+        match self.recall(command.idempotency.as_ref(), policy, now) {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
             Ok(Some(remembered)) => return Decision::unchanged(remembered.cancelled()),
             Ok(None) => {}
@@ -492,7 +503,7 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Option<(Code, Duration)> {
-        let challenge = self.challenge(challenge)?;
+        let challenge = self.challenge(challenge, now)?;
         let newest = challenge.sends == ordinal.saturating_add(1);
         if challenge.state(now) != State::Open || !newest || self.lockout.lock(now).is_some() {
             return None;
@@ -506,7 +517,8 @@ impl Subscriber {
     /// Takes note of what became of one send of a challenge's SMS; true if that is news. An
     /// earlier send than the newest counts only when it arrived.
     pub fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
-        let Some(held) = self.challenge(challenge) else { return Decision::unchanged(false) };
+        let held = self.challenges.iter().find(|held| held.id == challenge);
+        let Some(held) = held else { return Decision::unchanged(false) };
         let newest = held.sends == ordinal.saturating_add(1);
         let then = held.delivery.then(delivery);
         if then == held.delivery || !(newest || delivery == Delivery::Delivered) {

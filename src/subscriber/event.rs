@@ -1,7 +1,5 @@
 //! What happened to a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
 
-use std::time::Duration;
-
 use super::Subscriber;
 use super::challenge::{Challenge, ChallengeId, Delivery, End};
 use super::idempotency::{Mark, Remembered, RememberedAct};
@@ -9,8 +7,6 @@ use super::policy::DAY;
 use super::verdict::Verdict;
 use crate::clock::Timestamp;
 
-/// How long an ended challenge, and what was answered about it, can still be asked for.
-pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 /// How many ended challenges an entry holds; with the day's quota of sends, more are an attack.
 pub(crate) const ENDED_KEPT_MAX: usize = 5;
 
@@ -146,32 +142,32 @@ impl Subscriber {
         }
     }
 
-    /// Drops challenges that ended a while ago, then the oldest ended ones past their bound, and
-    /// with them what was remembered about them.
+    /// Drops challenges that ended a while ago, then those that ended first past the bound, and with them
+    /// what was remembered about them. What is dropped gives its memory back.
     fn forget_ended(&mut self, now: Timestamp) {
-        let old = |challenge: &Challenge| {
-            challenge.ended_at(now).is_some_and(|ended| now.since(ended) > ENDED_KEPT_FOR)
-        };
-        self.challenges.retain(|challenge| !old(challenge));
-        let ended = self.challenges.iter().filter(|challenge| challenge.ended_at(now).is_some()).count();
-        let mut surplus = ended.saturating_sub(ENDED_KEPT_MAX);
-        self.challenges.retain(|challenge| {
-            let drop = surplus > 0 && challenge.ended_at(now).is_some();
-            surplus -= usize::from(drop);
-            !drop
-        });
+        self.challenges.retain(|challenge| !challenge.is_forgotten(now));
+        let mut ends: Vec<Timestamp> = self.challenges.iter().filter_map(|c| c.ended_at(now)).collect();
+        ends.sort_unstable();
+        for end in &ends[..ends.len().saturating_sub(ENDED_KEPT_MAX)] {
+            let first = self.challenges.iter().position(|challenge| challenge.ended_at(now) == Some(*end));
+            first.map(|first| self.challenges.remove(first));
+        }
         let challenges = &self.challenges;
         self.remembered.retain(|remembered| challenges.iter().any(|c| c.id == remembered.challenge));
+        self.challenges.shrink_to_fit();
+        self.remembered.shrink_to_fit();
     }
 
     fn note_send(&mut self, at: Timestamp) {
         self.sends.retain(|sent| at.since(*sent) < DAY);
+        self.sends.shrink_to_fit();
         self.sends.reserve_exact(1);
         self.sends.push(at);
     }
 
     fn remember(&mut self, challenge: ChallengeId, mark: Option<Mark>, act: RememberedAct) {
         if let Some(mark) = mark {
+            self.remembered.reserve_exact(1);
             self.remembered.push(Remembered { mark, challenge, act });
         }
     }

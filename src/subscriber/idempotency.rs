@@ -98,10 +98,13 @@ impl Subscriber {
         &self,
         idempotency: Option<&Idempotency>,
         policy: &Policy,
+        now: Timestamp,
     ) -> Result<Option<&Remembered>, KeyReused> {
         let Some(idempotency) = idempotency else { return Ok(None) };
         let same_key = |remembered: &&Remembered| remembered.mark.key == idempotency.key;
-        let Some(remembered) = self.remembered.iter().find(same_key) else { return Ok(None) };
+        let held = |remembered: &&Remembered| self.challenge(remembered.challenge, now).is_some();
+        let found = self.remembered.iter().find(same_key).filter(held);
+        let Some(remembered) = found else { return Ok(None) };
         let keys = policy.keys.find(remembered.mark.made_with).ok_or(KeyReused)?;
         let same_request = keys.request_mark(&idempotency.request) == remembered.mark.request;
         if same_request { Ok(Some(remembered)) } else { Err(KeyReused) }

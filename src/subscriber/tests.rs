@@ -10,7 +10,7 @@ use super::event::ENDED_KEPT_MAX;
 use super::id::{Id, SubscriberId};
 use super::idempotency::{Idempotency, Outcome};
 use super::lockout::Lock;
-use super::policy::tests::{keyring, policy};
+use super::policy::tests::policy;
 use super::policy::{DAY, Policy};
 use super::transaction::{Subject, Transaction};
 use super::verdict::Verdict;
@@ -27,6 +27,7 @@ struct Story {
     policy: Policy,
     now: Timestamp,
     draws: u64,
+    store_full: bool,
 }
 
 fn subscriber_id() -> SubscriberId {
@@ -56,6 +57,7 @@ impl Story {
             policy: policy(),
             now: START,
             draws: 0,
+            store_full: false,
         }
     }
 
@@ -85,7 +87,15 @@ impl Story {
     ) -> Outcome<Result<Issued, GenerateRefused>> {
         let draw = self.draw();
         let digest = subject.digest();
-        let command = Generate { subject, digest, locale: Locale::Id, draw, can_send: true, idempotency };
+        let command = Generate {
+            subject,
+            digest,
+            locale: Locale::Id,
+            draw,
+            can_send: true,
+            store_full: self.store_full,
+            idempotency,
+        };
         let decision = self.subscriber.generate(&command, &self.policy, self.now);
         self.apply(decision)
     }
@@ -103,7 +113,7 @@ impl Story {
 
     /// The right code, as the SMS would carry it.
     fn code(&self, challenge: ChallengeId) -> Code {
-        let c = self.subscriber.challenge(challenge).expect("a held challenge");
+        let c = self.subscriber.challenges.iter().find(|c| c.id == challenge).expect("a held challenge");
         let keys = self.policy.keys.find(c.key).expect("its key");
         keys.code(&subscriber_id(), &c.id, &c.salt, &c.digest, c.code_length)
     }
@@ -143,6 +153,12 @@ impl Story {
     fn wrong(&mut self, challenge: ChallengeId) -> Verdict {
         let code = self.wrong_code(challenge);
         self.verify(challenge, &code)
+    }
+
+    /// An answer to the challenge that was issued first, whether it is still held or not.
+    fn right_or_unknown(&mut self) -> Verdict {
+        let first = self.subscriber.challenges[0].id;
+        self.verify(first, &Code::parse("000000").unwrap())
     }
 
     fn resend(&mut self, challenge: ChallengeId) -> Result<Resent, ResendRefused> {
@@ -255,7 +271,7 @@ fn abuse_09_a_challenge_expires_at_its_instant_and_not_before() {
     let mut story = Story::begin();
     let challenge = story.issue();
     story.now = story.now.plus(Duration::from_millis(179_999));
-    assert_eq!(story.subscriber.challenge(challenge).unwrap().state(story.now), State::Open);
+    assert_eq!(story.subscriber.challenge(challenge, story.now).unwrap().state(story.now), State::Open);
     story.now = story.now.plus(Duration::from_millis(1));
     assert_eq!(story.right(challenge), Verdict::Expired);
 }
@@ -400,12 +416,13 @@ fn abuse_34_open_codes_verify_after_the_master_key_is_rotated() {
     let both = format!("2 {}\n1 {}", "77".repeat(32), "5a".repeat(32));
     story.policy.keys = Keyring::parse(&both).unwrap();
     let newer = story.issue();
-    assert_eq!(story.subscriber.challenge(newer).unwrap().key.0, 2);
+    assert_eq!(story.subscriber.challenge(newer, story.now).unwrap().key.0, 2);
     assert!(matches!(story.verify(challenge, &sent), Verdict::Approved { .. }));
     assert!(matches!(story.right(newer), Verdict::Approved { .. }));
-    story.policy.keys = keyring();
-    let orphan = Story::begin().issue();
-    assert_eq!(story.verify(orphan, &sent), Verdict::AlreadyUsed);
+    let orphan = story.issue();
+    story.policy.keys = Keyring::parse(&format!("3 {}", "78".repeat(32))).unwrap();
+    assert_eq!(story.verify(orphan, &sent), Verdict::Expired, "its key was taken away");
+    assert!(story.subscriber.release(&subscriber_id(), orphan, 0, &story.policy, story.now).is_none());
 }
 
 #[test]
@@ -438,12 +455,11 @@ fn what_is_remembered_goes_with_its_challenge_ten_minutes_after_the_end() {
     let subject = payment("1000");
     story.generate_with(&subject, Some(key("g", "body")));
     story.pass(180 + 600);
-    story.issue();
-    assert_eq!(story.subscriber.remembered.len(), 1, "ten minutes to the millisecond are kept");
-    story.pass(1);
-    story.issue();
-    assert_eq!(story.subscriber.remembered.len(), 0);
+    assert!(matches!(story.generate_with(&subject, Some(key("g", "body"))), Outcome::Replayed(Ok(_))));
+    story.now = story.now.plus(Duration::from_millis(1));
+    assert_eq!(story.right_or_unknown(), Verdict::UnknownChallenge);
     assert!(matches!(story.generate_with(&subject, Some(key("g", "body"))), Outcome::Fresh(Ok(_))));
+    assert_eq!(story.subscriber.remembered.len(), 1, "the first is gone");
 }
 
 #[test]
@@ -465,12 +481,46 @@ fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
     assert_eq!(fits(&story.policy.with_keys(other.clone())), Vec::<Vec<u8>>::new());
     // And what is stored about a challenge gives another code under another key.
     let of = |keys: &Keyring| {
-        let c = story.subscriber.challenge(challenge).unwrap();
+        let c = story.subscriber.challenge(challenge, story.now).unwrap();
         let code =
             keys.active().code(&subscriber_id(), &c.id, &c.salt, &c.digest, CodeLength::new(10).unwrap());
         code.expose().to_vec()
     };
     assert_ne!(of(&story.policy.keys), of(&other));
+}
+
+#[test]
+fn of_ended_challenges_those_that_ended_last_are_kept() {
+    let mut story = Story::begin();
+    let subject = payment("1000");
+    let oldest = story.issue();
+    for _ in 0..5 {
+        story.pass(1);
+        let challenge = story.issue();
+        story.right(challenge);
+    }
+    story.pass(1);
+    let code = story.code(oldest);
+    let approved = story.verify_with(oldest, &code, &subject, Some(key("v", "right")));
+    assert!(matches!(approved, Outcome::Fresh(Verdict::Approved { .. })));
+    story.issue();
+    let again = story.verify_with(oldest, &code, &subject, Some(key("v", "right")));
+    assert!(matches!(again, Outcome::Replayed(Verdict::Approved { .. })), "{again:?}");
+}
+
+#[test]
+fn in_a_full_store_whoever_has_something_to_drop_is_issued_a_challenge_and_memory_comes_back() {
+    let mut story = Story::begin();
+    for _ in 0..3 {
+        let challenge = story.issue();
+        story.right(challenge);
+    }
+    story.store_full = true;
+    assert_eq!(story.generate(), Err(GenerateRefused::StoreFull));
+    let before = story.subscriber.heap_bytes();
+    story.pass(601);
+    assert!(story.generate().is_ok());
+    assert!(story.subscriber.heap_bytes() < before);
 }
 
 #[test]

@@ -91,7 +91,7 @@ const TWO_DIGITS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BN
     HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP \
     MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR \
     SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES \
-    WST XCD YER ZAR ZMW ZWG";
+    WST XCD XCG YER ZAR ZMW ZWG";
 
 impl Currency {
     /// The currency with this ISO 4217 alphabetic code, in upper case.
@@ -253,8 +253,7 @@ impl Transaction {
 fn is_name(text: &str) -> bool {
     let shown = |c: char| c.is_ascii_alphanumeric() || NAME_SYMBOLS.contains(c);
     let blank_end = text.starts_with(' ') || text.ends_with(' ');
-    let length = text.len().min(text.chars().count());
-    (1..=NAME_CHARS_MAX).contains(&length) && !blank_end && text.chars().all(shown)
+    (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !blank_end && text.chars().all(shown)
 }
 
 impl Subject {

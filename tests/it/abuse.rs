@@ -95,8 +95,8 @@ async fn abuse_03_mixed_parallel_answers_never_exceed_the_limit_nor_approve_twic
     let house = generous_house().await;
     let mut client = house.client().await;
     let mut answering = clients(&house, 4).await;
-    for round in 0..100 {
-        let issued = house.issue(&mut client, round % 99).await;
+    for round in 0..99 {
+        let issued = house.issue(&mut client, round).await;
         let bodies = vec![issued.wrong_body(), issued.wrong_body(), issued.body(), issued.wrong_body()];
         let (back, replies) = at_once(answering, "verify", bodies).await;
         answering = back;
@@ -127,11 +127,10 @@ async fn abuse_04_after_success_the_right_answer_is_refused_on_every_endpoint() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn abuse_05_the_right_answer_racing_with_cancel_and_resend_has_one_order() {
+async fn abuse_05_the_right_answer_racing_with_cancel_has_one_order() {
     let house = generous_house().await;
     let mut client = house.client().await;
     let (mut answering, mut cancelling) = (house.client().await, house.client().await);
-    let mut orders = [0, 0];
     for round in 0..200 {
         let issued = house.issue(&mut client, round % 99).await;
         let (claim, body) = (claim_body(issued.user, &issued.challenge_id), issued.body());
@@ -141,13 +140,11 @@ async fn abuse_05_the_right_answer_racing_with_cancel_and_resend_has_one_order()
             ("cancelled", 200) => {}
             other => panic!("round {round}: no order explains {other:?}"),
         }
-        orders[usize::from(verdict == "approved")] += 1;
         assert_eq!(
             client.verdict(&body).await,
             if verdict == "approved" { "already_used" } else { "cancelled" }
         );
     }
-    assert_eq!(orders.iter().sum::<i32>(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -424,6 +421,8 @@ async fn abuse_52_a_verify_retried_with_its_key_gets_its_verdict_and_spends_noth
     }
     let other_code = client.post_with_key("verify", "wrong-1", &issued.body()).await;
     assert_eq!(other_code.problem(), "idempotency-key-reused");
+    let verdicts = "otpgw_verdicts_total{verdict=\"incorrect\"} 1\n";
+    assert!(house.metrics().await.contains(verdicts), "a replay is no verdict");
     let first = client.post_with_key("verify", "right-1", &issued.body()).await;
     let second = client.post_with_key("verify", "right-1", &issued.body()).await;
     assert_eq!((first.status.as_u16(), first.replayed()), (200, false));
