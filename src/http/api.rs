@@ -34,6 +34,10 @@ const OPENAPI: &str = include_str!("../../openapi.yaml");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// A body that is too large is heard out up to here: a connection that is closed on unread bytes may lose
+/// the reply on its way.
+const DISCARDED_BYTES_MAX: u64 = 1024 * 1024;
+
 type Answer = Response<Full<Bytes>>;
 
 /// Answers requests. Share it in an `Arc`.
@@ -130,12 +134,13 @@ impl Api {
 
     /// The whole body, in a buffer that is wiped when it is dropped.
     async fn read(&self, body: Incoming) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        let too_large = |bytes: u64| bytes > self.body_bytes_max as u64;
-        if too_large(body.size_hint().lower()) {
+        if body.size_hint().lower() > DISCARDED_BYTES_MAX {
             return Err(Problem::BodyTooLarge);
         }
         // Its whole room at once: a buffer that grows leaves copies behind that nobody wipes.
-        let room = body.size_hint().exact().map_or(self.body_bytes_max, |bytes| bytes as usize);
+        let stated = body.size_hint().exact().unwrap_or(u64::MAX);
+        let room =
+            usize::try_from(stated).map_or(self.body_bytes_max, |bytes| bytes.min(self.body_bytes_max));
         let mut buffer = Zeroizing::new(Vec::with_capacity(room));
         tokio::select! {
             biased;
@@ -269,16 +274,20 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
+/// Reads the whole body, or as much as is worth hearing out of one that is too large.
 async fn read_into(mut body: Incoming, buffer: &mut Vec<u8>, bytes_max: usize) -> Result<(), Problem> {
+    let mut read: u64 = 0;
     while let Some(frame) = body.frame().await {
         let cut_off = |_| Malformed { field: String::new(), expected: "a whole body", position: None };
         let Ok(data) = frame.map_err(cut_off).map_err(Problem::Malformed)?.into_data() else { continue };
-        if buffer.len() + data.len() > bytes_max {
-            return Err(Problem::BodyTooLarge);
+        read += data.len() as u64;
+        if read <= bytes_max as u64 {
+            buffer.extend_from_slice(&data);
+        } else if read > DISCARDED_BYTES_MAX {
+            break;
         }
-        buffer.extend_from_slice(&data);
     }
-    Ok(())
+    if read <= bytes_max as u64 { Ok(()) } else { Err(Problem::BodyTooLarge) }
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -79,6 +79,8 @@ impl Server {
         let acceptor = Acceptor {
             workers,
             places: Arc::new(Semaphore::new(config.connections_max)),
+            // Ten minutes at most, as `Config::validate` has it.
+            idle_timeout_millis: config.idle_timeout.as_millis() as u32,
             clock: clock.clone(),
             metrics: Arc::clone(metrics),
             drain: drain.clone(),
@@ -104,6 +106,7 @@ impl Server {
 struct Acceptor {
     workers: Vec<mpsc::Sender<Dealt>>,
     places: Arc<Semaphore>,
+    idle_timeout_millis: u32,
     clock: Clock,
     metrics: Arc<Metrics>,
     drain: CancellationToken,
@@ -137,6 +140,8 @@ impl Acceptor {
     fn deal(&self, stream: TcpStream, worker: usize) {
         let dealt = Arc::clone(&self.places).try_acquire_owned().ok().and_then(|place| {
             stream.set_nodelay(true).ok()?;
+            // A reader that takes nothing is given up: hyper times only what it reads.
+            rustix::net::sockopt::set_tcp_user_timeout(&stream, self.idle_timeout_millis).ok()?;
             let stream = stream.into_std().ok()?;
             self.workers[worker].try_send((stream, place)).ok()
         });

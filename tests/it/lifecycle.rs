@@ -98,7 +98,24 @@ async fn connections_past_the_bound_are_closed_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_is_taken_is_named_and_leaves_nothing_running() {
+async fn a_reader_that_takes_nothing_loses_its_place() {
+    use tokio::io::AsyncWriteExt as _;
+    let house =
+        House::with(Plan { sections: vec![("api", "idle_timeout = \"1s\"")], ..Plan::default() }).await;
+    let mut stream = tokio::net::TcpStream::connect(house.app().api_addr()).await.unwrap();
+    let request = "GET /openapi.yaml HTTP/1.1\r\nhost: gateway\r\n\r\n".repeat(1_000);
+    // As far as it is taken: more replies than the sockets between hold.
+    let _ = stream.try_write(request.as_bytes());
+    stream.flush().await.unwrap();
+    let taken = async { while !house.metrics().await.contains("otpgw_connections 1\n") {} };
+    within(taken, "the connection to be taken").await;
+    let given_up = async { while !house.metrics().await.contains("otpgw_connections 0\n") {} };
+    within(given_up, "the connection to be given up").await;
+    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named() {
     let house = House::new().await;
     let taken = house.app().api_addr();
     let toml = house.folder.path().join("gateway.toml");
