@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use smpp::frame;
 use smpp::pdu::{BindResp, CommandId, EsmClass};
@@ -844,13 +844,16 @@ fn abuse_35_the_text_with_its_code_is_wiped_once_it_is_encoded() {
     assert!(esme.session.pending().is_empty());
 }
 
-/// Everything that is logged while it is the default.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logs, while somebody wants to know.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl io::Write for Log {
+struct ToThread;
+
+impl io::Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -859,17 +862,25 @@ impl io::Write for Log {
     }
 }
 
+/// What is logged by `act`, whatever other tests' threads log meanwhile.
+// One subscriber for the process: with one for this thread alone, a callsite that another thread reaches
+// first would be cached as heard by nobody.
+fn logged(act: impl FnOnce()) -> String {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| ToThread).finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing::callsite::rebuild_interest_cache();
+    });
+    LOG.set(Some(Vec::new()));
+    act();
+    String::from_utf8(LOG.take().unwrap()).unwrap()
+}
+
 #[test]
 fn abuse_36_no_log_shows_a_code_a_text_or_a_whole_number() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        // Another test's thread may just have found that nobody listens.
-        tracing::callsite::rebuild_interest_cache();
+    let log = logged(|| {
         let mut esme = Esme::bound(|config| config.window = 4);
         (1..=6).for_each(|number| esme.send(number));
         let submits = esme.submits();
@@ -888,7 +899,6 @@ fn abuse_36_no_log_shows_a_code_a_text_or_a_whole_number() {
         esme.seen();
         esme.end();
     });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for logged in ["submit rejected", "malformed PDU", "no answer in time", "not sent"] {
         assert!(log.contains(logged), "{logged:?} is missing from\n{log}");
     }
