@@ -99,9 +99,13 @@ pub struct SmsMetrics {
     pub unknown: IntCounter,
     /// Items dropped unsent: the challenge had ended or too little time was left.
     pub dropped: IntCounter,
-    /// Receipts that found their message.
+    /// Receipts that found their message and were news of it.
     pub receipts_matched: IntCounter,
-    /// Receipts for unknown or forgotten messages.
+    /// Receipts that found their message and said nothing new.
+    pub receipts_repeated: IntCounter,
+    /// Receipts of no known message, held until a response brings it.
+    pub receipts_held: IntCounter,
+    /// Receipts for unknown or forgotten messages that said nothing worth holding.
     pub receipts_unmatched: IntCounter,
     /// Receipts answered with 0x64 since the gateway was behind.
     pub receipts_deferred: IntCounter,
@@ -252,6 +256,8 @@ impl SmsMetrics {
             unknown: submits.with_label_values(&["unknown"]),
             dropped: submits.with_label_values(&["dropped"]),
             receipts_matched: receipts.with_label_values(&["matched"]),
+            receipts_repeated: receipts.with_label_values(&["repeated"]),
+            receipts_held: receipts.with_label_values(&["held"]),
             receipts_unmatched: receipts.with_label_values(&["unmatched"]),
             receipts_deferred: receipts.with_label_values(&["deferred"]),
             anomalies: counter("otpgw_sms_anomalies_total", "Odd PDUs that were understood all the same."),

@@ -13,6 +13,9 @@ pub struct Msisdn(u64);
 const DIGITS_MIN: usize = 8;
 /// ITU-T E.164: fifteen digits at most.
 const DIGITS_MAX: usize = 15;
+/// The last digits, which every spelling of a number has: what is left of the shortest without its country
+/// code and area.
+const SUBSCRIBER_DIGITS: usize = 7;
 /// How many leading and trailing digits a masked number shows.
 const SHOWN_FIRST: usize = 5;
 const SHOWN_LAST: usize = 2;
@@ -106,6 +109,14 @@ impl Msisdn {
     /// The digits without `+`, as SMPP addresses carry them (TON 1, NPI 1).
     pub fn digits(self) -> String {
         self.0.to_string()
+    }
+
+    /// Whether `digits` may spell this number in some form, with or without country code or trunk prefix:
+    /// whether both end in the same [`SUBSCRIBER_DIGITS`] digits.
+    pub(crate) fn ends_like(self, digits: &[u8]) -> bool {
+        let tail = digits.len().checked_sub(SUBSCRIBER_DIGITS).map(|start| &digits[start..]);
+        let number = tail.and_then(|tail| std::str::from_utf8(tail).ok()?.parse::<u64>().ok());
+        number == Some(self.0 % 10_u64.pow(SUBSCRIBER_DIGITS as u32))
     }
 
     /// For people who may know that it is their number, and not which one: `+62812*****45`.

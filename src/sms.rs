@@ -13,6 +13,8 @@ mod receipts;
 
 use tokio::sync::mpsc;
 
+pub use receipts::MessageIdForm;
+
 use crate::subscriber::challenge::{ChallengeId, Delivery};
 use crate::subscriber::id::SubscriberId;
 

@@ -39,7 +39,7 @@ use settings::Settings;
 
 use super::DeliveryReport;
 use super::outbox::{Item, Queue};
-use super::receipts::{Receipts, Sent};
+use super::receipts::{MessageIdForm, Receipts, Sent};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::subscriber::challenge::Delivery;
@@ -146,7 +146,11 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
     /// Keeps a session up until `drain` is cancelled, then drains and unbinds. Dropping it instead loses
     /// what is queued, and in flight is then forever unknown.
     pub async fn run(mut self, drain: CancellationToken) {
-        let mut receipts = Receipts::new(self.settings.receipts_max, self.settings.receipts_age_max);
+        let mut receipts = Receipts::new(
+            MessageIdForm::default(),
+            self.settings.receipts_max,
+            self.settings.receipts_age_max,
+        );
         let drain_timeout = self.settings.drain_timeout;
         let mut stop = Stop { token: drain, drain_timeout, until: None };
         let mut failures = 0;

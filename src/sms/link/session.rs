@@ -32,6 +32,7 @@ use smpp::pdu::{
 use smpp::receipt::Receipt;
 use smpp::status::CommandStatus;
 use smpp::time;
+use smpp::tlv::Tag;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -44,7 +45,7 @@ use crate::metrics::SmsMetrics;
 use crate::sms::DeliveryReport;
 use crate::sms::message::{CODES_MAX, SEGMENT_SEPTETS};
 use crate::sms::outbox::{Item, Queue};
-use crate::sms::receipts::{self, MessageId, Receipts, Sent};
+use crate::sms::receipts::{Heard, Incoming, Receipts, Sent};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::{CODE_DIGITS_MAX, Code};
 
@@ -497,20 +498,18 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         if !status.is_ok() {
             return self.on_refused(sequence, status, now);
         }
-        let sent = if let Some(submit) = self.submits.answered(sequence) {
+        if let Some(submit) = self.submits.answered(sequence) {
             self.context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
-            submit.accepted()
+            let delivery = self.receipts.accepted(message_id, submit.sent(), now);
+            submit.accepted(delivery);
         } else if let Some(sent) = self.submits.answered_late(sequence) {
-            self.report_late(sent, Delivery::Accepted);
-            sent
+            let delivery = self.receipts.accepted(message_id, sent, now);
+            self.report_late(sent, delivery);
         } else {
             self.context.metrics.anomalies.inc();
             return;
-        };
-        self.context.metrics.accepted.inc();
-        if let Some(id) = MessageId::new(message_id) {
-            self.receipts.remember(id, sent, now);
         }
+        self.context.metrics.accepted.inc();
     }
 
     fn on_refused(&mut self, sequence: SequenceNumber, status: CommandStatus, now: Timestamp) {
@@ -557,24 +556,19 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             // Or a message from a phone, which nobody here reads.
             return CommandStatus::ESME_ROK;
         };
-        let Some((id, sent)) = self.receipts.find(&receipt, now) else {
-            metrics.receipts_unmatched.inc();
-            return CommandStatus::ESME_ROK;
+        let reference = message.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
+        let incoming = Incoming { receipt: &receipt, handset: message.source.digits, reference };
+        let tell = |report| self.context.reports.try_send(report).is_ok();
+        let (counter, status) = match self.receipts.heard(&incoming, now, tell) {
+            Heard::Told => (&metrics.receipts_matched, CommandStatus::ESME_ROK),
+            Heard::NothingNew => (&metrics.receipts_repeated, CommandStatus::ESME_ROK),
+            Heard::Held => (&metrics.receipts_held, CommandStatus::ESME_ROK),
+            Heard::Unmatched => (&metrics.receipts_unmatched, CommandStatus::ESME_ROK),
+            // The SMSC will send it again.
+            Heard::Deferred => (&metrics.receipts_deferred, CommandStatus::ESME_RX_T_APPN),
         };
-        if let Some(delivery) = receipts::delivery(receipt.state) {
-            match self.context.reports.try_send(sent.report(delivery)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                    metrics.receipts_deferred.inc();
-                    return CommandStatus::ESME_RX_T_APPN;
-                }
-            }
-            if delivery == Delivery::Delivered {
-                self.receipts.forget(&id);
-            }
-        }
-        metrics.receipts_matched.inc();
-        CommandStatus::ESME_ROK
+        counter.inc();
+        status
     }
 
     fn on_unbind(&mut self, sequence: SequenceNumber, now: Timestamp) {

@@ -88,9 +88,14 @@ impl FullyWritten<'_> {
         self.at
     }
 
-    /// The SMSC took it.
-    pub(super) fn accepted(self) -> Sent {
-        self.settle(Delivery::Accepted)
+    /// Which send it is.
+    pub(super) fn sent(&self) -> Sent {
+        Sent::of(&self.item)
+    }
+
+    /// The SMSC took it; `delivery` is what is known of it by now.
+    pub(super) fn accepted(self, delivery: Delivery) {
+        self.settle(delivery);
     }
 
     /// The SMSC refused it for good.
@@ -109,7 +114,7 @@ impl FullyWritten<'_> {
     }
 
     fn settle(self, delivery: Delivery) -> Sent {
-        let sent = Sent::of(&self.item);
+        let sent = self.sent();
         self.report.send(sent.report(delivery));
         sent
     }

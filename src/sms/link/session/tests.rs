@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::sms::link::settings::Config;
 use crate::sms::outbox::tests::item;
 use crate::sms::outbox::{Outbox, outbox};
+use crate::sms::receipts::MessageIdForm;
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);
@@ -63,7 +64,8 @@ impl Esme {
             }
         };
         let release = release.unwrap_or_else(|| Box::new(from_item));
-        let receipts = Receipts::new(config.receipts_max.min(100), config.receipts_age_max);
+        let receipts =
+            Receipts::new(MessageIdForm::default(), config.receipts_max.min(100), config.receipts_age_max);
         let context = Context {
             settings: leak(settings),
             password: "secret08",
@@ -524,7 +526,7 @@ fn receipts_tell_what_became_of_a_message() {
         ("id:id-2 stat:DELIVRD", Some((2, Delivery::Delivered))),
         ("id:id-3 stat:EXPIRED", Some((3, Delivery::Expired))),
         ("id:id-4 stat:REJECTD", Some((4, Delivery::Rejected))),
-        ("id:id-5 stat:ENROUTE", Some((5, Delivery::Accepted))),
+        ("id:id-5 stat:ENROUTE", None),
         ("id:id-5 stat:UNKNOWN", None),
         ("id:nobody stat:DELIVRD", None),
         ("not a receipt at all", None),
@@ -532,8 +534,20 @@ fn receipts_tell_what_became_of_a_message() {
         assert_eq!(esme.receipt(receipt), 0, "{receipt}");
         assert_eq!(esme.reported(), report.into_iter().collect::<Vec<_>>(), "{receipt}");
     }
-    assert_eq!(esme.metrics.sms.receipts_matched.get(), 7);
-    assert_eq!(esme.metrics.sms.receipts_unmatched.get(), 4);
+    let metrics = &esme.metrics.sms;
+    assert_eq!((metrics.receipts_matched.get(), metrics.receipts_repeated.get()), (5, 4));
+    assert_eq!((metrics.receipts_held.get(), metrics.receipts_unmatched.get()), (1, 1));
+}
+
+#[test]
+fn d1_abuse_44_a_receipt_before_its_response_counts_when_the_response_comes() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    assert_eq!(esme.receipt("id:id-1 stat:DELIVRD"), 0);
+    assert_eq!(esme.reported(), []);
+    esme.accept(sequence, b"id-1");
+    assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
 }
 
 #[test]

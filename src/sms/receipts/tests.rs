@@ -1,0 +1,185 @@
+use super::*;
+use crate::sms::outbox::tests::item;
+
+const AGE_MAX: Duration = Duration::from_secs(600);
+const HANDSET: &[u8] = b"628120000001";
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_millis(seconds * 1_000)
+}
+
+fn sent(number: u8) -> Sent {
+    Sent::of(&item(number, at(0)))
+}
+
+/// One SMSC, and what was told of its messages: by the last byte of their challenges' ids.
+struct Smsc {
+    receipts: Receipts,
+    told: Vec<(u8, Delivery)>,
+}
+
+impl Smsc {
+    fn new(form: MessageIdForm) -> Self {
+        Self { receipts: Receipts::new(form, 100, AGE_MAX), told: Vec::new() }
+    }
+
+    fn accepts(&mut self, id: &str, number: u8) -> Delivery {
+        self.receipts.accepted(id.as_bytes(), sent(number), at(0))
+    }
+
+    fn says_at(&mut self, second: u64, incoming: &Incoming<'_>) -> Heard {
+        let told = &mut self.told;
+        self.receipts.heard(incoming, at(second), |report| {
+            told.push((report.challenge.0[15], report.delivery));
+            true
+        })
+    }
+
+    fn says(&mut self, id: &str, state: MessageState) -> Heard {
+        self.says_from(HANDSET, id, state)
+    }
+
+    fn says_from(&mut self, handset: &[u8], id: &str, state: MessageState) -> Heard {
+        let receipt = Receipt { id: id.as_bytes(), state: Some(state), ..Receipt::default() };
+        self.says_at(0, &Incoming { receipt: &receipt, handset, reference: None })
+    }
+
+    fn says_of(&mut self, reference: u16, handset: &[u8], state: MessageState) -> Heard {
+        let receipt = Receipt { id: b"unknown", state: Some(state), ..Receipt::default() };
+        self.says_at(0, &Incoming { receipt: &receipt, handset, reference: Some(reference) })
+    }
+}
+
+#[test]
+fn d2_an_exact_id_counts_first_then_the_smsc_s_rule() {
+    let mut smsc = Smsc::new(MessageIdForm::HexThenDecimal);
+    smsc.accepts("ff", 1);
+    assert_eq!(smsc.says("255", MessageState::DELIVERED), Heard::Told);
+    smsc.accepts("1e", 2);
+    assert_eq!(smsc.says("1e", MessageState::DELIVERED), Heard::Told);
+    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
+}
+
+#[test]
+fn d2_a_number_that_is_one_message_s_in_decimal_and_another_s_in_hexadecimal_is_of_its_handset() {
+    let mut smsc = Smsc::new(MessageIdForm::HexThenDecimal);
+    // 0x10 is 16, and 0x16 is 22.
+    smsc.accepts("10", 1);
+    smsc.accepts("16", 2);
+    assert_eq!(smsc.says_from(b"628120000001", "16", MessageState::DELIVERED), Heard::Told);
+    assert_eq!(smsc.says_from(b"08120000002", "22", MessageState::UNDELIVERABLE), Heard::Told);
+    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Undelivered)]);
+    // A handset that says nothing leaves the exact one.
+    assert_eq!(smsc.says_from(b"", "16", MessageState::DELIVERED), Heard::Told);
+    assert_eq!(smsc.told[2], (2, Delivery::Delivered));
+}
+
+#[test]
+fn d2_an_id_in_the_parameter_alone_or_where_the_text_s_is_unknown_is_found() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    smsc.accepts("7B", 1);
+    smsc.accepts("7C", 2);
+    for (id, receipted_message_id) in [(&b"123"[..], &b"7B"[..]), (b"", b"7C")] {
+        let state = Some(MessageState::DELIVERED);
+        let receipt = Receipt { id, receipted_message_id, state, ..Receipt::default() };
+        let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
+        assert_eq!(smsc.says_at(0, &incoming), Heard::Told);
+    }
+    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
+}
+
+#[test]
+fn d1_abuse_44_a_receipt_before_its_response_is_held_and_counts_when_the_response_comes() {
+    for form in [MessageIdForm::Exact, MessageIdForm::DecimalThenHex] {
+        let mut smsc = Smsc::new(form);
+        let spelt = if form == MessageIdForm::Exact { "255" } else { "FF" };
+        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), Heard::Held);
+        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), Heard::Held);
+        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), Heard::Held);
+        assert_eq!(smsc.accepts("255", 1), Delivery::Delivered);
+        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), Heard::NothingNew);
+        // It counted once: the id's next message is another.
+        assert_eq!(smsc.accepts("255", 2), Delivery::Accepted);
+    }
+}
+
+#[test]
+fn d1_what_is_held_is_bounded_by_count_and_age() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    for number in 0..=EARLY_MAX {
+        assert_eq!(smsc.says(&number.to_string(), MessageState::DELIVERED), Heard::Held);
+    }
+    assert_eq!(smsc.accepts("0", 1), Delivery::Accepted);
+    assert_eq!(smsc.accepts("1", 2), Delivery::Delivered);
+    let too_late = at(EARLY_AGE_MAX.as_secs() + 1);
+    assert_eq!(smsc.receipts.accepted(b"2", sent(3), too_late), Delivery::Accepted);
+}
+
+#[test]
+fn d6_abuse_45_repeated_and_overtaken_receipts_are_no_news_and_an_arrival_outweighs_all() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    smsc.accepts("a", 1);
+    let said = [
+        (MessageState::ACCEPTED, Heard::NothingNew),
+        (MessageState::UNDELIVERABLE, Heard::Told),
+        (MessageState::UNDELIVERABLE, Heard::NothingNew),
+        (MessageState::EXPIRED, Heard::NothingNew),
+        (MessageState::DELIVERED, Heard::Told),
+        (MessageState::DELIVERED, Heard::NothingNew),
+        (MessageState::ACCEPTED, Heard::NothingNew),
+        (MessageState::REJECTED, Heard::NothingNew),
+    ];
+    for (state, heard) in said {
+        assert_eq!(smsc.says("a", state), heard, "{state:?}");
+    }
+    assert_eq!(smsc.told, [(1, Delivery::Undelivered), (1, Delivery::Delivered)]);
+}
+
+#[test]
+fn d7_news_that_nobody_can_take_stays_news() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    smsc.accepts("a", 1);
+    let receipt = Receipt { id: b"a", state: Some(MessageState::DELIVERED), ..Receipt::default() };
+    let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
+    assert_eq!(smsc.receipts.heard(&incoming, at(0), |_| false), Heard::Deferred);
+    assert_eq!(smsc.says_at(0, &incoming), Heard::Told);
+}
+
+#[test]
+fn s4_a_receipt_with_the_reference_settles_a_send_that_got_no_answer() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    smsc.receipts.expect_by_reference(7, sent(1), Delivery::Unknown, at(0));
+    assert_eq!(smsc.says_of(8, HANDSET, MessageState::DELIVERED), Heard::Held);
+    assert_eq!(smsc.says_of(7, b"628129999999", MessageState::DELIVERED), Heard::Held);
+    assert_eq!(smsc.says_of(7, b"0", MessageState::DELIVERED), Heard::Held);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::Told);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::NothingNew);
+    assert_eq!(smsc.told, [(1, Delivery::Delivered)]);
+}
+
+#[test]
+fn d6_a_receipt_of_an_unknown_message_that_says_nothing_is_not_held() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    assert_eq!(smsc.says("a", MessageState::UNKNOWN), Heard::Unmatched);
+    assert_eq!(smsc.accepts("a", 1), Delivery::Accepted);
+    assert_eq!(smsc.says("a", MessageState::UNKNOWN), Heard::NothingNew);
+}
+
+#[test]
+fn d3_only_states_that_say_something_are_news() {
+    let news = [
+        (MessageState::DELIVERED, Delivery::Delivered),
+        (MessageState::ENROUTE, Delivery::Accepted),
+        (MessageState::ACCEPTED, Delivery::Accepted),
+        (MessageState::EXPIRED, Delivery::Expired),
+        (MessageState::UNDELIVERABLE, Delivery::Undelivered),
+        (MessageState::DELETED, Delivery::Undelivered),
+        (MessageState::REJECTED, Delivery::Rejected),
+    ];
+    for (state, expected) in news {
+        assert_eq!(delivery(Some(state)), Some(expected));
+    }
+    for silent in [None, Some(MessageState::UNKNOWN), Some(MessageState(0)), Some(MessageState(9))] {
+        assert_eq!(delivery(silent), None);
+    }
+}
