@@ -16,7 +16,8 @@ pub use encode::{EncodeError, MESSAGE_BYTES_MAX, encode};
 /// A deviation from SMPP 3.4 that [`decode`] accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Anomaly {
-    /// A response with status 0 that should have had a body was a header only.
+    /// A response with status 0 that should have had a body was a header only, or its body
+    /// ended before its last field.
     MissingBody,
     /// Bytes after the end of a PDU that takes no optional parameters.
     StrayBytes,
@@ -26,7 +27,7 @@ pub enum Anomaly {
     LongString,
     /// `source_addr` was not ASCII.
     NonAsciiAddress,
-    /// A scheduled time or validity period had neither 0 nor 16 characters.
+    /// A scheduled time, validity period or final date had neither 0 nor 16 characters.
     TimeLength,
     /// `short_message` had 255 bytes, one more than SMPP 3.4 allows.
     LongShortMessage,
@@ -115,6 +116,10 @@ impl fmt::Debug for Anomalies {
     }
 }
 
+/// The most bytes of an address in `data_sm` and `alert_notification`, its NUL not counted
+/// (SMPP 3.4 §4.7.1, §4.12.1).
+const WIDE_ADDRESS_BYTES_MAX: usize = 64;
+
 /// A field of a PDU, for errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
@@ -134,13 +139,17 @@ pub enum Field {
     SourceAddress,
     /// `destination_addr` with its TON and NPI.
     DestinationAddress,
-    /// `esm_class`, `protocol_id` and `priority_flag`.
+    /// `esme_addr` with its TON and NPI.
+    EsmeAddress,
+    /// `esm_class` and the numbers beside it.
     MessageClass,
     /// `schedule_delivery_time`.
     ScheduleDeliveryTime,
     /// `validity_period`.
     ValidityPeriod,
-    /// `registered_delivery`, `replace_if_present_flag`, `data_coding`, `sm_default_msg_id`.
+    /// When a message came to its final state.
+    FinalDate,
+    /// `registered_delivery` and the numbers beside it.
     DeliveryOptions,
     /// `sm_length` and `short_message`.
     ShortMessage,
@@ -161,16 +170,19 @@ impl Field {
             Self::ServiceType => "service_type",
             Self::SourceAddress => "source_addr",
             Self::DestinationAddress => "destination_addr",
+            Self::EsmeAddress => "esme_addr",
             Self::MessageClass => "esm_class",
             Self::ScheduleDeliveryTime => "schedule_delivery_time",
             Self::ValidityPeriod => "validity_period",
+            Self::FinalDate => "final_date",
             Self::DeliveryOptions => "registered_delivery",
             Self::ShortMessage => "short_message",
             Self::MessageId => "message_id",
         }
     }
 
-    /// The most bytes that SMPP 3.4 allows in this string, its NUL not counted (§4).
+    /// The most bytes that SMPP 3.4 allows in this string, its NUL not counted (§4); in an
+    /// address of `data_sm`, [`WIDE_ADDRESS_BYTES_MAX`].
     const fn bytes_max(self) -> usize {
         match self {
             Self::SystemId => 15,
@@ -179,7 +191,8 @@ impl Field {
             Self::AddressRange => 40,
             Self::ServiceType => 5,
             Self::SourceAddress | Self::DestinationAddress => 20,
-            Self::ScheduleDeliveryTime | Self::ValidityPeriod => crate::time::TIME_BYTES,
+            Self::EsmeAddress => WIDE_ADDRESS_BYTES_MAX,
+            Self::ScheduleDeliveryTime | Self::ValidityPeriod | Self::FinalDate => crate::time::TIME_BYTES,
             Self::ShortMessage => 254,
             Self::MessageId => 64,
             Self::BindParameters | Self::MessageClass | Self::DeliveryOptions => 0,

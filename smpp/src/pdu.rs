@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::receipt::MessageState;
 use crate::status::CommandStatus;
 use crate::tlv::{Tag, Tlvs};
 
@@ -23,6 +24,10 @@ impl CommandId {
     pub const BIND_TRANSMITTER: Self = Self(0x0000_0002);
     /// Answers [`BIND_TRANSMITTER`](Self::BIND_TRANSMITTER).
     pub const BIND_TRANSMITTER_RESP: Self = Self(0x8000_0002);
+    /// Asks what became of a message.
+    pub const QUERY_SM: Self = Self(0x0000_0003);
+    /// Answers [`QUERY_SM`](Self::QUERY_SM).
+    pub const QUERY_SM_RESP: Self = Self(0x8000_0003);
     /// A message from the ESME.
     pub const SUBMIT_SM: Self = Self(0x0000_0004);
     /// Answers [`SUBMIT_SM`](Self::SUBMIT_SM).
@@ -35,14 +40,30 @@ impl CommandId {
     pub const UNBIND: Self = Self(0x0000_0006);
     /// Answers [`UNBIND`](Self::UNBIND).
     pub const UNBIND_RESP: Self = Self(0x8000_0006);
+    /// Replaces the text of a message that is not delivered yet.
+    pub const REPLACE_SM: Self = Self(0x0000_0007);
+    /// Answers [`REPLACE_SM`](Self::REPLACE_SM).
+    pub const REPLACE_SM_RESP: Self = Self(0x8000_0007);
+    /// Takes back messages that are not delivered yet.
+    pub const CANCEL_SM: Self = Self(0x0000_0008);
+    /// Answers [`CANCEL_SM`](Self::CANCEL_SM).
+    pub const CANCEL_SM_RESP: Self = Self(0x8000_0008);
     /// Opens a session that submits and receives.
     pub const BIND_TRANSCEIVER: Self = Self(0x0000_0009);
     /// Answers [`BIND_TRANSCEIVER`](Self::BIND_TRANSCEIVER).
     pub const BIND_TRANSCEIVER_RESP: Self = Self(0x8000_0009);
+    /// The SMSC asks for a session that receives. Has no response of its own.
+    pub const OUTBIND: Self = Self(0x0000_000B);
     /// Asks whether the other side lives.
     pub const ENQUIRE_LINK: Self = Self(0x0000_0015);
     /// Answers [`ENQUIRE_LINK`](Self::ENQUIRE_LINK).
     pub const ENQUIRE_LINK_RESP: Self = Self(0x8000_0015);
+    /// A handset can be reached again. Has no response.
+    pub const ALERT_NOTIFICATION: Self = Self(0x0000_0102);
+    /// A message in either direction, its text in a TLV.
+    pub const DATA_SM: Self = Self(0x0000_0103);
+    /// Answers [`DATA_SM`](Self::DATA_SM).
+    pub const DATA_SM_RESP: Self = Self(0x8000_0103);
 
     const RESPONSE_BIT: u32 = 0x8000_0000;
 
@@ -52,7 +73,8 @@ impl CommandId {
         self.0 & Self::RESPONSE_BIT != 0
     }
 
-    /// The response to this request; a response is its own.
+    /// The response to this request; a response is its own. `outbind` and
+    /// `alert_notification` have none.
     #[must_use]
     pub const fn response(self) -> Self {
         Self(self.0 | Self::RESPONSE_BIT)
@@ -67,16 +89,26 @@ impl CommandId {
             Self::BIND_RECEIVER_RESP => "bind_receiver_resp",
             Self::BIND_TRANSMITTER => "bind_transmitter",
             Self::BIND_TRANSMITTER_RESP => "bind_transmitter_resp",
+            Self::QUERY_SM => "query_sm",
+            Self::QUERY_SM_RESP => "query_sm_resp",
             Self::SUBMIT_SM => "submit_sm",
             Self::SUBMIT_SM_RESP => "submit_sm_resp",
             Self::DELIVER_SM => "deliver_sm",
             Self::DELIVER_SM_RESP => "deliver_sm_resp",
             Self::UNBIND => "unbind",
             Self::UNBIND_RESP => "unbind_resp",
+            Self::REPLACE_SM => "replace_sm",
+            Self::REPLACE_SM_RESP => "replace_sm_resp",
+            Self::CANCEL_SM => "cancel_sm",
+            Self::CANCEL_SM_RESP => "cancel_sm_resp",
             Self::BIND_TRANSCEIVER => "bind_transceiver",
             Self::BIND_TRANSCEIVER_RESP => "bind_transceiver_resp",
+            Self::OUTBIND => "outbind",
             Self::ENQUIRE_LINK => "enquire_link",
             Self::ENQUIRE_LINK_RESP => "enquire_link_resp",
+            Self::ALERT_NOTIFICATION => "alert_notification",
+            Self::DATA_SM => "data_sm",
+            Self::DATA_SM_RESP => "data_sm_resp",
             _ => return None,
         })
     }
@@ -177,6 +209,8 @@ pub enum Body<'a> {
     BindTransceiver(Bind<'a>),
     /// `bind_transceiver_resp` (SMPP 3.4 §4.1.6).
     BindTransceiverResp(BindResp<'a>),
+    /// `outbind` (SMPP 3.4 §4.1.7).
+    Outbind(Outbind<'a>),
     /// `unbind` (SMPP 3.4 §4.2.1).
     Unbind,
     /// `unbind_resp` (SMPP 3.4 §4.2.2).
@@ -191,10 +225,28 @@ pub enum Body<'a> {
     DeliverSm(DeliverSm<'a>),
     /// `deliver_sm_resp` (SMPP 3.4 §4.6.2).
     DeliverSmResp(DeliverSmResp<'a>),
+    /// `data_sm` (SMPP 3.4 §4.7.1).
+    DataSm(DataSm<'a>),
+    /// `data_sm_resp` (SMPP 3.4 §4.7.2).
+    DataSmResp(DataSmResp<'a>),
+    /// `query_sm` (SMPP 3.4 §4.8.1).
+    QuerySm(QuerySm<'a>),
+    /// `query_sm_resp` (SMPP 3.4 §4.8.2).
+    QuerySmResp(QuerySmResp<'a>),
+    /// `cancel_sm` (SMPP 3.4 §4.9.1).
+    CancelSm(CancelSm<'a>),
+    /// `cancel_sm_resp` (SMPP 3.4 §4.9.2).
+    CancelSmResp,
+    /// `replace_sm` (SMPP 3.4 §4.10.1).
+    ReplaceSm(ReplaceSm<'a>),
+    /// `replace_sm_resp` (SMPP 3.4 §4.10.2).
+    ReplaceSmResp,
     /// `enquire_link` (SMPP 3.4 §4.11.1).
     EnquireLink,
     /// `enquire_link_resp` (SMPP 3.4 §4.11.2).
     EnquireLinkResp,
+    /// `alert_notification` (SMPP 3.4 §4.12.1).
+    AlertNotification(AlertNotification<'a>),
 }
 
 impl Body<'_> {
@@ -208,6 +260,7 @@ impl Body<'_> {
             Self::BindReceiverResp(_) => CommandId::BIND_RECEIVER_RESP,
             Self::BindTransceiver(_) => CommandId::BIND_TRANSCEIVER,
             Self::BindTransceiverResp(_) => CommandId::BIND_TRANSCEIVER_RESP,
+            Self::Outbind(_) => CommandId::OUTBIND,
             Self::Unbind => CommandId::UNBIND,
             Self::UnbindResp => CommandId::UNBIND_RESP,
             Self::GenericNack => CommandId::GENERIC_NACK,
@@ -215,8 +268,17 @@ impl Body<'_> {
             Self::SubmitSmResp(_) => CommandId::SUBMIT_SM_RESP,
             Self::DeliverSm(_) => CommandId::DELIVER_SM,
             Self::DeliverSmResp(_) => CommandId::DELIVER_SM_RESP,
+            Self::DataSm(_) => CommandId::DATA_SM,
+            Self::DataSmResp(_) => CommandId::DATA_SM_RESP,
+            Self::QuerySm(_) => CommandId::QUERY_SM,
+            Self::QuerySmResp(_) => CommandId::QUERY_SM_RESP,
+            Self::CancelSm(_) => CommandId::CANCEL_SM,
+            Self::CancelSmResp => CommandId::CANCEL_SM_RESP,
+            Self::ReplaceSm(_) => CommandId::REPLACE_SM,
+            Self::ReplaceSmResp => CommandId::REPLACE_SM_RESP,
             Self::EnquireLink => CommandId::ENQUIRE_LINK,
             Self::EnquireLinkResp => CommandId::ENQUIRE_LINK_RESP,
+            Self::AlertNotification(_) => CommandId::ALERT_NOTIFICATION,
         }
     }
 }
@@ -260,7 +322,8 @@ pub struct Address<'a> {
     pub ton: Ton,
     /// Numbering plan indicator.
     pub npi: Npi,
-    /// The number or name, at most 20 bytes; an SMSC may send any bytes.
+    /// The number or name, at most 20 bytes, or 64 in `data_sm` and `alert_notification`; an
+    /// SMSC may send any bytes.
     pub digits: &'a [u8],
 }
 
@@ -358,6 +421,21 @@ impl BindResp<'_> {
 impl fmt::Debug for BindResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BindResp {{ system_id: \"{}\", tlvs: {:?} }}", self.system_id.escape_ascii(), self.tlvs)
+    }
+}
+
+/// The SMSC asks the ESME to bind as a receiver. `Debug` does not show the password.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outbind<'a> {
+    /// The SMSC's name, at most 15 bytes.
+    pub system_id: &'a [u8],
+    /// At most 8 bytes.
+    pub password: &'a [u8],
+}
+
+impl fmt::Debug for Outbind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outbind {{ system_id: \"{}\", password: <hidden> }}", self.system_id.escape_ascii())
     }
 }
 
@@ -543,6 +621,186 @@ impl fmt::Debug for DeliverSmResp<'_> {
     }
 }
 
+/// A message whose text is in the TLV `message_payload`, in either direction: a receipt too.
+///
+/// `Debug` shows neither the text nor whole addresses.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct DataSm<'a> {
+    /// The SMS application, at most 5 bytes; mostly empty.
+    pub service_type: &'a [u8],
+    /// The sender.
+    pub source: Address<'a>,
+    /// The recipient.
+    pub destination: Address<'a>,
+    /// Mode, type and GSM features.
+    pub esm_class: EsmClass,
+    /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
+    pub registered_delivery: u8,
+    /// How the text is coded.
+    pub data_coding: DataCoding,
+    /// Optional parameters, of which `message_payload` is the message.
+    pub tlvs: Tlvs<'a>,
+}
+
+impl<'a> DataSm<'a> {
+    /// The bytes of the message: its `message_payload`.
+    #[must_use]
+    pub fn content(&self) -> &'a [u8] {
+        self.tlvs.find(Tag::MESSAGE_PAYLOAD).map_or(b"", |payload| payload.value)
+    }
+}
+
+impl fmt::Debug for DataSm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataSm")
+            .field("source", &self.source)
+            .field("destination", &self.destination)
+            .field("esm_class", &self.esm_class)
+            .field("registered_delivery", &self.registered_delivery)
+            .field("data_coding", &self.data_coding)
+            .field("tlvs", &self.tlvs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers `data_sm`. All empty when the response was a header only.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct DataSmResp<'a> {
+    /// The SMSC's id of the message, at most 64 bytes by the book.
+    pub message_id: &'a [u8],
+    /// Why it could not be delivered, beside an error status.
+    pub tlvs: Tlvs<'a>,
+}
+
+impl fmt::Debug for DataSmResp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "DataSmResp {{ message_id: \"{}\", tlvs: {:?} }}",
+            self.message_id.escape_ascii(),
+            self.tlvs
+        )
+    }
+}
+
+/// Asks what became of a message.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct QuerySm<'a> {
+    /// The SMSC's id of the message, at most 64 bytes.
+    pub message_id: &'a [u8],
+    /// The message's sender as it was submitted.
+    pub source: Address<'a>,
+}
+
+impl fmt::Debug for QuerySm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message_id, source } = self;
+        write!(f, "QuerySm {{ message_id: \"{}\", source: {source:?} }}", message_id.escape_ascii())
+    }
+}
+
+/// Answers `query_sm`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct QuerySmResp<'a> {
+    /// The SMSC's id of the message, at most 64 bytes by the book.
+    pub message_id: &'a [u8],
+    /// When the message came to its final state: 16 characters ([`crate::time`]), or empty
+    /// while it has not.
+    pub final_date: &'a [u8],
+    /// What became of the message; unknown when the response was a header only.
+    pub message_state: MessageState,
+    /// The network's or SMSC's error code; 0 without one.
+    pub error_code: u8,
+}
+
+impl Default for QuerySmResp<'_> {
+    /// All empty, of an unknown state: goes with an error status.
+    fn default() -> Self {
+        Self { message_id: b"", final_date: b"", message_state: MessageState::UNKNOWN, error_code: 0 }
+    }
+}
+
+impl fmt::Debug for QuerySmResp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "QuerySmResp {{ message_id: \"{}\", final_date: {}, message_state: {:?}, error_code: {} }}",
+            self.message_id.escape_ascii(),
+            self.final_date.escape_ascii(),
+            self.message_state,
+            self.error_code
+        )
+    }
+}
+
+/// Takes back a message, or all of one sender to one recipient, if not delivered yet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct CancelSm<'a> {
+    /// With an empty `message_id`, of which SMS application; at most 5 bytes.
+    pub service_type: &'a [u8],
+    /// The SMSC's id of the message, at most 64 bytes; empty for all between the addresses.
+    pub message_id: &'a [u8],
+    /// The message's sender as it was submitted.
+    pub source: Address<'a>,
+    /// The message's recipient; may be empty beside a `message_id`.
+    pub destination: Address<'a>,
+}
+
+impl fmt::Debug for CancelSm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message_id, source, destination, .. } = self;
+        let message_id = message_id.escape_ascii();
+        write!(
+            f,
+            "CancelSm {{ message_id: \"{message_id}\", source: {source:?}, destination: {destination:?} }}"
+        )
+    }
+}
+
+/// Replaces the text and the times of a message that is not delivered yet.
+///
+/// `Debug` shows neither the text nor a whole address.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplaceSm<'a> {
+    /// The SMSC's id of the message, at most 64 bytes.
+    pub message_id: &'a [u8],
+    /// The message's sender as it was submitted.
+    pub source: Address<'a>,
+    /// Empty to keep what it was, or 16 characters ([`crate::time`]).
+    pub schedule_delivery_time: &'a [u8],
+    /// Empty to keep what it was, or 16 characters ([`crate::time`]).
+    pub validity_period: &'a [u8],
+    /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
+    pub registered_delivery: u8,
+    /// A message kept at the SMSC; mostly 0.
+    pub sm_default_msg_id: u8,
+    /// The new text, at most 254 bytes; coded as the message was.
+    pub short_message: &'a [u8],
+}
+
+impl fmt::Debug for ReplaceSm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplaceSm")
+            .field("message_id", &format_args!("{}", self.message_id.escape_ascii()))
+            .field("source", &self.source)
+            .field("validity_period", &format_args!("{}", self.validity_period.escape_ascii()))
+            .field("registered_delivery", &self.registered_delivery)
+            .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handset that a message waits for can be reached again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertNotification<'a> {
+    /// The handset's number.
+    pub source: Address<'a>,
+    /// The ESME that asked to be told.
+    pub esme: Address<'a>,
+    /// `ms_availability_status`, or nothing.
+    pub tlvs: Tlvs<'a>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -561,7 +819,7 @@ mod tests {
         assert!(!CommandId::SUBMIT_SM.is_response());
         assert!(CommandId::GENERIC_NACK.is_response());
         assert_eq!(CommandId::SUBMIT_SM.response(), CommandId::SUBMIT_SM_RESP);
-        assert_eq!(CommandId(0x103).to_string(), "0x103");
+        assert_eq!(CommandId(0x104).to_string(), "0x104");
         assert_eq!(CommandId::SUBMIT_SM.to_string(), "submit_sm");
     }
 

@@ -9,10 +9,10 @@
 
 use std::fmt;
 
-use crate::pdu::Message;
+use crate::pdu::{DataSm, EsmClass, Message};
 use crate::text::concatenation;
 use crate::time::{CalendarTime, number};
-use crate::tlv::Tag;
+use crate::tlv::{Tag, Tlvs};
 
 /// What became of a message (SMPP 3.4 §5.2.28). Values without a name here survive as their
 /// number.
@@ -108,23 +108,32 @@ impl<'a> Receipt<'a> {
     /// Costs no allocation.
     #[must_use]
     pub fn parse(message: &Message<'a>) -> Option<Self> {
-        if !message.esm_class.is_receipt() {
+        Self::read(message.esm_class, message.content(), message.tlvs)
+    }
+
+    /// Reads a `data_sm`, as [`parse`](Self::parse) reads a `deliver_sm`.
+    #[must_use]
+    pub fn parse_data_sm(message: &DataSm<'a>) -> Option<Self> {
+        Self::read(message.esm_class, message.content(), message.tlvs)
+    }
+
+    fn read(esm_class: EsmClass, content: &'a [u8], tlvs: Tlvs<'a>) -> Option<Self> {
+        if !esm_class.is_receipt() {
             return None;
         }
-        let content = message.content();
         let mut receipt = Self::from_text(content);
         // Some SMSCs set the header's bit without a header, so the text counts as it is first.
         if receipt.id.is_empty()
-            && message.esm_class.has_udh()
+            && esm_class.has_udh()
             && let Some((_, text)) = concatenation::split_header(content)
         {
             receipt = Self::from_text(text);
         }
-        if let Some(id) = message.tlvs.find(Tag::RECEIPTED_MESSAGE_ID) {
+        if let Some(id) = tlvs.find(Tag::RECEIPTED_MESSAGE_ID) {
             receipt.receipted_message_id = id.c_octets();
         }
         if receipt.state.is_none() {
-            let state = message.tlvs.find(Tag::MESSAGE_STATE).and_then(|state| state.number());
+            let state = tlvs.find(Tag::MESSAGE_STATE).and_then(|state| state.number());
             receipt.state = state.and_then(|state| u8::try_from(state).ok()).map(MessageState);
         }
         receipt.ids().next().is_some().then_some(receipt)
@@ -271,7 +280,6 @@ fn date(digits: &[u8]) -> Option<CalendarTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdu::EsmClass;
     use crate::tlv::TlvBuffer;
 
     const BOOK: &[u8] = b"id:0123456789 sub:001 dlvrd:001 submit date:2611221509 done date:2611221510 \

@@ -24,8 +24,12 @@ impl Tag {
     pub const SC_INTERFACE_VERSION: Self = Self(0x0210);
     /// `network_error_code`: three bytes.
     pub const NETWORK_ERROR_CODE: Self = Self(0x0423);
+    /// `ms_availability_status`: one byte, in `alert_notification`.
+    pub const MS_AVAILABILITY_STATUS: Self = Self(0x0422);
     /// `message_payload`: text that is not in `short_message`.
     pub const MESSAGE_PAYLOAD: Self = Self(0x0424);
+    /// `delivery_failure_reason`: one byte, in `data_sm_resp`.
+    pub const DELIVERY_FAILURE_REASON: Self = Self(0x0425);
     /// `message_state`: one byte, in receipts.
     pub const MESSAGE_STATE: Self = Self(0x0427);
 }

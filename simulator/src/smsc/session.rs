@@ -334,14 +334,24 @@ impl Session {
                 _ => self.smsc.metrics.stray_responses.inc(),
             },
             // Messages go from the ESME to us as submit_sm.
-            Body::DeliverSm(_) => {
+            Body::DeliverSm(_)
+            | Body::DataSm(_)
+            | Body::QuerySm(_)
+            | Body::CancelSm(_)
+            | Body::ReplaceSm(_)
+            | Body::Outbind(_)
+            | Body::AlertNotification(_) => {
                 self.smsc.metrics.unknown_commands.inc();
                 self.reply(CommandStatus::ESME_RINVCMDID, sequence, Body::GenericNack);
             }
             Body::SubmitSmResp(_)
             | Body::BindTransmitterResp(_)
             | Body::BindReceiverResp(_)
-            | Body::BindTransceiverResp(_) => self.smsc.metrics.stray_responses.inc(),
+            | Body::BindTransceiverResp(_)
+            | Body::DataSmResp(_)
+            | Body::QuerySmResp(_)
+            | Body::CancelSmResp
+            | Body::ReplaceSmResp => self.smsc.metrics.stray_responses.inc(),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use super::{Anomalies, Anomaly, Field};
+use super::{Anomalies, Anomaly, Field, WIDE_ADDRESS_BYTES_MAX};
 use crate::frame::HEADER_BYTES;
 use crate::pdu::{
-    Address, Bind, BindResp, Body, CommandId, DataCoding, DeliverSmResp, EsmClass, Header, Message, Npi, Pdu,
+    Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataCoding, DataSm, DataSmResp,
+    DeliverSmResp, EsmClass, Header, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm,
     SequenceNumber, SubmitSmResp, Ton,
 };
+use crate::receipt::MessageState;
 use crate::status::CommandStatus;
 use crate::time::TIME_BYTES;
 use crate::tlv::{Tag, Tail, Tlvs};
@@ -67,18 +69,26 @@ impl DecodeError {
                 Field::MessageId => CommandStatus::ESME_RINVMSGID,
                 Field::AddressRange
                 | Field::BindParameters
+                | Field::EsmeAddress
                 | Field::MessageClass
+                | Field::FinalDate
                 | Field::DeliveryOptions => CommandStatus::ESME_RINVPARLEN,
             },
         }
     }
 
     /// The PDU to answer with, its sequence number being the frame's: the request's own
-    /// response, or `generic_nack` for an unknown request. `None` for a response, which is
-    /// never answered.
+    /// response, or `generic_nack` for a request that is unknown or has none. `None` for a
+    /// response, which is never answered.
     #[must_use]
     pub const fn reply(&self) -> Option<Pdu<'static>> {
         const BIND_RESP: BindResp<'static> = BindResp { system_id: b"", tlvs: Tlvs::NONE };
+        const QUERY_SM_RESP: QuerySmResp<'static> = QuerySmResp {
+            message_id: b"",
+            final_date: b"",
+            message_state: MessageState::UNKNOWN,
+            error_code: 0,
+        };
         if self.header.command_id.is_response() {
             return None;
         }
@@ -88,6 +98,10 @@ impl DecodeError {
             CommandId::BIND_TRANSCEIVER => Body::BindTransceiverResp(BIND_RESP),
             CommandId::SUBMIT_SM => Body::SubmitSmResp(SubmitSmResp { message_id: b"", tlvs: Tlvs::NONE }),
             CommandId::DELIVER_SM => Body::DeliverSmResp(DeliverSmResp { message_id: b"" }),
+            CommandId::DATA_SM => Body::DataSmResp(DataSmResp { message_id: b"", tlvs: Tlvs::NONE }),
+            CommandId::QUERY_SM => Body::QuerySmResp(QUERY_SM_RESP),
+            CommandId::CANCEL_SM => Body::CancelSmResp,
+            CommandId::REPLACE_SM => Body::ReplaceSmResp,
             _ => Body::GenericNack,
         };
         Some(Pdu::response(self.response_status(), self.header.sequence, body))
@@ -182,6 +196,19 @@ impl<'a> Reader<'a> {
                 self.end();
                 Body::DeliverSmResp(DeliverSmResp { message_id })
             }
+            CommandId::DATA_SM => Body::DataSm(self.data_sm()?),
+            CommandId::DATA_SM_RESP => {
+                let message_id = self.response_string(Field::MessageId, header.status);
+                Body::DataSmResp(DataSmResp { message_id, tlvs: self.tlvs() })
+            }
+            CommandId::QUERY_SM => Body::QuerySm(self.query_sm()?),
+            CommandId::QUERY_SM_RESP => Body::QuerySmResp(self.query_sm_resp(header.status)),
+            CommandId::CANCEL_SM => Body::CancelSm(self.cancel_sm()?),
+            CommandId::CANCEL_SM_RESP => self.header_only(Body::CancelSmResp),
+            CommandId::REPLACE_SM => Body::ReplaceSm(self.replace_sm()?),
+            CommandId::REPLACE_SM_RESP => self.header_only(Body::ReplaceSmResp),
+            CommandId::OUTBIND => Body::Outbind(self.outbind()?),
+            CommandId::ALERT_NOTIFICATION => Body::AlertNotification(self.alert_notification()?),
             CommandId::UNBIND => self.header_only(Body::Unbind),
             CommandId::UNBIND_RESP => self.header_only(Body::UnbindResp),
             CommandId::ENQUIRE_LINK => self.header_only(Body::EnquireLink),
@@ -216,10 +243,7 @@ impl<'a> Reader<'a> {
 
     fn message(&mut self) -> Result<Message<'a>, DecodeErrorKind> {
         let service_type = self.string(Field::ServiceType)?;
-        let source = self.address(Field::SourceAddress)?;
-        if !source.digits.is_ascii() {
-            self.anomalies.add(Anomaly::NonAsciiAddress);
-        }
+        let source = self.source(Field::SourceAddress.bytes_max())?;
         let destination = self.address(Field::DestinationAddress)?;
         let [esm_class, protocol_id, priority_flag] = self.bytes(Field::MessageClass)?;
         let schedule_delivery_time = self.time(Field::ScheduleDeliveryTime)?;
@@ -244,9 +268,117 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn data_sm(&mut self) -> Result<DataSm<'a>, DecodeErrorKind> {
+        let service_type = self.string(Field::ServiceType)?;
+        let source = self.source(WIDE_ADDRESS_BYTES_MAX)?;
+        let destination = self.address_within(WIDE_ADDRESS_BYTES_MAX, Field::DestinationAddress)?;
+        let [esm_class, registered_delivery, data_coding] = self.bytes(Field::MessageClass)?;
+        Ok(DataSm {
+            service_type,
+            source,
+            destination,
+            esm_class: EsmClass(esm_class),
+            registered_delivery,
+            data_coding: DataCoding(data_coding),
+            tlvs: self.tlvs(),
+        })
+    }
+
+    fn query_sm(&mut self) -> Result<QuerySm<'a>, DecodeErrorKind> {
+        let message_id = self.string(Field::MessageId)?;
+        let source = self.source(Field::SourceAddress.bytes_max())?;
+        self.end();
+        Ok(QuerySm { message_id, source })
+    }
+
+    fn query_sm_resp(&mut self, status: CommandStatus) -> QuerySmResp<'a> {
+        let message_id = self.response_string(Field::MessageId, status);
+        let final_date = self.final_date();
+        if self.rest.len() < 2 && status.is_ok() {
+            self.anomalies.add(Anomaly::MissingBody);
+        }
+        let message_state = self.rest.first().map_or(MessageState::UNKNOWN, |&state| MessageState(state));
+        let error_code = self.rest.get(1).copied().unwrap_or_default();
+        self.rest = self.rest.get(2..).unwrap_or_default();
+        self.end();
+        QuerySmResp { message_id, final_date, message_state, error_code }
+    }
+
+    /// A response's time, with or without its NUL: of a fixed size, so that the fields after
+    /// it are found.
+    fn final_date(&mut self) -> &'a [u8] {
+        let window = &self.rest[..self.rest.len().min(TIME_BYTES + 1)];
+        let (end, next) = match window.iter().position(|&byte| byte == 0) {
+            Some(end) => (end, end + 1),
+            None => (window.len().min(TIME_BYTES), window.len().min(TIME_BYTES)),
+        };
+        if next == end && !window.is_empty() {
+            self.anomalies.add(Anomaly::MissingNul);
+        }
+        let final_date = &self.rest[..end];
+        self.rest = &self.rest[next..];
+        if !matches!(end, 0 | TIME_BYTES) {
+            self.anomalies.add(Anomaly::TimeLength);
+        }
+        final_date
+    }
+
+    fn cancel_sm(&mut self) -> Result<CancelSm<'a>, DecodeErrorKind> {
+        let service_type = self.string(Field::ServiceType)?;
+        let message_id = self.string(Field::MessageId)?;
+        let source = self.source(Field::SourceAddress.bytes_max())?;
+        let destination = self.address(Field::DestinationAddress)?;
+        self.end();
+        Ok(CancelSm { service_type, message_id, source, destination })
+    }
+
+    fn replace_sm(&mut self) -> Result<ReplaceSm<'a>, DecodeErrorKind> {
+        let message_id = self.string(Field::MessageId)?;
+        let source = self.source(Field::SourceAddress.bytes_max())?;
+        let schedule_delivery_time = self.time(Field::ScheduleDeliveryTime)?;
+        let validity_period = self.time(Field::ValidityPeriod)?;
+        let [registered_delivery, sm_default_msg_id] = self.bytes(Field::DeliveryOptions)?;
+        let short_message = self.short_message()?;
+        self.end();
+        Ok(ReplaceSm {
+            message_id,
+            source,
+            schedule_delivery_time,
+            validity_period,
+            registered_delivery,
+            sm_default_msg_id,
+            short_message,
+        })
+    }
+
+    fn outbind(&mut self) -> Result<Outbind<'a>, DecodeErrorKind> {
+        let system_id = self.string(Field::SystemId)?;
+        let password = self.string(Field::Password)?;
+        self.end();
+        Ok(Outbind { system_id, password })
+    }
+
+    fn alert_notification(&mut self) -> Result<AlertNotification<'a>, DecodeErrorKind> {
+        let source = self.source(WIDE_ADDRESS_BYTES_MAX)?;
+        let esme = self.address(Field::EsmeAddress)?;
+        Ok(AlertNotification { source, esme, tlvs: self.tlvs() })
+    }
+
+    fn source(&mut self, bytes_max: usize) -> Result<Address<'a>, DecodeErrorKind> {
+        let source = self.address_within(bytes_max, Field::SourceAddress)?;
+        if !source.digits.is_ascii() {
+            self.anomalies.add(Anomaly::NonAsciiAddress);
+        }
+        Ok(source)
+    }
+
     fn address(&mut self, field: Field) -> Result<Address<'a>, DecodeErrorKind> {
+        self.address_within(field.bytes_max(), field)
+    }
+
+    fn address_within(&mut self, bytes_max: usize, field: Field) -> Result<Address<'a>, DecodeErrorKind> {
         let [ton, npi] = self.bytes(field)?;
-        Ok(Address { ton: Ton(ton), npi: Npi(npi), digits: self.string(field)? })
+        Ok(Address { ton: Ton(ton), npi: Npi(npi), digits: self.string_within(bytes_max, field)? })
     }
 
     fn time(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
@@ -278,7 +410,11 @@ impl<'a> Reader<'a> {
 
     /// A C-octet string of a request: its NUL has to come within the field's size.
     fn string(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
-        let window = &self.rest[..self.rest.len().min(field.bytes_max() + 1)];
+        self.string_within(field.bytes_max(), field)
+    }
+
+    fn string_within(&mut self, bytes_max: usize, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
+        let window = &self.rest[..self.rest.len().min(bytes_max + 1)];
         match window.iter().position(|&byte| byte == 0) {
             Some(end) => {
                 let string = &self.rest[..end];

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::Field;
+use super::{Field, WIDE_ADDRESS_BYTES_MAX};
 use crate::frame::HEADER_BYTES;
-use crate::pdu::{Address, Bind, Body, CommandId, Message, Pdu};
+use crate::pdu::{
+    Address, AlertNotification, Bind, Body, CancelSm, CommandId, DataSm, Message, Pdu, QuerySm, QuerySmResp,
+    ReplaceSm,
+};
 use crate::status::CommandStatus;
 use crate::tlv::Tlvs;
 
@@ -88,7 +91,27 @@ fn append(pdu: &Pdu<'_>, out: &mut Vec<u8>, start: usize) -> Result<(), EncodeEr
         Body::SubmitSm(body) | Body::DeliverSm(body) => message(body, out)?,
         Body::SubmitSmResp(body) => response(pdu.status, Field::MessageId, body.message_id, body.tlvs, out)?,
         Body::DeliverSmResp(body) => string(Field::MessageId, body.message_id, out)?,
-        Body::Unbind | Body::UnbindResp | Body::GenericNack | Body::EnquireLink | Body::EnquireLinkResp => {}
+        Body::DataSm(body) => data_sm(body, out)?,
+        Body::DataSmResp(body) => {
+            string(Field::MessageId, body.message_id, out)?;
+            out.extend_from_slice(body.tlvs.as_bytes());
+        }
+        Body::QuerySm(body) => query_sm(body, out)?,
+        Body::QuerySmResp(body) => query_sm_resp(body, out)?,
+        Body::CancelSm(body) => cancel_sm(body, out)?,
+        Body::ReplaceSm(body) => replace_sm(body, out)?,
+        Body::Outbind(body) => {
+            string(Field::SystemId, body.system_id, out)?;
+            string(Field::Password, body.password, out)?;
+        }
+        Body::AlertNotification(body) => alert_notification(body, out)?,
+        Body::Unbind
+        | Body::UnbindResp
+        | Body::GenericNack
+        | Body::EnquireLink
+        | Body::EnquireLinkResp
+        | Body::CancelSmResp
+        | Body::ReplaceSmResp => {}
     }
     let command_length = u32::try_from(out.len() - start).map_err(|_| EncodeError::PduTooLong)?;
     out[start..start + 4].copy_from_slice(&command_length.to_be_bytes());
@@ -134,25 +157,76 @@ fn message(message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> 
     out.extend_from_slice(&[message.esm_class.0, message.protocol_id, message.priority_flag]);
     time(Field::ScheduleDeliveryTime, message.schedule_delivery_time, out)?;
     time(Field::ValidityPeriod, message.validity_period, out)?;
-    let short_message = message.short_message;
-    check_length(Field::ShortMessage, short_message)?;
-    let sm_length =
-        u8::try_from(short_message.len()).expect("254, the most that was let through, fits a byte");
     out.extend_from_slice(&[
         message.registered_delivery,
         message.replace_if_present_flag,
         message.data_coding.0,
         message.sm_default_msg_id,
-        sm_length,
     ]);
-    out.extend_from_slice(short_message);
+    short_message(message.short_message, out)?;
     out.extend_from_slice(message.tlvs.as_bytes());
+    Ok(())
+}
+
+fn data_sm(data: &DataSm<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    string(Field::ServiceType, data.service_type, out)?;
+    wide_address(Field::SourceAddress, &data.source, out)?;
+    wide_address(Field::DestinationAddress, &data.destination, out)?;
+    out.extend_from_slice(&[data.esm_class.0, data.registered_delivery, data.data_coding.0]);
+    out.extend_from_slice(data.tlvs.as_bytes());
+    Ok(())
+}
+
+fn query_sm(query: &QuerySm<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    string(Field::MessageId, query.message_id, out)?;
+    address(Field::SourceAddress, &query.source, out)
+}
+
+fn query_sm_resp(resp: &QuerySmResp<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    string(Field::MessageId, resp.message_id, out)?;
+    time(Field::FinalDate, resp.final_date, out)?;
+    out.extend_from_slice(&[resp.message_state.0, resp.error_code]);
+    Ok(())
+}
+
+fn cancel_sm(cancel: &CancelSm<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    string(Field::ServiceType, cancel.service_type, out)?;
+    string(Field::MessageId, cancel.message_id, out)?;
+    address(Field::SourceAddress, &cancel.source, out)?;
+    address(Field::DestinationAddress, &cancel.destination, out)
+}
+
+fn replace_sm(replace: &ReplaceSm<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    string(Field::MessageId, replace.message_id, out)?;
+    address(Field::SourceAddress, &replace.source, out)?;
+    time(Field::ScheduleDeliveryTime, replace.schedule_delivery_time, out)?;
+    time(Field::ValidityPeriod, replace.validity_period, out)?;
+    out.extend_from_slice(&[replace.registered_delivery, replace.sm_default_msg_id]);
+    short_message(replace.short_message, out)
+}
+
+fn alert_notification(alert: &AlertNotification<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    wide_address(Field::SourceAddress, &alert.source, out)?;
+    wide_address(Field::EsmeAddress, &alert.esme, out)?;
+    out.extend_from_slice(alert.tlvs.as_bytes());
     Ok(())
 }
 
 fn address(field: Field, address: &Address<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     out.extend_from_slice(&[address.ton.0, address.npi.0]);
     string(field, address.digits, out)
+}
+
+fn wide_address(field: Field, address: &Address<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    out.extend_from_slice(&[address.ton.0, address.npi.0]);
+    string_within(WIDE_ADDRESS_BYTES_MAX, field, address.digits, out)
+}
+
+fn short_message(text: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    check_length(Field::ShortMessage.bytes_max(), Field::ShortMessage, text)?;
+    out.push(u8::try_from(text.len()).expect("254, the most that was let through, fits a byte"));
+    out.extend_from_slice(text);
+    Ok(())
 }
 
 fn time(field: Field, time: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -163,7 +237,11 @@ fn time(field: Field, time: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError>
 }
 
 fn string(field: Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    check_length(field, value)?;
+    string_within(field.bytes_max(), field, value, out)
+}
+
+fn string_within(bytes_max: usize, field: Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    check_length(bytes_max, field, value)?;
     if value.iter().any(|&byte| byte == 0 || !byte.is_ascii()) {
         return Err(EncodeError::NotAscii(field));
     }
@@ -172,7 +250,7 @@ fn string(field: Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeErr
     Ok(())
 }
 
-fn check_length(field: Field, value: &[u8]) -> Result<(), EncodeError> {
-    let (bytes, bytes_max) = (value.len(), field.bytes_max());
+fn check_length(bytes_max: usize, field: Field, value: &[u8]) -> Result<(), EncodeError> {
+    let bytes = value.len();
     if bytes > bytes_max { Err(EncodeError::TooLong { field, bytes, bytes_max }) } else { Ok(()) }
 }

@@ -3,9 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use smpp::pdu::{
-    Address, Bind, BindResp, Body, CommandId, DataCoding, DeliverSmResp, EsmClass, Message, Npi, Pdu,
-    SequenceNumber, SubmitSmResp, Ton,
+    Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataCoding, DataSm, DataSmResp,
+    DeliverSmResp, EsmClass, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm, SequenceNumber,
+    SubmitSmResp, Ton,
 };
+use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 
@@ -33,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) service_type: Vec<u8>,
     pub(crate) source: Vec<u8>,
     pub(crate) destination: Vec<u8>,
+    /// Source and destination where they may be longer.
+    pub(crate) wide: [Vec<u8>; 2],
     pub(crate) times: [Vec<u8>; 2],
     /// TON and NPI twice, then the message's other numbers in the order of the wire.
     pub(crate) numbers: [u8; 11],
@@ -42,7 +46,7 @@ pub(crate) struct Parts {
     pub(crate) tlvs: TlvBuffer,
 }
 
-pub(crate) const COMMANDS: [CommandId; 15] = [
+pub(crate) const COMMANDS: [CommandId; 25] = [
     CommandId::GENERIC_NACK,
     CommandId::BIND_RECEIVER,
     CommandId::BIND_RECEIVER_RESP,
@@ -58,6 +62,16 @@ pub(crate) const COMMANDS: [CommandId; 15] = [
     CommandId::BIND_TRANSCEIVER_RESP,
     CommandId::ENQUIRE_LINK,
     CommandId::ENQUIRE_LINK_RESP,
+    CommandId::QUERY_SM,
+    CommandId::QUERY_SM_RESP,
+    CommandId::REPLACE_SM,
+    CommandId::REPLACE_SM_RESP,
+    CommandId::CANCEL_SM,
+    CommandId::CANCEL_SM_RESP,
+    CommandId::OUTBIND,
+    CommandId::ALERT_NOTIFICATION,
+    CommandId::DATA_SM,
+    CommandId::DATA_SM_RESP,
 ];
 
 impl Parts {
@@ -85,6 +99,36 @@ impl Parts {
             CommandId::BIND_TRANSCEIVER_RESP => Body::BindTransceiverResp(self.bind_resp()),
             CommandId::ENQUIRE_LINK => Body::EnquireLink,
             CommandId::ENQUIRE_LINK_RESP => Body::EnquireLinkResp,
+            CommandId::QUERY_SM => {
+                Body::QuerySm(QuerySm { message_id: &self.message_id, source: self.source(&self.source) })
+            }
+            CommandId::QUERY_SM_RESP => Body::QuerySmResp(QuerySmResp {
+                message_id: &self.message_id,
+                final_date: &self.times[0],
+                message_state: MessageState(self.numbers[4]),
+                error_code: self.numbers[5],
+            }),
+            CommandId::REPLACE_SM => Body::ReplaceSm(self.replacement()),
+            CommandId::REPLACE_SM_RESP => Body::ReplaceSmResp,
+            CommandId::CANCEL_SM => Body::CancelSm(CancelSm {
+                service_type: &self.service_type,
+                message_id: &self.message_id,
+                source: self.source(&self.source),
+                destination: self.destination(&self.destination),
+            }),
+            CommandId::CANCEL_SM_RESP => Body::CancelSmResp,
+            CommandId::OUTBIND => {
+                Body::Outbind(Outbind { system_id: &self.system_id, password: &self.password })
+            }
+            CommandId::ALERT_NOTIFICATION => Body::AlertNotification(AlertNotification {
+                source: self.source(&self.wide[0]),
+                esme: self.destination(&self.wide[1]),
+                tlvs: self.tlvs.as_tlvs(),
+            }),
+            CommandId::DATA_SM => Body::DataSm(self.data()),
+            CommandId::DATA_SM_RESP => {
+                Body::DataSmResp(DataSmResp { message_id: &self.message_id, tlvs: self.tlvs.as_tlvs() })
+            }
             other => unreachable!("{other} is not in COMMANDS"),
         }
     }
@@ -108,8 +152,40 @@ impl Parts {
         BindResp { system_id: &self.system_id, tlvs: self.tlvs.as_tlvs() }
     }
 
+    fn source<'a>(&self, digits: &'a [u8]) -> Address<'a> {
+        Address { ton: Ton(self.numbers[0]), npi: Npi(self.numbers[1]), digits }
+    }
+
+    fn destination<'a>(&self, digits: &'a [u8]) -> Address<'a> {
+        Address { ton: Ton(self.numbers[2]), npi: Npi(self.numbers[3]), digits }
+    }
+
+    fn replacement(&self) -> ReplaceSm<'_> {
+        ReplaceSm {
+            message_id: &self.message_id,
+            source: self.source(&self.source),
+            schedule_delivery_time: &self.times[0],
+            validity_period: &self.times[1],
+            registered_delivery: self.numbers[7],
+            sm_default_msg_id: self.numbers[10],
+            short_message: &self.short_message,
+        }
+    }
+
+    fn data(&self) -> DataSm<'_> {
+        DataSm {
+            service_type: &self.service_type,
+            source: self.source(&self.wide[0]),
+            destination: self.destination(&self.wide[1]),
+            esm_class: EsmClass(self.numbers[4]),
+            registered_delivery: self.numbers[7],
+            data_coding: DataCoding(self.numbers[9]),
+            tlvs: self.tlvs.as_tlvs(),
+        }
+    }
+
     fn message(&self) -> Message<'_> {
-        let [source_ton, source_npi, destination_ton, destination_npi, rest @ ..] = self.numbers;
+        let [_, _, _, _, rest @ ..] = self.numbers;
         let [
             esm_class,
             protocol_id,
@@ -121,12 +197,8 @@ impl Parts {
         ] = rest;
         Message {
             service_type: &self.service_type,
-            source: Address { ton: Ton(source_ton), npi: Npi(source_npi), digits: &self.source },
-            destination: Address {
-                ton: Ton(destination_ton),
-                npi: Npi(destination_npi),
-                digits: &self.destination,
-            },
+            source: self.source(&self.source),
+            destination: self.destination(&self.destination),
             esm_class: EsmClass(esm_class),
             protocol_id,
             priority_flag,
@@ -184,7 +256,8 @@ pub(crate) fn parts() -> impl Strategy<Value = Parts> {
     let bind = (string(15), string(8), string(12), string(40), any::<u8>());
     let message = (string(5), string(20), string(20), [time(), time()], any::<[u8; 11]>());
     let content = (vec(any::<u8>(), 0..=254), string(64), vec(parameter(), 0..4));
-    (kind, bind, message, content).prop_map(|(kind, bind, message, content)| {
+    let wide = [string(64), string(64)];
+    (kind, bind, message, content, wide).prop_map(|(kind, bind, message, content, wide)| {
         let command_id = COMMANDS[kind.0];
         let status = if command_id.is_response() { kind.1 } else { 0 };
         Parts {
@@ -199,6 +272,7 @@ pub(crate) fn parts() -> impl Strategy<Value = Parts> {
             service_type: message.0,
             source: message.1,
             destination: message.2,
+            wide,
             times: message.3,
             numbers: message.4,
             short_message: content.0,

@@ -3,9 +3,11 @@
 use smpp::codec::{decode, encode};
 use smpp::frame::{COMMAND_LENGTH_MAX, cut};
 use smpp::pdu::{
-    Address, Bind, BindResp, Body, DataCoding, DeliverSmResp, EsmClass, FINAL_RECEIPT, Message, Npi, Pdu,
+    Address, AlertNotification, Bind, BindResp, Body, CancelSm, DataCoding, DataSm, DataSmResp,
+    DeliverSmResp, EsmClass, FINAL_RECEIPT, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm,
     SequenceNumber, SubmitSmResp, Ton,
 };
+use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 
@@ -232,5 +234,137 @@ fn a_generic_nack_with_and_without_a_sequence() {
     bytes_are(
         b"\0\0\0\x10\x80\0\0\0\0\0\0\x02\0\0\0\0",
         &Pdu::response(CommandStatus::ESME_RINVCMDLEN, SequenceNumber::NONE, Body::GenericNack),
+    );
+}
+
+#[test]
+fn a_data_sm_and_its_responses() {
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push(Tag::MESSAGE_PAYLOAD, b"hello").unwrap();
+    let data = DataSm {
+        service_type: b"CMT",
+        source: Address::alphanumeric(b"BANK"),
+        destination: Address::international(b"628123456789"),
+        esm_class: EsmClass(0x03),
+        registered_delivery: FINAL_RECEIPT,
+        data_coding: DataCoding::ASCII,
+        tlvs: tlvs.as_tlvs(),
+    };
+    assert_eq!(data.content(), b"hello");
+    let bytes = b"\0\0\0\x36\0\0\x01\x03\0\0\0\0\0\0\0\x02\
+        CMT\0\
+        \x05\0BANK\0\
+        \x01\x01628123456789\0\
+        \x03\x01\x01\
+        \x04\x24\0\x05hello";
+    bytes_are(bytes, &Pdu::new(SequenceNumber(2), Body::DataSm(data)));
+
+    let resp = DataSmResp { message_id: b"A2F5", ..DataSmResp::default() };
+    bytes_are(
+        b"\0\0\0\x15\x80\0\x01\x03\0\0\0\0\0\0\0\x02A2F5\0",
+        &Pdu::new(SequenceNumber(2), Body::DataSmResp(resp)),
+    );
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push_u8(Tag::DELIVERY_FAILURE_REASON, 2);
+    let resp = DataSmResp { message_id: b"", tlvs: tlvs.as_tlvs() };
+    bytes_are(
+        b"\0\0\0\x16\x80\0\x01\x03\0\0\0\xFE\0\0\0\x02\0\x04\x25\0\x01\x02",
+        &Pdu::response(CommandStatus::ESME_RDELIVERYFAILURE, SequenceNumber(2), Body::DataSmResp(resp)),
+    );
+}
+
+#[test]
+fn a_query_and_its_responses() {
+    let query = QuerySm { message_id: b"A2F5", source: Address::alphanumeric(b"BANK") };
+    bytes_are(
+        b"\0\0\0\x1C\0\0\0\x03\0\0\0\0\0\0\0\x03A2F5\0\x05\0BANK\0",
+        &Pdu::new(SequenceNumber(3), Body::QuerySm(query)),
+    );
+    let resp = QuerySmResp {
+        message_id: b"A2F5",
+        final_date: b"261122151509000+",
+        message_state: MessageState::UNDELIVERABLE,
+        error_code: 0x45,
+    };
+    bytes_are(
+        b"\0\0\0\x28\x80\0\0\x03\0\0\0\0\0\0\0\x03A2F5\x00261122151509000+\0\x05\x45",
+        &Pdu::new(SequenceNumber(3), Body::QuerySmResp(resp)),
+    );
+    let resp = QuerySmResp { final_date: b"", message_state: MessageState::ENROUTE, error_code: 0, ..resp };
+    bytes_are(
+        b"\0\0\0\x18\x80\0\0\x03\0\0\0\0\0\0\0\x03A2F5\0\0\x01\0",
+        &Pdu::new(SequenceNumber(3), Body::QuerySmResp(resp)),
+    );
+    bytes_are(
+        b"\0\0\0\x14\x80\0\0\x03\0\0\0\x67\0\0\0\x03\0\0\x07\0",
+        &Pdu::response(
+            CommandStatus::ESME_RQUERYFAIL,
+            SequenceNumber(3),
+            Body::QuerySmResp(QuerySmResp::default()),
+        ),
+    );
+}
+
+#[test]
+fn a_cancellation_and_its_responses() {
+    let cancel = CancelSm {
+        service_type: b"CMT",
+        message_id: b"A2F5",
+        source: Address::alphanumeric(b"BANK"),
+        destination: Address::international(b"628123456789"),
+    };
+    bytes_are(
+        b"\0\0\0\x2F\0\0\0\x08\0\0\0\0\0\0\0\x04CMT\0A2F5\0\x05\0BANK\0\x01\x01628123456789\0",
+        &Pdu::new(SequenceNumber(4), Body::CancelSm(cancel)),
+    );
+    bytes_are(b"\0\0\0\x10\x80\0\0\x08\0\0\0\0\0\0\0\x04", &Pdu::new(SequenceNumber(4), Body::CancelSmResp));
+    bytes_are(
+        b"\0\0\0\x10\x80\0\0\x08\0\0\0\x11\0\0\0\x04",
+        &Pdu::response(CommandStatus::ESME_RCANCELFAIL, SequenceNumber(4), Body::CancelSmResp),
+    );
+}
+
+#[test]
+fn a_replacement_and_its_responses() {
+    let replace = ReplaceSm {
+        message_id: b"A2F5",
+        source: Address::alphanumeric(b"BANK"),
+        schedule_delivery_time: b"",
+        validity_period: b"000000000300000R",
+        registered_delivery: FINAL_RECEIPT,
+        sm_default_msg_id: 7,
+        short_message: b"hello",
+    };
+    bytes_are(
+        b"\0\0\0\x36\0\0\0\x07\0\0\0\0\0\0\0\x05A2F5\0\x05\0BANK\0\0\
+          000000000300000R\0\x01\x07\x05hello",
+        &Pdu::new(SequenceNumber(5), Body::ReplaceSm(replace)),
+    );
+    bytes_are(b"\0\0\0\x10\x80\0\0\x07\0\0\0\0\0\0\0\x05", &Pdu::new(SequenceNumber(5), Body::ReplaceSmResp));
+    bytes_are(
+        b"\0\0\0\x10\x80\0\0\x07\0\0\0\x13\0\0\0\x05",
+        &Pdu::response(CommandStatus::ESME_RREPLACEFAIL, SequenceNumber(5), Body::ReplaceSmResp),
+    );
+}
+
+#[test]
+fn an_outbind_and_an_alert_which_have_no_responses() {
+    bytes_are(
+        b"\0\0\0\x1E\0\0\0\x0B\0\0\0\0\0\0\0\x01SMSC\0secret08\0",
+        &Pdu::new(
+            SequenceNumber::FIRST,
+            Body::Outbind(Outbind { system_id: b"SMSC", password: b"secret08" }),
+        ),
+    );
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push_u8(Tag::MS_AVAILABILITY_STATUS, 0);
+    let alert = AlertNotification {
+        source: Address::international(b"628123456789"),
+        esme: Address::alphanumeric(b"BANK"),
+        tlvs: tlvs.as_tlvs(),
+    };
+    bytes_are(
+        b"\0\0\0\x2B\0\0\x01\x02\0\0\0\0\0\0\0\x06\x01\x01628123456789\0\x05\0BANK\0\x04\x22\0\x01\0",
+        &Pdu::new(SequenceNumber(6), Body::AlertNotification(alert)),
     );
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use smpp::codec::{DecodeErrorKind, decode, encode};
 use smpp::frame::cut;
-use smpp::pdu::{Body, DataCoding};
+use smpp::pdu::{Body, CommandId, DataCoding};
 use smpp::receipt::{MessageState, Receipt};
 use smpp::text::{concatenation, decode_short_message};
 use smpp::time;
@@ -28,6 +28,9 @@ fn read_all(frame: &[u8]) {
         for tlv in message.tlvs.iter() {
             let _ = (tlv.c_octets(), tlv.number());
         }
+    }
+    if let Body::DataSm(data) = decoded.pdu.body {
+        let _ = format!("{:?}", Receipt::parse_data_sm(&data));
     }
 }
 
@@ -81,7 +84,11 @@ proptest! {
             prop_assert!(matches!(error.kind, DecodeErrorKind::Truncated(_)), "{}", error);
             let reply = error.reply().expect("a response is never truncated: what it lacks is an anomaly");
             prop_assert_eq!(reply.sequence, parts.sequence);
-            prop_assert_eq!(reply.body.command_id(), parts.command_id.response());
+            let expected = match parts.command_id {
+                CommandId::OUTBIND | CommandId::ALERT_NOTIFICATION => CommandId::GENERIC_NACK,
+                other => other.response(),
+            };
+            prop_assert_eq!(reply.body.command_id(), expected);
             prop_assert!(!reply.status.is_ok());
             prop_assert!(encode(&reply, &mut Vec::new()).is_ok());
         }

@@ -177,6 +177,46 @@ fn several_oddities_at_once_are_all_named() {
     delivered(&bytes, &expected);
 }
 
+#[track_caller]
+fn query_resp<'a>(bytes: &'a [u8], anomalies: &[Anomaly]) -> (&'a [u8], &'a [u8], u8, u8) {
+    match decoded(bytes, anomalies) {
+        Body::QuerySmResp(resp) => (resp.message_id, resp.final_date, resp.message_state.0, resp.error_code),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_query_response_that_lacks_nuls_or_its_end() {
+    const QUERY_SM_RESP: u32 = 0x8000_0003;
+    let date = b"261122151509000+";
+    for (body, anomalies, expected) in [
+        (&b""[..], &[Anomaly::MissingBody][..], (&b""[..], &b""[..], 7, 0)),
+        (b"A1", &[Anomaly::MissingBody, Anomaly::MissingNul], (b"A1", b"", 7, 0)),
+        (b"A1\0", &[Anomaly::MissingBody], (b"A1", b"", 7, 0)),
+        (b"A1\0\0", &[Anomaly::MissingBody], (b"A1", b"", 7, 0)),
+        (b"A1\0\0\x02", &[Anomaly::MissingBody], (b"A1", b"", 2, 0)),
+        (b"A1\0\0\x02\x09\0", &[Anomaly::StrayBytes], (b"A1", b"", 2, 9)),
+        (b"A1\x00261122151509000+\x05\0", &[Anomaly::MissingNul], (b"A1", date, 5, 0)),
+        (b"A1\x00261122151509000+\x05\x09", &[Anomaly::MissingNul], (b"A1", date, 5, 9)),
+        (b"A1\x002611221515\0\x02\0", &[Anomaly::TimeLength], (b"A1", b"2611221515", 2, 0)),
+    ] {
+        let bytes = pdu(QUERY_SM_RESP, 0, body);
+        assert_eq!(query_resp(&bytes, anomalies), expected, "{}", body.escape_ascii());
+    }
+    assert_eq!(query_resp(&pdu(QUERY_SM_RESP, 0x67, b""), &[]), (&b""[..], &b""[..], 7, 0));
+}
+
+#[test]
+fn other_responses_without_a_body_or_with_too_much() {
+    decoded(&pdu(0x8000_0103, 0, b""), &[Anomaly::MissingBody]);
+    decoded(&pdu(0x8000_0103, 0xFE, b""), &[]);
+    decoded(&pdu(0x8000_0103, 0, b"A1"), &[Anomaly::MissingNul]);
+    for command in [0x8000_0007, 0x8000_0008] {
+        decoded(&pdu(command, 0, b""), &[]);
+        decoded(&pdu(command, 0, b"\0"), &[Anomaly::StrayBytes]);
+    }
+}
+
 #[test]
 fn a_status_in_a_request_is_passed_on() {
     let bytes = pdu(0x15, 7, b"");

@@ -1,8 +1,8 @@
 //! A second implementation, `rusmpp`, reads what we write and writes what we read.
 //!
 //! Only where it follows SMPP 3.4 and both can say the same: it gives every response a body,
-//! folds `interface_version` into three values, keeps no empty parameter, and reads past the
-//! end of a PDU on some oddities of [`crate::quirks`].
+//! folds `interface_version` into three values, keeps no empty parameter, has addresses of 20
+//! bytes in `data_sm`, and reads past the end of a PDU on some oddities of [`crate::quirks`].
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -10,8 +10,8 @@ use rusmpp::decode::DecodeWithLength;
 use rusmpp::encode::{Encode, Length};
 use rusmpp::pdus;
 use rusmpp::tlvs::{
-    MessageDeliveryRequestTlvValue as Delivery, MessageSubmissionRequestTlvValue as Submission,
-    MessageSubmissionResponseTlvValue as Response, TlvTag,
+    MessageDeliveryRequestTlvValue as Delivery, MessageDeliveryResponseTlvValue as DataResponse,
+    MessageSubmissionRequestTlvValue as Submission, MessageSubmissionResponseTlvValue as Response, TlvTag,
 };
 use rusmpp::types::{AnyOctetString, COctetString, EmptyOrFullCOctetString, OctetString};
 use rusmpp::values::{InterfaceVersion, MessagePayload, ServiceType, UserMessageReference};
@@ -77,6 +77,16 @@ fn response(parameter: &Parameter) -> Response {
     }
 }
 
+fn data_response(parameter: &Parameter) -> DataResponse {
+    match parameter {
+        Parameter::Vendor(tag, value) => {
+            let (tag, value) = vendor(*tag, value);
+            DataResponse::Other { tag, value }
+        }
+        other => unreachable!("{other:?} is taken out of responses"),
+    }
+}
+
 macro_rules! message {
     ($kind:ident, $parts:ident, $tlv:ident) => {{
         let [source_ton, source_npi, destination_ton, destination_npi, rest @ ..] = $parts.numbers;
@@ -120,6 +130,81 @@ macro_rules! bind {
     };
 }
 
+fn data(parts: &Parts) -> Pdu {
+    pdus::DataSm::new(
+        ServiceType::new(string(&parts.service_type)),
+        parts.numbers[0].into(),
+        parts.numbers[1].into(),
+        string(&parts.wide[0]),
+        parts.numbers[2].into(),
+        parts.numbers[3].into(),
+        string(&parts.wide[1]),
+        parts.numbers[4].into(),
+        parts.numbers[7].into(),
+        parts.numbers[9].into(),
+        parts.parameters.iter().map(submission).collect(),
+    )
+    .into()
+}
+
+fn query_response(parts: &Parts) -> Pdu {
+    pdus::QuerySmResp::new(
+        string(&parts.message_id),
+        time(&parts.times[0]),
+        parts.numbers[4].into(),
+        parts.numbers[5],
+    )
+    .into()
+}
+
+fn cancellation(parts: &Parts) -> Pdu {
+    pdus::CancelSm::new(
+        ServiceType::new(string(&parts.service_type)),
+        string(&parts.message_id),
+        parts.numbers[0].into(),
+        parts.numbers[1].into(),
+        string(&parts.source),
+        parts.numbers[2].into(),
+        parts.numbers[3].into(),
+        string(&parts.destination),
+    )
+    .into()
+}
+
+fn replacement(parts: &Parts) -> Pdu {
+    pdus::ReplaceSm::new(
+        string(&parts.message_id),
+        parts.numbers[0].into(),
+        parts.numbers[1].into(),
+        string(&parts.source),
+        time(&parts.times[0]),
+        time(&parts.times[1]),
+        parts.numbers[7].into(),
+        parts.numbers[10],
+        OctetString::from_slice(&parts.short_message).expect("254 bytes are fewer than 255"),
+        None,
+    )
+    .into()
+}
+
+fn alert(parts: &Parts) -> Pdu {
+    pdus::AlertNotification::new(
+        parts.numbers[0].into(),
+        parts.numbers[1].into(),
+        string(&parts.wide[0]),
+        parts.numbers[2].into(),
+        parts.numbers[3].into(),
+        string(&parts.wide[1]),
+        None,
+    )
+    .into()
+}
+
+fn query(parts: &Parts) -> Pdu {
+    let [ton, npi, ..] = parts.numbers;
+    pdus::QuerySm::new(string(&parts.message_id), ton.into(), npi.into(), string(&parts.source)).into()
+}
+
 fn theirs(parts: &Parts) -> Command {
     let pdu: Pdu = match parts.command_id {
         CommandId::GENERIC_NACK => Pdu::GenericNack,
@@ -144,6 +229,19 @@ fn theirs(parts: &Parts) -> Command {
         }
         CommandId::ENQUIRE_LINK => Pdu::EnquireLink,
         CommandId::ENQUIRE_LINK_RESP => Pdu::EnquireLinkResp,
+        CommandId::QUERY_SM => query(parts),
+        CommandId::QUERY_SM_RESP => query_response(parts),
+        CommandId::REPLACE_SM => replacement(parts),
+        CommandId::REPLACE_SM_RESP => Pdu::ReplaceSmResp,
+        CommandId::CANCEL_SM => cancellation(parts),
+        CommandId::CANCEL_SM_RESP => Pdu::CancelSmResp,
+        CommandId::OUTBIND => pdus::Outbind::new(string(&parts.system_id), string(&parts.password)).into(),
+        CommandId::ALERT_NOTIFICATION => alert(parts),
+        CommandId::DATA_SM => data(parts),
+        CommandId::DATA_SM_RESP => {
+            let parameters = parts.parameters.iter().map(data_response).collect();
+            pdus::DataSmResp::new(string(&parts.message_id), parameters).into()
+        }
         other => unreachable!("{other} is not in COMMANDS"),
     };
     Command::new(CommandStatus::from(parts.status.0), parts.sequence.0, pdu)
@@ -162,15 +260,20 @@ fn common() -> impl Strategy<Value = Parts> {
         ) {
             parts.status.0 = 0;
         }
+        if parts.command_id == CommandId::DATA_SM {
+            for address in &mut parts.wide {
+                address.truncate(20);
+            }
+        }
         parts.parameters.retain(|parameter| match parts.command_id {
             _ if matches!(parameter, Parameter::Payload(value) | Parameter::Vendor(_, value) if value.is_empty()) => {
                 false
             }
             CommandId::DELIVER_SM => true,
-            CommandId::SUBMIT_SM => {
+            CommandId::SUBMIT_SM | CommandId::DATA_SM => {
                 !matches!(parameter, Parameter::ReceiptedMessageId(_) | Parameter::MessageState(_))
             }
-            CommandId::SUBMIT_SM_RESP => matches!(parameter, Parameter::Vendor(..)),
+            CommandId::SUBMIT_SM_RESP | CommandId::DATA_SM_RESP => matches!(parameter, Parameter::Vendor(..)),
             _ => false,
         });
         parts.tlvs = tlvs(&parts.parameters);

@@ -2,7 +2,8 @@
 
 use smpp::codec::{DecodeErrorKind, EncodeError, Field, MESSAGE_BYTES_MAX, decode, encode};
 use smpp::pdu::{
-    Address, Bind, BindResp, Body, CommandId, DeliverSmResp, Message, Pdu, SequenceNumber, SubmitSmResp,
+    Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataSm, DataSmResp, DeliverSmResp,
+    Message, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm, SequenceNumber, SubmitSmResp,
 };
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
@@ -27,14 +28,14 @@ fn refused(command: u32, body: &[u8]) -> (DecodeErrorKind, CommandStatus, Comman
 #[test]
 fn an_unknown_request_gets_a_generic_nack() {
     assert_eq!(
-        refused(0x103, b"anything"),
+        refused(0x104, b"anything"),
         (DecodeErrorKind::UnknownCommand, CommandStatus::ESME_RINVCMDID, CommandId::GENERIC_NACK)
     );
 }
 
 #[test]
 fn an_unknown_response_gets_no_answer() {
-    let error = decode(&pdu(0x8000_0103, b"")).unwrap_err();
+    let error = decode(&pdu(0x8000_0104, b"")).unwrap_err();
     assert_eq!((error.kind, error.reply()), (DecodeErrorKind::UnknownCommand, None));
 }
 
@@ -79,6 +80,36 @@ fn a_field_over_its_size_is_refused_with_its_own_status() {
         assert_eq!((kind, answered), (DecodeErrorKind::TooLong(field), status));
         assert_eq!(command, CommandId::BIND_TRANSCEIVER_RESP);
     }
+}
+
+#[test]
+fn a_request_about_a_message_that_ends_early_gets_its_own_response() {
+    for (command, response) in [
+        (CommandId::DATA_SM, CommandId::DATA_SM_RESP),
+        (CommandId::QUERY_SM, CommandId::QUERY_SM_RESP),
+        (CommandId::CANCEL_SM, CommandId::CANCEL_SM_RESP),
+        (CommandId::REPLACE_SM, CommandId::REPLACE_SM_RESP),
+        (CommandId::OUTBIND, CommandId::GENERIC_NACK),
+        (CommandId::ALERT_NOTIFICATION, CommandId::GENERIC_NACK),
+    ] {
+        let (kind, status, answer) = refused(command.0, b"\0");
+        assert!(matches!(kind, DecodeErrorKind::Truncated(_)), "{kind:?}");
+        assert_eq!((status, answer), (CommandStatus::ESME_RINVCMDLEN, response));
+    }
+}
+
+#[test]
+fn an_address_of_65_is_refused_where_64_are_by_the_book() {
+    let body = |bytes: usize| [b"\0\x01\x01", &vec![b'1'; bytes][..], &[0; 8]].concat();
+    assert!(decode(&pdu(0x103, &body(64))).is_ok());
+    assert_eq!(
+        refused(0x103, &body(65)),
+        (
+            DecodeErrorKind::TooLong(Field::SourceAddress),
+            CommandStatus::ESME_RINVSRCADR,
+            CommandId::DATA_SM_RESP
+        )
+    );
 }
 
 #[test]
@@ -130,6 +161,55 @@ fn a_field_over_its_size_is_not_sent() {
     not_encoded(&Pdu::new(SequenceNumber::FIRST, resp), too_long(Field::SystemId, 15));
     let resp = Body::DeliverSmResp(DeliverSmResp { message_id: &text[..65] });
     not_encoded(&Pdu::new(SequenceNumber::FIRST, resp), too_long(Field::MessageId, 64));
+}
+
+#[test]
+fn the_other_requests_keep_to_their_sizes_too() {
+    let text = [b'1'; 300];
+    let too_long = |field, bytes_max| EncodeError::TooLong { field, bytes: bytes_max + 1, bytes_max };
+    let [short, wide] = [21, 65].map(|bytes| Address { digits: &text[..bytes], ..Address::default() });
+    let message_id = &text[..65];
+    for (body, error) in [
+        (Body::DataSm(DataSm { source: wide, ..Default::default() }), too_long(Field::SourceAddress, 64)),
+        (
+            Body::DataSm(DataSm { destination: wide, ..Default::default() }),
+            too_long(Field::DestinationAddress, 64),
+        ),
+        (
+            Body::AlertNotification(AlertNotification { source: wide, ..Default::default() }),
+            too_long(Field::SourceAddress, 64),
+        ),
+        (
+            Body::AlertNotification(AlertNotification { esme: wide, ..Default::default() }),
+            too_long(Field::EsmeAddress, 64),
+        ),
+        (Body::DataSmResp(DataSmResp { message_id, ..Default::default() }), too_long(Field::MessageId, 64)),
+        (Body::QuerySm(QuerySm { message_id, ..Default::default() }), too_long(Field::MessageId, 64)),
+        (Body::QuerySm(QuerySm { source: short, ..Default::default() }), too_long(Field::SourceAddress, 20)),
+        (Body::QuerySmResp(QuerySmResp { message_id, ..Default::default() }), too_long(Field::MessageId, 64)),
+        (
+            Body::QuerySmResp(QuerySmResp { final_date: b"261122", ..Default::default() }),
+            EncodeError::NotATime(Field::FinalDate),
+        ),
+        (Body::CancelSm(CancelSm { message_id, ..Default::default() }), too_long(Field::MessageId, 64)),
+        (
+            Body::CancelSm(CancelSm { destination: short, ..Default::default() }),
+            too_long(Field::DestinationAddress, 20),
+        ),
+        (Body::ReplaceSm(ReplaceSm { message_id, ..Default::default() }), too_long(Field::MessageId, 64)),
+        (
+            Body::ReplaceSm(ReplaceSm { validity_period: b"1", ..Default::default() }),
+            EncodeError::NotATime(Field::ValidityPeriod),
+        ),
+        (
+            Body::ReplaceSm(ReplaceSm { short_message: &text[..255], ..Default::default() }),
+            too_long(Field::ShortMessage, 254),
+        ),
+        (Body::Outbind(Outbind { system_id: &text[..16], password: b"" }), too_long(Field::SystemId, 15)),
+        (Body::Outbind(Outbind { system_id: b"", password: &text[..9] }), too_long(Field::Password, 8)),
+    ] {
+        not_encoded(&Pdu::new(SequenceNumber::FIRST, body), error);
+    }
 }
 
 #[test]
@@ -195,8 +275,8 @@ fn a_request_has_no_status_and_an_error_no_body() {
 fn errors_say_what_is_wrong() {
     let error = decode(&pdu(4, b"\0\x05\0BANK\0\x01\x01628")).unwrap_err();
     assert_eq!(error.to_string(), "submit_sm of 29 bytes ends inside destination_addr (sequence 77)");
-    let error = decode(&pdu(0x103, b"")).unwrap_err();
-    assert_eq!(error.to_string(), "unknown command_id 0x103 (sequence 77)");
+    let error = decode(&pdu(0x104, b"")).unwrap_err();
+    assert_eq!(error.to_string(), "unknown command_id 0x104 (sequence 77)");
     let error = EncodeError::TooLong { field: Field::Password, bytes: 9, bytes_max: 8 };
     assert_eq!(error.to_string(), "password has 9 bytes, over 8");
 }

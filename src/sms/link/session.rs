@@ -438,14 +438,25 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             Body::BindTransmitter(_)
             | Body::BindReceiver(_)
             | Body::BindTransceiver(_)
-            | Body::SubmitSm(_) => {
-                // Requests that no SMSC sends to an ESME.
+            | Body::Outbind(_)
+            | Body::SubmitSm(_)
+            | Body::DataSm(_)
+            | Body::QuerySm(_)
+            | Body::CancelSm(_)
+            | Body::ReplaceSm(_) => {
+                // Requests that no SMSC sends to us on a bound link.
                 self.answer(CommandStatus::ESME_RINVCMDID, sequence, Body::GenericNack, now);
             }
+            // Has no response.
+            Body::AlertNotification(_) => {}
             Body::UnbindResp
             | Body::BindTransmitterResp(_)
             | Body::BindReceiverResp(_)
-            | Body::DeliverSmResp(_) => self.on_stray(pdu),
+            | Body::DeliverSmResp(_)
+            | Body::DataSmResp(_)
+            | Body::QuerySmResp(_)
+            | Body::CancelSmResp
+            | Body::ReplaceSmResp => self.on_stray(pdu),
         }
     }
 
