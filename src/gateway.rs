@@ -269,7 +269,7 @@ impl Gateway {
         let found = self.store.read(subscriber, |subscriber| {
             subscriber.challenge(challenge, now).map(|challenge| ChallengeView {
                 state: challenge.state(now),
-                delivery: challenge.delivery(),
+                delivery: challenge.delivery(now),
                 sends: challenge.sends(),
                 attempts_left: challenge.attempts_left(),
                 expires_at: challenge.expires_at(),

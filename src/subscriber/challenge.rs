@@ -61,6 +61,9 @@ impl fmt::Debug for ChallengeId {
 /// How long an ended challenge, and what was answered about it, can still be asked for.
 pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
+/// For a receipt to come after its message's validity has passed.
+const RECEIPT_GRACE: Duration = Duration::from_secs(30);
+
 /// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
 /// challenges.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,13 +106,19 @@ pub enum Delivery {
     Expired,
     /// The SMSC refused it.
     Rejected,
-    /// Written, and no answer tells whether the SMSC took it. It is not sent again.
+    /// Nobody knows: it was written and no answer tells whether the SMSC took it, or the SMSC took it and its
+    /// validity passed without a receipt. It is not sent again.
     Unknown,
     /// Not sent: the challenge had ended, or too little of its time was left.
     Dropped,
 }
 
 impl Delivery {
+    /// Whether it is certain that the SMS does not reach the handset.
+    pub(crate) fn has_failed(self) -> bool {
+        matches!(self, Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped)
+    }
+
     /// Whether nothing that the SMSC says later may change it, except that it arrived after all.
     fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Accepted | Self::Unknown)
@@ -175,6 +184,8 @@ pub struct Challenge {
     pub(crate) sends: u8,
     pub(crate) locale: Locale,
     pub(crate) delivery: Delivery,
+    /// A resend has followed an SMS that failed: the next one waits, whatever becomes of this one.
+    pub(crate) resent_after_failure: bool,
 }
 
 const _: () = assert!(size_of::<Challenge>() <= 128, "a live challenge has at most 128 bytes");
@@ -220,9 +231,13 @@ impl Challenge {
         self.attempts_max.saturating_sub(self.attempts)
     }
 
-    /// What became of its newest SMS.
-    pub fn delivery(&self) -> Delivery {
-        self.delivery
+    /// What is known of its newest SMS at `now`. The SMSC may not deliver it after the expiry; if it has not
+    /// said a while later what became of it, nobody knows. Like the expiry that is derived, not recorded.
+    pub fn delivery(&self, now: Timestamp) -> Delivery {
+        match self.delivery {
+            Delivery::Accepted if now >= self.expires_at.plus(RECEIPT_GRACE) => Delivery::Unknown,
+            delivery => delivery,
+        }
     }
 
     /// How many times its SMS was given out to be sent.

@@ -272,6 +272,7 @@ impl Subscriber {
             sends: 1,
             locale: command.locale,
             delivery: Delivery::Queued,
+            resent_after_failure: false,
         }
     }
 
@@ -428,7 +429,9 @@ impl Subscriber {
     ) -> Result<(), ResendRefused> {
         let wait = policy.resend_after(challenge.sends).ok_or(ResendRefused::NoneLeft)?;
         let earliest = challenge.last_sent_at.plus(wait);
-        if now < earliest {
+        // Whoever surely has no SMS need not wait; once, so that no handset is bombed through a bad line.
+        let at_once = challenge.delivery.has_failed() && !challenge.resent_after_failure;
+        if now < earliest && !at_once {
             return Err(ResendRefused::TooEarly { retry_after: earliest.since(now) });
         }
         match self.sends_used_up(policy, now) {

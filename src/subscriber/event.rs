@@ -128,6 +128,7 @@ impl Subscriber {
         let ordinal = challenge.sends;
         challenge.sends = challenge.sends.saturating_add(1);
         challenge.last_sent_at = at;
+        challenge.resent_after_failure |= challenge.delivery.has_failed();
         challenge.delivery = Delivery::Queued;
         self.remember(id, mark, RememberedAct::Resent { ordinal, at });
     }

@@ -107,6 +107,11 @@ impl Story {
         }
     }
 
+    fn report(&mut self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) {
+        let decision = self.subscriber.report(challenge, ordinal, delivery);
+        self.apply(decision);
+    }
+
     fn issue(&mut self) -> ChallengeId {
         self.generate().expect("a challenge").challenge
     }
@@ -347,6 +352,39 @@ fn a_resend_keeps_code_expiry_and_attempts_and_comes_neither_early_nor_too_often
     assert_eq!(story.code(challenge).expose(), code);
     story.pass(10);
     assert_eq!(story.resend(challenge), Err(ResendRefused::Ended(Verdict::Expired)));
+}
+
+#[test]
+fn after_an_sms_that_failed_a_resend_need_not_wait_once() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let too_early = |seconds| Err(ResendRefused::TooEarly { retry_after: Duration::from_secs(seconds) });
+    for uncertain in [Delivery::Accepted, Delivery::Unknown] {
+        story.report(challenge, 0, uncertain);
+        assert_eq!(story.resend(challenge), too_early(30));
+    }
+    story.report(challenge, 0, Delivery::Undelivered);
+    assert_eq!(story.resend(challenge).map(|resent| resent.ordinal), Ok(1));
+    story.report(challenge, 1, Delivery::Undelivered);
+    assert_eq!(story.resend(challenge), too_early(60));
+    story.pass(60);
+    assert!(story.resend(challenge).is_ok());
+}
+
+#[test]
+fn abuse_45_what_became_of_an_accepted_sms_is_unknown_a_while_after_its_validity_and_never_revives_it() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    story.report(challenge, 0, Delivery::Accepted);
+    let delivery =
+        |story: &Story| story.subscriber.challenge(challenge, story.now).unwrap().delivery(story.now);
+    story.pass(180 + 29);
+    assert_eq!(delivery(&story), Delivery::Accepted);
+    story.pass(1);
+    assert_eq!(delivery(&story), Delivery::Unknown);
+    story.report(challenge, 0, Delivery::Delivered);
+    assert_eq!(delivery(&story), Delivery::Delivered);
+    assert_eq!(story.right(challenge), Verdict::Expired);
 }
 
 #[test]
