@@ -6,12 +6,14 @@
 
 pub mod concatenation;
 pub mod gsm7;
+mod segmentation;
 pub mod ucs2;
 
 use std::fmt;
 
-use crate::pdu::{DataCoding, EsmClass};
-use concatenation::{Concatenation, Reference};
+use crate::pdu::DataCoding;
+use concatenation::Concatenation;
+pub use segmentation::{Segment, Segmentation, Segments, TooManyParts, segment};
 
 /// Octets of one message on the radio.
 const MESSAGE_OCTETS: usize = 140;
@@ -57,86 +59,16 @@ impl Alphabet {
     }
 }
 
-/// One `short_message` and the fields that go with it. `Debug` does not show the text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Segment {
-    /// The coding of the text.
-    pub data_coding: DataCoding,
-    /// [`EsmClass::UDHI`] for a part, [`EsmClass::DEFAULT`] for a whole message.
-    pub esm_class: EsmClass,
-    /// The part's header, if there is one, and the text.
-    pub short_message: Vec<u8>,
-}
-
-impl fmt::Debug for Segment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { data_coding, esm_class, short_message } = self;
-        write!(f, "Segment({data_coding:?}, {esm_class:?}, {} bytes)", short_message.len())
-    }
-}
-
-/// A text needs more than [`PARTS_MAX`] parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyParts {
-    /// The parts it would need.
-    pub parts: usize,
-}
-
-impl fmt::Display for TooManyParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the text needs {} parts, over {PARTS_MAX}", self.parts)
-    }
-}
-
-impl std::error::Error for TooManyParts {}
-
-/// Splits a text into the messages that carry it: one without a header where it fits, else
-/// parts with a header each. Neither an escape pair nor a surrogate pair is split.
+/// Appends the text in the shorter alphabet that has all of its characters, and says which.
 ///
-/// `reference` is the caller's to choose: parts of two texts on their way to one number
-/// must not share it.
-///
-/// # Errors
-///
-/// [`TooManyParts`] over 255 parts.
-pub fn split(text: &str, reference: Reference) -> Result<Vec<Segment>, TooManyParts> {
-    let (alphabet, bytes) = match gsm7::encode(text) {
-        Ok(septets) => (Alphabet::Gsm7, septets),
-        Err(_) => (Alphabet::Ucs2, ucs2::encode(text)),
-    };
-    let data_coding = alphabet.data_coding();
-    if bytes.len() <= alphabet.part_octets(0) {
-        return Ok(vec![Segment { data_coding, esm_class: EsmClass::DEFAULT, short_message: bytes }]);
+/// With room for two octets a byte of text, nothing is copied on the way: for a text that
+/// must not be left in memory.
+pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Alphabet {
+    if gsm7::encode_into(text, out).is_ok() {
+        return Alphabet::Gsm7;
     }
-    let parts = cut_parts(alphabet, &bytes, alphabet.part_octets(reference.header_octets()));
-    let total = u8::try_from(parts.len()).map_err(|_| TooManyParts { parts: parts.len() })?;
-    let segments = (1..=total).zip(parts).map(|(part, text)| {
-        let mut short_message = Concatenation { reference, total, part }.header();
-        short_message.extend_from_slice(text);
-        Segment { data_coding, esm_class: EsmClass::UDHI, short_message }
-    });
-    Ok(segments.collect())
-}
-
-fn cut_parts(alphabet: Alphabet, bytes: &[u8], part_octets: usize) -> Vec<&[u8]> {
-    let mut parts = Vec::with_capacity(bytes.len() / part_octets + 1);
-    let mut rest = bytes;
-    while rest.len() > part_octets {
-        let splits_pair = match alphabet {
-            Alphabet::Gsm7 => gsm7::ends_in_escape(&rest[..part_octets]),
-            Alphabet::Ucs2 => ucs2::ends_in_high_surrogate(&rest[..part_octets]),
-        };
-        let pair_octets = match (splits_pair, alphabet) {
-            (false, _) => 0,
-            (true, Alphabet::Gsm7) => 1,
-            (true, Alphabet::Ucs2) => 2,
-        };
-        let (part, after) = rest.split_at(part_octets - pair_octets);
-        parts.push(part);
-        rest = after;
-    }
-    parts.push(rest);
-    parts
+    ucs2::encode_into(text, out);
+    Alphabet::Ucs2
 }
 
 /// A decoded message. `Debug` does not show the text.

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 /// Bytes of a TLV's tag and length.
 const TLV_HEADER_BYTES: usize = 4;
+/// What a [`TlvBuffer`] starts with: room for the parameters of a receipt.
+const BUFFER_BYTES_MIN: usize = 64;
 
 /// The tag of an optional parameter (SMPP 3.4 §5.3.1). Vendors use 0x1400–0x3FFF.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -182,16 +186,19 @@ impl fmt::Display for TlvError {
 impl std::error::Error for TlvError {}
 
 /// Collects optional parameters for encoding.
+///
+/// A value may be message text, so what a buffer held is wiped when it is cleared, grows or
+/// is dropped.
 #[derive(Clone, Default)]
 pub struct TlvBuffer {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
 impl TlvBuffer {
     /// A buffer without parameters; allocates nothing yet.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Appends a parameter.
@@ -201,14 +208,14 @@ impl TlvBuffer {
     /// [`TlvError::TooLong`] over 65,535 bytes; the buffer stays as it was.
     pub fn push(&mut self, tag: Tag, value: &[u8]) -> Result<&mut Self, TlvError> {
         self.header(tag, value.len())?;
-        self.bytes.extend_from_slice(value);
+        self.append(value);
         Ok(self)
     }
 
     /// Appends a parameter of one byte.
     pub fn push_u8(&mut self, tag: Tag, value: u8) -> &mut Self {
         let [high, low] = tag.0.to_be_bytes();
-        self.bytes.extend_from_slice(&[high, low, 0, 1, value]);
+        self.append(&[high, low, 0, 1, value]);
         self
     }
 
@@ -216,7 +223,7 @@ impl TlvBuffer {
     pub fn push_u16(&mut self, tag: Tag, value: u16) -> &mut Self {
         let [high, low] = tag.0.to_be_bytes();
         let [value_high, value_low] = value.to_be_bytes();
-        self.bytes.extend_from_slice(&[high, low, 0, 2, value_high, value_low]);
+        self.append(&[high, low, 0, 2, value_high, value_low]);
         self
     }
 
@@ -230,22 +237,32 @@ impl TlvBuffer {
             return Err(TlvError::Nul(tag));
         }
         self.header(tag, value.len() + 1)?;
-        self.bytes.extend_from_slice(value);
-        self.bytes.push(0);
+        self.append(value);
+        self.append(&[0]);
         Ok(self)
     }
 
     fn header(&mut self, tag: Tag, bytes: usize) -> Result<(), TlvError> {
         let length = u16::try_from(bytes).map_err(|_| TlvError::TooLong { tag, bytes })?;
-        self.bytes.reserve(TLV_HEADER_BYTES + bytes);
-        self.bytes.extend_from_slice(&tag.0.to_be_bytes());
-        self.bytes.extend_from_slice(&length.to_be_bytes());
+        let [tag_high, tag_low] = tag.0.to_be_bytes();
+        let [length_high, length_low] = length.to_be_bytes();
+        self.append(&[tag_high, tag_low, length_high, length_low]);
         Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let length = self.bytes.len() + bytes.len();
+        if length > self.bytes.capacity() {
+            let mut grown = Vec::with_capacity(length.max(2 * self.bytes.capacity()).max(BUFFER_BYTES_MIN));
+            grown.extend_from_slice(&self.bytes);
+            self.bytes = Zeroizing::new(grown);
+        }
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Removes all parameters and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.bytes.zeroize();
     }
 
     /// The parameters collected so far.

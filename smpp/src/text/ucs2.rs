@@ -3,7 +3,15 @@
 /// The text in UTF-16, big endian.
 #[must_use]
 pub fn encode(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+    let mut octets = Vec::with_capacity(2 * text.len());
+    encode_into(text, &mut octets);
+    octets
+}
+
+/// Appends what [`encode`] gives to a buffer of the caller's, for a text that must not be
+/// left in memory: with room for two octets a byte of text, nothing is copied on the way.
+pub fn encode_into(text: &str, out: &mut Vec<u8>) {
+    out.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
 }
 
 /// How many UTF-16 units the text has; a character beyond U+FFFF has two.

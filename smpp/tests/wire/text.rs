@@ -4,86 +4,171 @@ use proptest::prelude::*;
 use smpp::pdu::{DataCoding, EsmClass};
 use smpp::text::concatenation::{Concatenation, Reference, split_header};
 use smpp::text::{
-    Alphabet, PARTS_MAX, Segment, TooManyParts, decode, decode_short_message, gsm7, split, ucs2,
+    Alphabet, PARTS_MAX, Segmentation, TooManyParts, decode, decode_short_message, encode_into, gsm7,
+    segment, ucs2,
 };
+use smpp::tlv::{Tag, TlvBuffer};
 
-const OCTET: Reference = Reference::Octet(0xA7);
-const WORD: Reference = Reference::Word(0xA7B8);
+const OCTET: Segmentation = Segmentation::Udh(Reference::Octet(0xA7));
+const WORD: Segmentation = Segmentation::Udh(Reference::Word(0xA7B8));
+const SAR: Segmentation = Segmentation::Sar(0xA7);
 
-/// The text of the segments together, each decoded alone.
-fn reassembled(segments: &[Segment]) -> String {
-    let text = |segment: &Segment| {
-        decode_short_message(segment.data_coding, segment.esm_class.has_udh(), &segment.short_message).text
-    };
-    segments.iter().map(text).collect()
+/// One message as it is sent.
+struct Sent {
+    esm_class: EsmClass,
+    concatenation: Option<Concatenation>,
+    short_message: Vec<u8>,
+    tlvs: TlvBuffer,
 }
 
-/// Octets of each segment's text, without its header.
-fn sizes(text: &str, reference: Reference) -> Vec<usize> {
-    let segments = split(text, reference).unwrap();
-    assert_eq!(reassembled(&segments), text);
-    let size = |segment: &Segment| match segment.esm_class.has_udh() {
-        true => split_header(&segment.short_message).unwrap().1.len(),
-        false => segment.short_message.len(),
+/// The messages of a text, and its alphabet.
+fn sent(text: &str, segmentation: Segmentation) -> Result<(Alphabet, Vec<Sent>), TooManyParts> {
+    let mut octets = Vec::new();
+    let alphabet = encode_into(text, &mut octets);
+    let segments = segment(alphabet, &octets, segmentation)?;
+    let count = segments.len();
+    let sent: Vec<_> = segments
+        .map(|segment| {
+            let (mut short_message, mut tlvs) = (Vec::new(), TlvBuffer::new());
+            segment.write(&mut short_message, &mut tlvs);
+            Sent {
+                esm_class: segment.esm_class(),
+                concatenation: segment.concatenation(),
+                short_message,
+                tlvs,
+            }
+        })
+        .collect();
+    assert_eq!(sent.len(), count);
+    Ok((alphabet, sent))
+}
+
+/// The text of the messages together, each decoded alone, as a handset reads it.
+fn reassembled(alphabet: Alphabet, sent: &[Sent]) -> String {
+    let text = |sent: &Sent| {
+        let payload = sent.tlvs.as_tlvs().find(Tag::MESSAGE_PAYLOAD);
+        let content = payload.map_or(sent.short_message.as_slice(), |payload| payload.value);
+        decode_short_message(alphabet.data_coding(), sent.esm_class.has_udh(), content).text
     };
-    segments.iter().map(size).collect()
+    sent.iter().map(text).collect()
+}
+
+/// Octets of each message's text, without its header.
+fn sizes(text: &str, segmentation: Segmentation) -> Vec<usize> {
+    let (alphabet, sent) = sent(text, segmentation).unwrap();
+    assert_eq!(reassembled(alphabet, &sent), text);
+    let size = |sent: &Sent| match sent.esm_class.has_udh() {
+        true => split_header(&sent.short_message).unwrap().1.len(),
+        false => sent.short_message.len(),
+    };
+    sent.iter().map(size).collect()
 }
 
 #[test]
-fn gsm_text_splits_after_160_then_153_septets() {
-    assert_eq!(sizes("", OCTET), [0]);
-    assert_eq!(sizes(&"a".repeat(160), OCTET), [160]);
-    assert_eq!(sizes(&"a".repeat(161), OCTET), [153, 8]);
-    assert_eq!(sizes(&"a".repeat(306), OCTET), [153, 153]);
-    assert_eq!(sizes(&"a".repeat(307), OCTET), [153, 153, 1]);
+fn s13_gsm_text_splits_after_160_then_153_septets() {
+    for segmentation in [OCTET, SAR] {
+        assert_eq!(sizes("", segmentation), [0]);
+        assert_eq!(sizes(&"a".repeat(160), segmentation), [160]);
+        assert_eq!(sizes(&"a".repeat(161), segmentation), [153, 8]);
+        assert_eq!(sizes(&"a".repeat(306), segmentation), [153, 153]);
+        assert_eq!(sizes(&"a".repeat(307), segmentation), [153, 153, 1]);
+    }
     assert_eq!(sizes(&"a".repeat(161), WORD), [152, 9]);
 }
 
 #[test]
-fn ucs2_text_splits_after_70_then_67_units() {
-    assert_eq!(sizes(&"ш".repeat(70), OCTET), [140]);
-    assert_eq!(sizes(&"ш".repeat(71), OCTET), [134, 8]);
-    assert_eq!(sizes(&"ш".repeat(71), WORD), [132, 10]);
-    assert_eq!(sizes(&"مرحبا ".repeat(20), OCTET), [134, 106]);
+fn s13_arabic_splits_after_70_then_67_units() {
+    for segmentation in [OCTET, SAR] {
+        assert_eq!(sizes(&"ش".repeat(70), segmentation), [140]);
+        assert_eq!(sizes(&"ش".repeat(71), segmentation), [134, 8]);
+        assert_eq!(sizes(&"مرحبا ".repeat(20), segmentation), [134, 106]);
+    }
+    assert_eq!(sizes(&"ش".repeat(71), WORD), [132, 10]);
+    let mixed = ["رمز ".into(), "4".repeat(66)].concat();
+    assert_eq!(sizes(&mixed, OCTET), [140], "one character makes it all UCS-2");
 }
 
 #[test]
-fn an_escape_pair_at_the_edge_goes_to_the_next_part() {
-    let at = |place: usize| ["a".repeat(place), "€".into(), "a".repeat(60), "a".repeat(160 - place)].concat();
-    assert_eq!(sizes(&at(151), OCTET)[..1], [153], "the pair just fits");
-    assert_eq!(sizes(&at(152), OCTET)[..1], [152], "its second half would not");
-    assert_eq!(sizes(&at(153), OCTET)[..1], [153]);
+fn s13_an_escape_pair_at_the_edge_goes_to_the_next_part() {
+    for extended in ["€", "[", "]", "{", "}"] {
+        let at = |place: usize| ["a".repeat(place), extended.into(), "a".repeat(200 - place)].concat();
+        assert_eq!(sizes(&at(151), OCTET), [153, 49], "{extended} just fits");
+        assert_eq!(sizes(&at(152), OCTET), [152, 50], "the second half of {extended} would not");
+        assert_eq!(sizes(&at(153), OCTET), [153, 49]);
+    }
+    assert_eq!(sizes(&["a".repeat(158), "€".into()].concat(), OCTET), [160], "158 and 2 are 160");
+    assert_eq!(sizes(&["a".repeat(159), "€".into()].concat(), OCTET), [153, 8], "159 and 2 are 161");
     assert_eq!(sizes(&"€".repeat(80), OCTET), [160]);
     assert_eq!(sizes(&"[]{}".repeat(41), OCTET), [152, 152, 24]);
+    assert_eq!(sizes(&"[]{}".repeat(41), SAR), [152, 152, 24]);
 }
 
 #[test]
-fn a_surrogate_pair_at_the_edge_goes_to_the_next_part() {
-    let at = |place: usize| ["ш".repeat(place), "😀".into(), "ш".repeat(10)].concat();
+fn s13_a_surrogate_pair_at_the_edge_goes_to_the_next_part() {
+    let at = |place: usize| ["ش".repeat(place), "😀".into(), "ش".repeat(10)].concat();
     assert_eq!(sizes(&at(65), OCTET), [134, 20], "the pair just fits");
     assert_eq!(sizes(&at(66), OCTET), [132, 24], "its second half would not");
     assert_eq!(sizes(&at(67), OCTET), [134, 24]);
     assert_eq!(sizes(&"😀".repeat(35), OCTET), [140]);
     assert_eq!(sizes(&"😀".repeat(36), OCTET), [132, 12]);
+    assert_eq!(sizes(&"😀".repeat(36), SAR), [132, 12]);
 }
 
 #[test]
-fn a_part_says_where_it_belongs() {
-    let segments = split(&"a".repeat(161), WORD).unwrap();
-    for (part, segment) in (1..).zip(&segments) {
-        assert_eq!((segment.data_coding, segment.esm_class), (DataCoding::DEFAULT, EsmClass::UDHI));
-        let place = decode_short_message(segment.data_coding, true, &segment.short_message).concatenation;
-        assert_eq!(place, Some(Concatenation { reference: WORD, total: 2, part }));
+fn s13_a_part_says_where_it_belongs() {
+    for (segmentation, reference) in
+        [(OCTET, Reference::Octet(0xA7)), (WORD, Reference::Word(0xA7B8)), (SAR, Reference::Octet(0xA7))]
+    {
+        let (alphabet, sent) = sent(&"a".repeat(161), segmentation).unwrap();
+        for (part, sent) in (1..).zip(&sent) {
+            let place = Some(Concatenation { reference, total: 2, part });
+            assert_eq!(sent.concatenation, place);
+            let udhi = segmentation != SAR;
+            assert_eq!(sent.esm_class, if udhi { EsmClass::UDHI } else { EsmClass::DEFAULT });
+            let read = decode_short_message(alphabet.data_coding(), udhi, &sent.short_message).concatenation;
+            assert_eq!(read, place.filter(|_| udhi));
+            let tlvs: &[u8] =
+                if udhi { b"" } else { &[2, 12, 0, 2, 0, 0xA7, 2, 14, 0, 1, 2, 2, 15, 0, 1, part] };
+            assert_eq!(sent.tlvs.as_tlvs().as_bytes(), tlvs);
+        }
     }
-    let whole = split("ш", WORD).unwrap();
-    assert_eq!(whole.len(), 1);
-    assert_eq!((whole[0].data_coding, whole[0].esm_class), (DataCoding::UCS2, EsmClass::DEFAULT));
 }
 
 #[test]
-fn a_header_counts_to_255_parts_and_no_more() {
-    assert_eq!(split(&"a".repeat(PARTS_MAX * 153), OCTET).unwrap().len(), PARTS_MAX);
-    assert_eq!(split(&"a".repeat(PARTS_MAX * 153 + 1), OCTET), Err(TooManyParts { parts: 256 }));
+fn s13_a_text_that_fits_one_message_goes_as_it_is() {
+    for segmentation in [OCTET, WORD, SAR, Segmentation::Payload] {
+        for (text, alphabet, octets) in
+            [("a".repeat(160), Alphabet::Gsm7, 160), ("ش".repeat(70), Alphabet::Ucs2, 140)]
+        {
+            let (found, sent) = sent(&text, segmentation).unwrap();
+            assert_eq!((found, sent.len()), (alphabet, 1));
+            assert_eq!((sent[0].esm_class, sent[0].concatenation), (EsmClass::DEFAULT, None));
+            assert_eq!(sent[0].short_message.len(), octets);
+            assert!(sent[0].tlvs.as_tlvs().is_empty());
+        }
+    }
+}
+
+#[test]
+fn s13_a_longer_text_goes_whole_in_message_payload() {
+    for text in ["a".repeat(161), "€".repeat(300), "😀".repeat(36), "a".repeat(PARTS_MAX * 153)] {
+        let (alphabet, sent) = sent(&text, Segmentation::Payload).unwrap();
+        assert_eq!(sent.len(), 1);
+        assert_eq!((sent[0].esm_class, sent[0].concatenation), (EsmClass::DEFAULT, None));
+        assert!(sent[0].short_message.is_empty());
+        assert_eq!(reassembled(alphabet, &sent), text);
+    }
+}
+
+#[test]
+fn s13_a_header_counts_to_255_parts_and_no_more() {
+    let refused = |text: &str, segmentation| sent(text, segmentation).map(|_| ()).unwrap_err();
+    for segmentation in [OCTET, SAR, Segmentation::Payload] {
+        sent(&"a".repeat(PARTS_MAX * 153), segmentation).unwrap();
+        let text = "a".repeat(PARTS_MAX * 153 + 1);
+        assert_eq!(refused(&text, segmentation), TooManyParts { parts: 256 });
+    }
+    assert_eq!(sent(&"a".repeat(PARTS_MAX * 153), OCTET).unwrap().1.len(), PARTS_MAX);
 }
 
 #[test]
@@ -113,9 +198,10 @@ fn a_header_that_does_not_fit_is_taken_for_text() {
 
 #[test]
 fn debug_shows_no_text() {
-    let segments = split("482913", OCTET).unwrap();
-    let text = decode_short_message(DataCoding::DEFAULT, false, &segments[0].short_message);
-    let shown = format!("{segments:?} {text:?}");
+    let octets = gsm7::encode("482913").unwrap();
+    let segments = segment(Alphabet::Gsm7, &octets, OCTET).unwrap();
+    let text = decode_short_message(DataCoding::DEFAULT, false, &octets);
+    let shown = format!("{segments:?} {:?} {text:?}", segments.clone().collect::<Vec<_>>());
     assert!(!shown.contains("482913") && !shown.contains("52, 56"), "{shown}");
 }
 
@@ -132,37 +218,49 @@ fn texts() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn segments_reassemble_to_the_text(text in texts(), word in any::<bool>()) {
-        let reference = if word { WORD } else { OCTET };
-        let segments = split(&text, reference).unwrap();
-        prop_assert_eq!(&reassembled(&segments), &text);
-        for segment in &segments {
-            prop_assert_eq!(segment.data_coding, segments[0].data_coding);
-            prop_assert!(segment.short_message.len() <= 160);
-            prop_assert!(!segment.short_message.is_empty() || text.is_empty());
+    fn s13_segments_reassemble_to_the_text(text in texts(), way in 0..4usize) {
+        let segmentation = [OCTET, WORD, SAR, Segmentation::Payload][way];
+        let (alphabet, sent) = sent(&text, segmentation).unwrap();
+        prop_assert_eq!(alphabet, Alphabet::of(&text));
+        prop_assert_eq!(&reassembled(alphabet, &sent), &text);
+        for sent in &sent {
+            prop_assert!(sent.short_message.len() <= 160);
+            let empty = sent.short_message.is_empty() && sent.tlvs.as_tlvs().is_empty();
+            prop_assert!(!empty || text.is_empty());
         }
     }
 
     #[test]
-    fn parts_are_as_many_as_needed_and_numbered(text in texts()) {
-        let segments = split(&text, OCTET).unwrap();
-        let (units, whole, part) = match Alphabet::of(&text) {
+    fn s13_parts_are_as_many_as_needed_and_numbered(text in texts()) {
+        let (alphabet, sent) = sent(&text, OCTET).unwrap();
+        let (units, whole, part) = match alphabet {
             Alphabet::Gsm7 => (gsm7::septets(&text).unwrap(), 160, 153),
             Alphabet::Ucs2 => (ucs2::units(&text), 70, 67),
         };
         if units <= whole {
-            prop_assert_eq!(segments.len(), 1);
+            prop_assert_eq!(sent.len(), 1);
             return Ok(());
         }
         // A pair that moves to the next part costs its part one unit.
-        prop_assert!(segments.len() >= units.div_ceil(part));
-        prop_assert!(segments.len() <= units.div_ceil(part - 1));
-        for (number, segment) in (1..).zip(&segments) {
-            let (header, _) = split_header(&segment.short_message).unwrap();
-            let total = u8::try_from(segments.len()).unwrap();
-            let expected = Concatenation { reference: OCTET, total, part: number };
+        prop_assert!(sent.len() >= units.div_ceil(part));
+        prop_assert!(sent.len() <= units.div_ceil(part - 1));
+        let total = u8::try_from(sent.len()).unwrap();
+        for (part, sent) in (1..).zip(&sent) {
+            let (header, _) = split_header(&sent.short_message).unwrap();
+            let expected = Concatenation { reference: Reference::Octet(0xA7), total, part };
             prop_assert_eq!(header.concatenation(), Some(expected));
         }
+    }
+
+    #[test]
+    fn any_octets_are_cut_into_as_many_parts_as_said(octets in prop::collection::vec(any::<u8>(), 0..2_000), wide in any::<bool>()) {
+        let alphabet = if wide { Alphabet::Ucs2 } else { Alphabet::Gsm7 };
+        let segments = segment(alphabet, &octets, SAR).unwrap();
+        let (mut short_message, mut tlvs) = (Vec::new(), TlvBuffer::new());
+        let said = segments.len();
+        let given = segments.inspect(|segment| segment.write(&mut short_message, &mut tlvs)).count();
+        prop_assert_eq!(given, said);
+        prop_assert_eq!(short_message, octets);
     }
 
     #[test]
