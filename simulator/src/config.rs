@@ -1,7 +1,9 @@
 //! What a simulator is told at its start, and what makes no sense.
 
+use crate::tls::Tls;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The longest `system_id` in characters (SMPP 3.4, 4.1.1: 16 octets with the NUL).
@@ -25,6 +27,8 @@ pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3_600);
 pub struct Config {
     /// Where ESMEs connect. Port 0 is any free one.
     pub smpp_listen: SocketAddr,
+    /// A second listener for ESMEs, under TLS.
+    pub tls: Option<Tls>,
     /// Where the inbox API and the page are. Port 0 is any free one.
     pub web_listen: SocketAddr,
     /// The only `system_id` that may bind: 1 to 15 printable characters.
@@ -55,6 +59,11 @@ pub struct Config {
     pub inbox_messages_max: usize,
     /// Bytes of messages that the inbox keeps.
     pub inbox_bytes_max: usize,
+    /// A file, begun anew, for what ESMEs and SMSC say, as tshark reads it. It
+    /// contains message texts.
+    pub capture: Option<PathBuf>,
+    /// Octets that the capture file may have.
+    pub capture_bytes_max: u64,
     /// What a caller of the inbox API must present. Needed where the web
     /// listener is reachable from other machines.
     pub token: Option<String>,
@@ -65,6 +74,7 @@ impl Default for Config {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             smpp_listen: loopback,
+            tls: None,
             web_listen: loopback,
             system_id: "gateway".to_owned(),
             password: "secret08".to_owned(),
@@ -78,6 +88,8 @@ impl Default for Config {
             enquire_link_interval: Duration::from_secs(30),
             inbox_messages_max: 100_000,
             inbox_bytes_max: 64 * 1_024 * 1_024,
+            capture: None,
+            capture_bytes_max: 256 * 1_024 * 1_024,
             token: None,
         }
     }
@@ -134,6 +146,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("smpp_listen", &self.smpp_listen)
+            .field("tls", &self.tls)
             .field("web_listen", &self.web_listen)
             .field("system_id", &self.system_id)
             .field("password", &"<hidden>")
@@ -142,6 +155,7 @@ impl fmt::Debug for Config {
             .field("latency", &self.latency)
             .field("receipts", &self.receipts)
             .field("receipt_delay", &self.receipt_delay)
+            .field("capture", &self.capture)
             .finish_non_exhaustive()
     }
 }

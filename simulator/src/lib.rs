@@ -25,19 +25,24 @@
 //! # }
 //! ```
 
+mod capture;
 mod clock;
 mod config;
 pub mod inbox;
 mod metrics;
 mod smsc;
+mod tls;
 mod web;
 
 pub use config::{Config, DELAY_MAX, PASSWORD_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
 pub use inbox::Inbox;
+pub use tls::{Tls, TlsError};
 
+use capture::Capture;
 use metrics::Metrics;
 use smsc::Smsc;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
@@ -53,6 +58,7 @@ use web::{About, Guard, Web};
 #[derive(Debug)]
 pub struct Simulator {
     smpp_addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     web_addr: SocketAddr,
     smsc: Arc<Smsc>,
     inbox: Arc<Inbox>,
@@ -61,34 +67,59 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Binds both listeners and starts answering.
+    /// Binds the listeners and starts answering.
     ///
     /// # Errors
     ///
     /// [`StartError`] when a setting makes no sense, an address cannot be
-    /// bound, or the operating system gives no random bytes.
+    /// bound, the capture file cannot be written, or the operating system gives
+    /// no random bytes.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check().map_err(StartError::Setting)?;
+        let acceptor = config.tls.as_ref().map(Tls::acceptor).transpose().map_err(StartError::Tls)?;
         let instance = getrandom::u32().map_err(StartError::Random)?;
         let (smpp, smpp_addr) = listen(config.smpp_listen).await?;
         let (web, web_addr) = listen(config.web_listen).await?;
+        let under_tls = match (&config.tls, acceptor) {
+            (Some(tls), Some(acceptor)) => Some((listen(tls.listen).await?, acceptor)),
+            _ => None,
+        };
+        let tls_addr = under_tls.as_ref().map(|((_, address), _)| *address);
         let metrics = Arc::new(Metrics::new());
+        let capture = match &config.capture {
+            None => None,
+            Some(file) => Some(
+                Capture::create(file, config.capture_bytes_max, metrics.capture_cut.clone())
+                    .map_err(|error| StartError::Capture(file.clone(), error))?,
+            ),
+        };
         let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
         let (stop, stopping) = watch::channel(false);
         let guard = Guard::new(web_addr, config.token.clone());
-        let about = About { smpp: smpp_addr, system_id: config.system_id.clone() };
-        let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics)));
+        let about = About { smpp: smpp_addr, tls: tls_addr, system_id: config.system_id.clone() };
+        let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics), capture));
         let site = Web::new(guard, about, instance, Arc::clone(&inbox), metrics, stopping.clone());
-        let tasks =
-            vec![tokio::spawn(Arc::clone(&smsc).serve(smpp, stopping)), tokio::spawn(site.serve(web))];
-        tracing::info!(%smpp_addr, %web_addr, "simulator up");
-        Ok(Self { smpp_addr, web_addr, smsc, inbox, stop, tasks })
+        let mut tasks = vec![
+            tokio::spawn(Arc::clone(&smsc).serve(smpp, None, stopping.clone())),
+            tokio::spawn(site.serve(web)),
+        ];
+        if let Some(((listener, _), acceptor)) = under_tls {
+            tasks.push(tokio::spawn(Arc::clone(&smsc).serve(listener, Some(acceptor), stopping)));
+        }
+        tracing::info!(%smpp_addr, ?tls_addr, %web_addr, "simulator up");
+        Ok(Self { smpp_addr, tls_addr, web_addr, smsc, inbox, stop, tasks })
     }
 
     /// Where ESMEs connect.
     #[must_use]
     pub fn smpp_addr(&self) -> SocketAddr {
         self.smpp_addr
+    }
+
+    /// Where ESMEs connect that speak TLS, if any may.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
     }
 
     /// Where the inbox API and the page are.
@@ -127,14 +158,16 @@ impl Simulator {
         self.smsc.disconnect_sessions();
     }
 
-    /// Unbinds the sessions, ends the streams, closes the listeners, and waits
-    /// until all of that is done: a second or two at most.
+    /// Unbinds the sessions, ends the streams, closes the listeners and the
+    /// capture file, and waits until all of that is done: a second or two at
+    /// most.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         for task in self.tasks.drain(..) {
             // A task that panicked has stopped, too.
             let _ = task.await;
         }
+        self.smsc.finish_capture().await;
         tracing::info!("simulator stopped");
     }
 }
@@ -152,6 +185,10 @@ pub enum StartError {
     Setting(&'static str),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// The certificates or the key of the TLS listener cannot be used.
+    Tls(TlsError),
+    /// The capture file cannot be written.
+    Capture(PathBuf, io::Error),
     /// The operating system gives no random bytes.
     Random(getrandom::Error),
 }
@@ -161,6 +198,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Setting(why) => f.write_str(why),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Tls(error) => error.fmt(f),
+            Self::Capture(file, error) => write!(f, "cannot write {}: {error}", file.display()),
             Self::Random(error) => write!(f, "no random bytes: {error}"),
         }
     }
@@ -170,7 +209,8 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Setting(_) => None,
-            Self::Listen(_, error) => Some(error),
+            Self::Listen(_, error) | Self::Capture(_, error) => Some(error),
+            Self::Tls(error) => Some(error),
             Self::Random(error) => Some(error),
         }
     }

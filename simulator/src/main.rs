@@ -2,10 +2,11 @@
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use smsc_simulator::{Config, Simulator, StartError};
+use smsc_simulator::{Config, Simulator, StartError, Tls};
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +32,23 @@ struct Serve {
     /// Where ESMEs connect; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2775")]
     smpp_listen: SocketAddr,
+
+    /// Where ESMEs connect that speak TLS [needs --tls-cert and --tls-key]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3550")]
+    tls_listen: SocketAddr,
+
+    /// The SMSC's certificate, and those that lead to its root: a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key: a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Roots of the certificates that ESMEs have to show: a PEM file
+    /// [default: they need none]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
 
     /// Where the inbox API and the page are; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
@@ -69,6 +87,15 @@ struct Serve {
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 
+    /// Write all SMPP to this file, for Wireshark and tshark. It contains message
+    /// texts, so that only its owner may read it
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+
+    /// Megabytes that the capture may have
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    capture_megabytes: u64,
+
     /// When up, print one line of JSON with the addresses and credentials
     #[arg(long)]
     ready_json: bool,
@@ -89,6 +116,8 @@ impl fmt::Debug for Serve {
 #[derive(Serialize)]
 struct Ready<'a> {
     smpp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
     web: String,
     smpp_credentials: Credentials<'a>,
 }
@@ -101,6 +130,9 @@ struct Credentials<'a> {
 
 /// The command line was understood, but its settings make no sense (sysexits).
 const EX_USAGE: u8 = 64;
+
+/// A file that the settings name cannot be read (sysexits).
+const EX_NOINPUT: u8 = 66;
 
 /// The simulator could not start (sysexits).
 const EX_UNAVAILABLE: u8 = 69;
@@ -120,6 +152,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<(), Failure> {
+    let tls = tls(&serve)?;
     tracing_subscriber::fmt()
         .with_env_filter(serve.log)
         .with_writer(io::stderr)
@@ -134,6 +167,7 @@ async fn run(serve: Serve) -> Result<(), Failure> {
     };
     let config = Config {
         smpp_listen: serve.smpp_listen,
+        tls,
         web_listen: serve.web_listen,
         system_id: serve.system_id,
         password,
@@ -142,6 +176,8 @@ async fn run(serve: Serve) -> Result<(), Failure> {
         receipts: !serve.no_receipts,
         receipt_delay: serve.receipt_delay,
         inbox_messages_max: serve.inbox_messages,
+        capture: serve.capture,
+        capture_bytes_max: serve.capture_megabytes.saturating_mul(1_024 * 1_024),
         token: serve.token,
         ..Config::default()
     };
@@ -155,6 +191,23 @@ async fn run(serve: Serve) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The TLS listener that the settings ask for, with its files read.
+fn tls(serve: &Serve) -> Result<Option<Tls>, Failure> {
+    let (Some(certificates), Some(key)) = (&serve.tls_cert, &serve.tls_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Tls {
+        listen: serve.tls_listen,
+        certificates: read(certificates)?,
+        key: read(key)?,
+        client_ca: serve.tls_client_ca.as_deref().map(read).transpose()?,
+    }))
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| Failure::Read(file.to_owned(), error))
+}
+
 fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()> {
     let (smpp, web) = (simulator.smpp_addr(), simulator.web_addr());
     let (system_id, password) = (&config.system_id, &config.password);
@@ -162,6 +215,7 @@ fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()
     if json {
         let ready = Ready {
             smpp: smpp.to_string(),
+            tls: simulator.tls_addr().map(|address| address.to_string()),
             web: format!("http://{web}"),
             smpp_credentials: Credentials { system_id, password },
         };
@@ -171,6 +225,9 @@ fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()
         writeln!(out, "handsets  http://{web}/")?;
         writeln!(out, "inbox     http://{web}/messages")?;
         writeln!(out, "SMPP      {smpp}  system_id {system_id}  password {password}")?;
+        if let Some(address) = simulator.tls_addr() {
+            writeln!(out, "under TLS {address}")?;
+        }
     }
     out.flush()
 }
@@ -187,6 +244,7 @@ fn new_password() -> Result<String, getrandom::Error> {
 /// Why the simulator did not run, or not to the end.
 #[derive(Debug)]
 enum Failure {
+    Read(PathBuf, io::Error),
     Start(StartError),
     Io(io::Error),
 }
@@ -194,7 +252,8 @@ enum Failure {
 impl Failure {
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Setting(_)) => EX_USAGE,
+            Self::Start(StartError::Setting(_) | StartError::Tls(_)) => EX_USAGE,
+            Self::Read(..) => EX_NOINPUT,
             Self::Start(_) | Self::Io(_) => EX_UNAVAILABLE,
         }
     }
@@ -203,6 +262,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Read(file, error) => write!(f, "cannot read {}: {error}", file.display()),
             Self::Start(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }

@@ -14,6 +14,10 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntCounter,
     /// SMPP connections closed at once because there were too many.
     pub(crate) connections_refused: IntCounter,
+    /// TLS handshakes that failed.
+    pub(crate) tls_failures: IntCounter,
+    /// Connections whose capture ended before they did.
+    pub(crate) capture_cut: IntCounter,
     pub(crate) binds_accepted: IntCounter,
     pub(crate) binds_refused: IntCounter,
     pub(crate) submits_accepted: IntCounter,
@@ -108,6 +112,11 @@ impl Metrics {
             sessions_bound: gauge("smscsim_sessions_bound", "SMPP sessions bound now."),
             connections: connections.with_label_values(&["accepted"]),
             connections_refused: connections.with_label_values(&["refused"]),
+            tls_failures: counter("smscsim_tls_failures_total", "TLS handshakes that failed."),
+            capture_cut: counter(
+                "smscsim_capture_cut_total",
+                "Connections captured in part, for want of room.",
+            ),
             binds_accepted: binds.with_label_values(&["accepted"]),
             binds_refused: binds.with_label_values(&["refused"]),
             submits_accepted: submits.with_label_values(&["accepted"]),

@@ -6,6 +6,7 @@ mod receipts;
 mod session;
 mod submit;
 
+use crate::capture::{Capture, Tap};
 use crate::clock;
 use crate::config::Config;
 use crate::inbox::{Inbox, MessageId};
@@ -17,11 +18,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
-/// SMPP connections at a time, bound or not: each costs its buffers.
+/// SMPP connections of a listener at a time, bound or not: each costs its buffers.
 const CONNECTIONS_MAX: usize = 512;
 
 /// After a failed accept (out of file descriptors), so that it is not tried in
@@ -47,6 +49,7 @@ pub(crate) struct Smsc {
     config: Config,
     inbox: Arc<Inbox>,
     metrics: Arc<Metrics>,
+    capture: Option<Capture>,
     latency_micros: AtomicU64,
     next_id: AtomicU64,
     sessions_bound: AtomicUsize,
@@ -57,10 +60,17 @@ pub(crate) struct Smsc {
 }
 
 impl Smsc {
-    pub(crate) fn new(config: Config, instance: u32, inbox: Arc<Inbox>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        instance: u32,
+        inbox: Arc<Inbox>,
+        metrics: Arc<Metrics>,
+        capture: Option<Capture>,
+    ) -> Self {
         let smsc = Self {
             inbox,
             metrics,
+            capture,
             latency_micros: AtomicU64::new(0),
             // 2³² ids before two lives of the simulator could share one.
             next_id: AtomicU64::new(u64::from(instance) << 32),
@@ -74,8 +84,14 @@ impl Smsc {
         smsc
     }
 
-    /// Accepts connections until the simulator stops, then unbinds them.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    /// Accepts connections, under TLS if there is an acceptor for it, until the
+    /// simulator stops, then unbinds them.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut connections = JoinSet::new();
         while !*stop.borrow() {
             tokio::select! {
@@ -84,7 +100,7 @@ impl Smsc {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < CONNECTIONS_MAX => {
                         self.metrics.connections.inc();
-                        connections.spawn(connection::run(Arc::clone(&self), stream));
+                        connections.spawn(connection::run(Arc::clone(&self), stream, tls.clone()));
                     }
                     Ok(_) => self.metrics.connections_refused.inc(),
                     Err(error) => {
@@ -97,6 +113,22 @@ impl Smsc {
         drop(listener);
         self.unbind_sessions();
         clock::within(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
+    }
+
+    /// Closes the capture file, once all connections have ended.
+    pub(crate) async fn finish_capture(&self) {
+        if let Some(capture) = &self.capture {
+            capture.finish().await;
+        }
+    }
+
+    /// The way of a new connection into the capture, if there is one.
+    fn tap(&self, stream: &TcpStream) -> Option<Tap> {
+        let (Some(capture), Ok(esme), Ok(smsc)) = (&self.capture, stream.peer_addr(), stream.local_addr())
+        else {
+            return None;
+        };
+        Some(capture.connection(esme, smsc))
     }
 
     pub(crate) fn sessions_bound(&self) -> usize {

@@ -81,6 +81,9 @@ pub(crate) struct Web {
 pub(crate) struct About {
     /// Where ESMEs connect.
     pub(crate) smpp: SocketAddr,
+    /// Where those connect that speak TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<SocketAddr>,
     pub(crate) system_id: String,
 }
 

@@ -4,17 +4,25 @@
 //! everything that one read brought go out in one write, and while the ESME is
 //! slow to read, they collect up to the session's bound and reading stops.
 
-use super::Smsc;
 use super::session::Session;
 use super::submit::Moment;
+use super::{Orders, Smsc};
+use crate::capture::Tap;
 use crate::clock;
 use smpp::frame::COMMAND_LENGTH_MAX;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// For the TLS handshake, as long as for a bind.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For the ESME to close its side after we closed ours.
 const LINGER: Duration = Duration::from_secs(1);
@@ -35,40 +43,71 @@ impl Input {
     }
 
     /// Hands everything received to the session and keeps what it did not take.
-    fn give(&mut self, count: usize, session: &mut Session, at: &Moment) {
-        self.filled += count;
-        let consumed = session.on_bytes(&self.octets[..self.filled], at);
-        self.octets.copy_within(consumed..self.filled, 0);
-        self.filled -= consumed;
+    fn give(&mut self, count: usize, session: &mut Session, tap: &mut Option<Tap>, at: &Moment) {
+        let come = self.filled + count;
+        if let Some(tap) = tap {
+            tap.received(&self.octets[self.filled..come]);
+        }
+        let consumed = session.on_bytes(&self.octets[..come], at);
+        self.octets.copy_within(consumed..come, 0);
+        self.filled = come - consumed;
     }
 }
 
-/// Serves one connection until it is closed by either side.
-pub(super) async fn run(smsc: Arc<Smsc>, mut stream: TcpStream) {
+/// Serves one connection until it is closed by either side: in the clear, or
+/// under TLS once its handshake is done.
+pub(super) async fn run(smsc: Arc<Smsc>, stream: TcpStream, tls: Option<TlsAcceptor>) {
     // A failure shows on the next read; delay is all that is at stake.
     let _ = stream.set_nodelay(true);
-    let (mut reader, mut writer) = stream.split();
     let mut orders = smsc.orders.subscribe();
+    orders.mark_unchanged();
+    let tap = smsc.tap(&stream);
+    let Some(tls) = tls else {
+        return serve(smsc, stream, tap, orders).await;
+    };
+    let shaken = tokio::select! {
+        shaken = clock::within(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken,
+        _ = orders.changed() => return,
+    };
+    match shaken {
+        Some(Ok(stream)) => serve(smsc, stream, tap, orders).await,
+        failed => {
+            if let Some(Err(error)) = failed {
+                tracing::info!(%error, "closing: no TLS");
+            }
+            smsc.metrics.tls_failures.inc();
+        }
+    }
+}
+
+async fn serve<S>(smsc: Arc<Smsc>, mut stream: S, mut tap: Option<Tap>, mut orders: watch::Receiver<Orders>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut session = Session::new(Arc::clone(&smsc), *orders.borrow_and_update(), clock::now());
     let mut input = Input::new();
+    let mut unflushed = false;
     let mut armed = session.due();
     let timer = clock::timer(armed);
     tokio::pin!(timer);
     while !session.is_over() {
+        let room = session.wants_input().then(|| input.room());
         tokio::select! {
             biased;
             _ = orders.changed() => {
                 let ordered = *orders.borrow_and_update();
                 session.on_orders(ordered, clock::now());
             }
-            written = writer.write(session.pending()), if !session.pending().is_empty() => match written {
-                Ok(count) if count > 0 => session.wrote(count),
-                _ => break,
-            },
-            read = reader.read(input.room()), if session.wants_input() => match read {
-                Ok(count) if count > 0 => {
+            moved = turn(&mut stream, session.pending(), &mut unflushed, room) => match moved {
+                Ok(Moved::Out(count)) if count > 0 => {
+                    if let Some(tap) = &mut tap {
+                        tap.sent(&session.pending()[..count]);
+                    }
+                    session.wrote(count);
+                }
+                Ok(Moved::In(count)) if count > 0 => {
                     let at = Moment { now: clock::now(), wall: clock::wall() };
-                    input.give(count, &mut session, &at);
+                    input.give(count, &mut session, &mut tap, &at);
                 }
                 _ => break,
             },
@@ -78,12 +117,13 @@ pub(super) async fn run(smsc: Arc<Smsc>, mut stream: TcpStream) {
         let now = clock::now();
         // What has already come is heard before it is missed.
         if session.due() <= now && session.wants_input() {
-            match reader.try_read(input.room()) {
-                Ok(count) if count > 0 => {
-                    input.give(count, &mut session, &Moment { now, wall: clock::wall() });
+            match read_now(&mut stream, input.room()).await {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    let at = Moment { now, wall: clock::wall() };
+                    input.give(count, &mut session, &mut tap, &at);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                _ => break,
+                Poll::Pending => {}
+                Poll::Ready(_) => break,
             }
         }
         session.on_time(now);
@@ -96,15 +136,70 @@ pub(super) async fn run(smsc: Arc<Smsc>, mut stream: TcpStream) {
         }
     }
     if session.ends_in_order() {
-        clock::within(LINGER, linger(reader, writer, &mut input)).await;
+        clock::within(LINGER, linger(&mut stream, &mut input)).await;
     }
+}
+
+/// Octets that a turn moved; none means that the connection is closed.
+enum Moved {
+    Out(usize),
+    In(usize),
+}
+
+/// Writes `out` if there is any, else reads into `room` if there is any,
+/// whichever can be done first. What TLS holds back is pushed out meanwhile.
+/// Moves nothing when it is dropped.
+async fn turn<S>(
+    stream: &mut S,
+    out: &[u8],
+    unflushed: &mut bool,
+    mut room: Option<&mut [u8]>,
+) -> io::Result<Moved>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|context| {
+        if !out.is_empty() {
+            if let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(context, out) {
+                *unflushed = true;
+                return Poll::Ready(written.map(Moved::Out));
+            }
+        } else if *unflushed && let Poll::Ready(flushed) = Pin::new(&mut *stream).poll_flush(context) {
+            *unflushed = false;
+            if let Err(error) = flushed {
+                return Poll::Ready(Err(error));
+            }
+        }
+        match &mut room {
+            Some(room) => poll_read(stream, context, room).map_ok(Moved::In),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What has already come, without waiting for it.
+async fn read_now<S: AsyncRead + Unpin>(stream: &mut S, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    poll_fn(|context| Poll::Ready(poll_read(stream, context, room))).await
+}
+
+fn poll_read<S>(stream: &mut S, context: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut room = ReadBuf::new(room);
+    ready!(Pin::new(stream).poll_read(context, &mut room))?;
+    Poll::Ready(Ok(room.filled().len()))
 }
 
 /// Closes our side and reads on until the ESME has closed its own. A socket
 /// that is dropped with octets unread resets the connection, and the reset can
 /// overtake the last answer.
-async fn linger(mut reader: ReadHalf<'_>, mut writer: WriteHalf<'_>, input: &mut Input) {
-    if writer.shutdown().await.is_ok() {
-        while matches!(reader.read(&mut input.octets).await, Ok(count) if count > 0) {}
+async fn linger<S>(stream: &mut S, input: &mut Input)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if stream.shutdown().await.is_ok() {
+        while matches!(stream.read(&mut input.octets).await, Ok(count) if count > 0) {}
     }
 }

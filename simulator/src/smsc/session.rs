@@ -525,7 +525,7 @@ mod tests {
 
     fn session(config: Config, now: Instant) -> Session {
         let inbox = Arc::new(Inbox::new(10, usize::MAX));
-        let smsc = Smsc::new(config, 1, inbox, Arc::new(Metrics::new()));
+        let smsc = Smsc::new(config, 1, inbox, Arc::new(Metrics::new()), None);
         Session::new(Arc::new(smsc), Orders::default(), now)
     }
 

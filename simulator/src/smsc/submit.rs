@@ -213,7 +213,7 @@ mod tests {
 
     fn smsc() -> Smsc {
         let inbox = Arc::new(Inbox::new(100, usize::MAX));
-        Smsc::new(Config::default(), 1, inbox, Arc::new(Metrics::new()))
+        Smsc::new(Config::default(), 1, inbox, Arc::new(Metrics::new()), None)
     }
 
     fn at() -> Moment {

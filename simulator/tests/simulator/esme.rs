@@ -6,7 +6,7 @@ use smpp::frame;
 use smpp::pdu::{Address, Bind, Body, DeliverSmResp, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::{Config, Simulator};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) const PHONE: &[u8] = b"628120001234";
@@ -20,8 +20,8 @@ impl Frame {
     }
 }
 
-pub(crate) struct Esme {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Esme<S = TcpStream> {
+    pub(crate) stream: S,
     received: Vec<u8>,
 }
 
@@ -32,16 +32,18 @@ impl Esme {
         Self::on(stream)
     }
 
-    pub(crate) fn on(stream: TcpStream) -> Self {
-        Self { stream, received: Vec::new() }
-    }
-
     /// Bound as transceiver with the default configuration's credentials.
     pub(crate) async fn bound(simulator: &Simulator) -> Self {
         let mut esme = Self::connect(simulator).await;
         esme.send(1, Body::BindTransceiver(credentials())).await;
         assert_eq!(esme.next().await.pdu().status, CommandStatus::ESME_ROK);
         esme
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Esme<S> {
+    pub(crate) fn on(stream: S) -> Self {
+        Self { stream, received: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, sequence: u32, body: Body<'_>) {

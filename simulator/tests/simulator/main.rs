@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of #[test] functions fail a test by panicking, too")]
 
+mod capture;
 mod command_line;
 mod esme;
 mod http;
@@ -9,3 +10,4 @@ mod inbox_api;
 mod logs;
 mod sessions;
 mod time;
+mod tls;

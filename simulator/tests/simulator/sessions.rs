@@ -276,7 +276,7 @@ async fn many_submits_in_one_write_are_answered_in_order() {
 async fn what_is_malformed_is_answered_and_the_link_stays_up() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    let unknown = [0, 0, 0, 16, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 9];
+    let unknown = [0, 0, 0, 16, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0, 9];
     esme.send_octets(&unknown).await;
     let frame = esme.next().await;
     let pdu = frame.pdu();
