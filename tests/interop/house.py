@@ -130,13 +130,14 @@ class Refused(Exception):
 
 
 class Simulator(Program):
-    """A simulator on free ports that captures what goes over its links."""
+    """A simulator on free ports that captures what goes over its links, in the file of that name."""
 
     def __init__(self, name, *options):
         super().__init__(
             "simulator", Settings.binaries / "smsc-simulator", "serve", "--ready-json", "--log", "info",
             "--smpp-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0",
-            "--system-id", SYSTEM_ID, "--password", PASSWORD, *options)
+            "--system-id", SYSTEM_ID, "--password", PASSWORD,
+            "--capture", Settings.captures / f"{name}.pcap", *options)
         ready = self.hear(json_line, "line that it is ready")
         self.host, port = ready["smpp"].split(":")
         self.port = int(port)

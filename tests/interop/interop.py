@@ -8,7 +8,7 @@ import unittest
 import house
 
 # Captures are looked at when all that is captured has been said.
-SUITES = ["test_clients", "test_servers", "test_kannel"]
+SUITES = ["test_clients", "test_servers", "test_kannel", "test_captures"]
 
 
 def main():

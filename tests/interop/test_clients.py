@@ -16,13 +16,13 @@ TEXTS = {
 class Conversation:
     """What every client is put through."""
 
-    script = None
+    name = script = None
     ways_of_long = ()
     answer_to_unbind = "unbind_resp"
 
     @classmethod
     def setUpClass(cls):
-        cls.simulator = Simulator(cls.script)
+        cls.simulator = Simulator(cls.name)
         cls.addClassCleanup(cls.simulator.end)
         cls._last_number = 628120000000
 
@@ -77,10 +77,13 @@ class Conversation:
         for long in self.ways_of_long:
             for alphabet, text in TEXTS.items():
                 with self.subTest(long=long, alphabet=alphabet):
-                    to, _ = self.submit(esme, text=text, alphabet=alphabet, long=long)
+                    to, ids = self.submit(esme, text=text, alphabet=alphabet, long=long)
+                    receipts = [esme.ask("receipt") for _ in ids]
+                    self.assertCountEqual([receipt["id"] for receipt in receipts], ids)
                     message = self.simulator.message(to)
                     self.assertEqual(message["text"], text)
                     self.assertEqual(message["data_coding"], {"gsm": 0, "ucs2": 8}[alphabet])
+        self.check_unbind(esme)
 
     def test_a_wrong_password_is_refused(self):
         with self.assertRaisesRegex(Refused, self.wrong_password):
@@ -103,12 +106,14 @@ class Query:
 
 
 class Smpplib(Conversation, unittest.TestCase):
+    name = "smpplib"
     script = "smpplib_client.py"
     ways_of_long = ("udh", "sar", "payload")
     wrong_password = "Invalid Password"
 
 
 class Aiosmpplib(Conversation, unittest.TestCase):
+    name = "aiosmpplib"
     script = "aiosmpplib_client.py"
     ways_of_long = ("udh", "payload")
     # It does not wait for it; the capture shows it.
@@ -117,6 +122,7 @@ class Aiosmpplib(Conversation, unittest.TestCase):
 
 
 class Npm(Conversation, unittest.TestCase):
+    name = "npm"
     script = "client.js"
     ways_of_long = ("udh", "sar", "payload")
     wrong_password = "ESME_RINVPASWD"
