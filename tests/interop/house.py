@@ -30,8 +30,8 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Settings:
-    """Where our programs are, and where captures go; filled in by the runner."""
-    binaries = captures = None
+    """Where our programs are, where captures go, and a certificate with its key; filled in by the runner."""
+    binaries = captures = certificate = key = None
 
 
 class Program:
@@ -137,16 +137,10 @@ class Simulator(Program):
             "simulator", Settings.binaries / "smsc-simulator", "serve", "--ready-json", "--log", "info",
             "--smpp-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0",
             "--system-id", SYSTEM_ID, "--password", PASSWORD,
+            "--tls-listen", "127.0.0.1:0", "--tls-cert", Settings.certificate, "--tls-key", Settings.key,
             "--capture", Settings.captures / f"{name}.pcap", *options)
         ready = self.hear(json_line, "line that it is ready")
-        self.host, port = ready["smpp"].split(":")
-        self.port = int(port)
-        self._web = ready["web"]
-
-    @property
-    def credentials(self):
-        """What an ESME is started with."""
-        return self.host, str(self.port), SYSTEM_ID, PASSWORD
+        self.smpp, self.smpps, self._web = ready["smpp"], ready["tls"], ready["web"]
 
     def message(self, to):
         """The newest message on this handset, once there is one."""
@@ -158,12 +152,12 @@ class Simulator(Program):
 
 
 class Gateway(Program):
-    """A gateway on free ports with one subscriber, bound to the SMSC at `port`."""
+    """A gateway on free ports with one subscriber, bound to the SMSC at `smpp`."""
 
     PHONE = "+628120001234"
     SUBSCRIBER = {"corporate_id": "ACME01", "user_id": "BUDI"}
 
-    def __init__(self, port):
+    def __init__(self, smpp):
         self._folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self._folder.name)
         binary = Settings.binaries / "otp-gateway"
@@ -187,7 +181,7 @@ listen = "127.0.0.1:0"
 [log]
 json = true
 [smsc]
-address = "127.0.0.1:{port}"
+address = "{smpp}"
 system_id = "{SYSTEM_ID}"
 password_file = "smsc.password"
 """)
@@ -228,6 +222,15 @@ password_file = "smsc.password"
             return super().end()
         finally:
             self._folder.cleanup()
+
+
+def make_certificate(folder):
+    """A certificate for this machine, its own root, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+           "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+           "-out", certificate, "-keyout", key)
+    return certificate, key
 
 
 def output(*command):

@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import sys
+import tempfile
 import unittest
 
 import house
@@ -17,12 +18,18 @@ def main():
     house.Settings.captures = pathlib.Path(captures)
     shutil.rmtree(captures, ignore_errors=True)
     house.Settings.captures.mkdir(parents=True)
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names or SUITES)
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    with tempfile.TemporaryDirectory() as folder:
+        house.Settings.certificate, house.Settings.key = house.make_certificate(pathlib.Path(folder))
+        result = run(names or SUITES)
     # A test with several subtests can fail several times.
     failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
     print(f"{result.testsRun - failed} passed, {failed} failed")
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)
+
+
+def run(names):
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names)
+    return unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
 
 
 if __name__ == "__main__":

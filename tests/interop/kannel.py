@@ -49,9 +49,10 @@ class Listener:
 
 
 class Kannel:
-    """Both boxes, bound to an SMSC as `simulator.credentials` says."""
+    """Both boxes, bound to the SMSC at `smpp`."""
 
-    def __init__(self, host, port, system_id, password):
+    def __init__(self, smpp):
+        host, port = smpp.split(":")
         self._folder = tempfile.TemporaryDirectory()
         self._boxes = []
         # Called with what comes to Kannel: receipts that were asked for, and messages from handsets.
@@ -77,8 +78,8 @@ host = {host}
 port = {port}
 transceiver-mode = true
 interface-version = 34
-smsc-username = {system_id}
-smsc-password = {password}
+smsc-username = {house.SYSTEM_ID}
+smsc-password = {house.PASSWORD}
 system-type = ""
 enquire-link-interval = 1
 

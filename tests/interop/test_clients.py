@@ -2,7 +2,7 @@
 
 import unittest
 
-from house import Peer, Refused, Simulator
+from house import PASSWORD, SYSTEM_ID, Peer, Refused, Settings, Simulator
 
 SENDER = "BankContoh"
 DELIVERED = 2
@@ -26,9 +26,10 @@ class Conversation:
         cls.addClassCleanup(cls.simulator.end)
         cls._last_number = 628120000000
 
-    def esme(self, mode, password=None):
-        host, port, system_id, right = self.simulator.credentials
-        esme = Peer(self.script, host, port, system_id, password or right)
+    def esme(self, mode, password=PASSWORD, tls=False):
+        address = (self.simulator.smpps if tls else self.simulator.smpp).split(":")
+        roots = [Settings.certificate] if tls else []
+        esme = Peer(self.script, *address, SYSTEM_ID, password, *roots)
         self.addCleanup(esme.end)
         bound = esme.ask("bind", mode=mode)
         self.assertIsInstance(bound["system_id"], str)
@@ -105,7 +106,18 @@ class Query:
         self.check_unbind(esme)
 
 
-class Smpplib(Conversation, unittest.TestCase):
+class Tls:
+    """For those that speak TLS."""
+
+    def test_a_session_under_tls(self):
+        esme = self.esme("transceiver", tls=True)
+        to, [id] = self.submit(esme)
+        self.check_receipt(esme.ask("receipt"), id, to)
+        self.assertEqual(self.simulator.message(to)["id"], id)
+        self.check_unbind(esme)
+
+
+class Smpplib(Conversation, Tls, unittest.TestCase):
     name = "smpplib"
     script = "smpplib_client.py"
     ways_of_long = ("udh", "sar", "payload")
@@ -121,7 +133,7 @@ class Aiosmpplib(Conversation, unittest.TestCase):
     wrong_password = "ESME_RINVPASWD"
 
 
-class Npm(Conversation, unittest.TestCase):
+class Npm(Conversation, Tls, unittest.TestCase):
     name = "npm"
     script = "client.js"
     ways_of_long = ("udh", "sar", "payload")

@@ -21,7 +21,7 @@ class Boxes(unittest.TestCase):
     def setUpClass(cls):
         cls.simulator = Simulator("kannel")
         cls.addClassCleanup(cls.simulator.end)
-        cls.kannel = Kannel(*cls.simulator.credentials)
+        cls.kannel = Kannel(cls.simulator.smpp)
         cls.addClassCleanup(cls.kannel.end)
 
     def send(self, to, text, **more):

@@ -19,7 +19,7 @@ class Conversation:
     def test_a_code_is_sent_delivered_and_approved(self):
         server = Peer(self.script, SYSTEM_ID, PASSWORD)
         self.addCleanup(server.end)
-        gateway = Gateway(server.event("listening")["port"])
+        gateway = Gateway(f"127.0.0.1:{server.event('listening')['port']}")
         self.addCleanup(gateway.end)
         self.assertEqual(server.event("bound"), {
             "event": "bound", "mode": "bind_transceiver", "status": 0, "version": 0x34})
@@ -56,7 +56,7 @@ class Ours(unittest.TestCase):
     def test_a_code_is_sent_delivered_and_approved(self):
         simulator = Simulator("gateway")
         self.addCleanup(simulator.end)
-        gateway = Gateway(simulator.port)
+        gateway = Gateway(simulator.smpp)
         self.addCleanup(gateway.end)
         challenge = gateway.generate()["challenge_id"]
         message = simulator.message(Gateway.PHONE.removeprefix("+"))

@@ -1,11 +1,14 @@
-// An ESME of npm's smpp: client.js HOST PORT SYSTEM_ID PASSWORD
+// An ESME of npm's smpp: client.js HOST PORT SYSTEM_ID PASSWORD [ROOTS]
+// With ROOTS, a file of certificates, it speaks TLS.
 'use strict';
 
+const fs = require('node:fs');
 const readline = require('node:readline');
 const { say, parseReceipt } = require('./peer.js');
 const smpp = require('smpp');
 
-const [host, port, system_id, password] = process.argv.slice(2);
+const [host, port, system_id, password, roots] = process.argv.slice(2);
+const tls = roots === undefined ? {} : { tls: true, ca: fs.readFileSync(roots) };
 // The octets of text in a part, after the user data header where there is one.
 const PART = { gsm: 153, ucs2: 134 };
 // 0 rather than the library's choice: it writes the GSM alphabet and calls it ASCII (1).
@@ -68,9 +71,10 @@ function cut(text, alphabet, long) {
 
 const verbs = {
     async bind({ mode }) {
-        session = smpp.connect({ host, port: Number(port) });
+        session = smpp.connect({ host, port: Number(port), ...tls });
         session.on('deliver_sm', take);
-        await new Promise((connected, fail) => session.once('connect', connected).once('error', fail));
+        const event = roots === undefined ? 'connect' : 'secureConnect';
+        await new Promise((connected, fail) => session.once(event, connected).once('error', fail));
         session.removeAllListeners('error');
         const response = await call(`bind_${mode}`, { system_id, password });
         return { system_id: response.system_id };
