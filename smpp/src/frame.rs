@@ -78,7 +78,7 @@ mod tests {
     const ENQUIRE_LINK: [u8; 16] = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 1];
 
     #[test]
-    fn a_frame_appears_with_its_last_byte() {
+    fn l8_a_frame_appears_with_its_last_byte() {
         for length in 0..ENQUIRE_LINK.len() {
             assert_eq!(cut(&ENQUIRE_LINK[..length], 64), Ok(None), "{length} bytes");
         }
@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_length_under_a_header_is_refused_at_once() {
+    fn l9_a_length_under_a_header_is_refused_at_once() {
         assert_eq!(cut(&[0, 0, 0, 15], 64), Err(FrameError::TooShort { command_length: 15 }));
         assert_eq!(cut(&[0; 4], 64), Err(FrameError::TooShort { command_length: 0 }));
     }
 
     #[test]
-    fn the_maximum_itself_is_accepted_and_one_more_is_not() {
+    fn l9_the_maximum_itself_is_accepted_and_one_more_is_not() {
         assert_eq!(cut(&[0, 0, 0, 64], 64), Ok(None));
         assert_eq!(
             cut(&[0, 0, 0, 65], 64),

@@ -194,6 +194,24 @@ impl<'a> Pdu<'a> {
     }
 }
 
+/// The most bytes of a string that `Debug` shows: an id by the book, and one more to tell a
+/// longer one.
+const SHOWN_BYTES_MAX: usize = 65;
+
+/// A string for `Debug`: printable, and cut, since a response may hold one of 64 KiB.
+pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_at_checked(SHOWN_BYTES_MAX) {
+            Some((start, rest)) if !rest.is_empty() => {
+                write!(f, "{}… ({} bytes)", start.escape_ascii(), self.0.len())
+            }
+            _ => self.0.escape_ascii().fmt(f),
+        }
+    }
+}
+
 /// What a PDU is and says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
@@ -391,8 +409,8 @@ impl fmt::Debug for Bind<'_> {
         write!(
             f,
             "Bind {{ system_id: \"{}\", password: <hidden>, system_type: \"{}\", interface_version: 0x{:02X} }}",
-            self.system_id.escape_ascii(),
-            self.system_type.escape_ascii(),
+            Shown(self.system_id),
+            Shown(self.system_type),
             self.interface_version
         )
     }
@@ -420,7 +438,7 @@ impl BindResp<'_> {
 
 impl fmt::Debug for BindResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BindResp {{ system_id: \"{}\", tlvs: {:?} }}", self.system_id.escape_ascii(), self.tlvs)
+        write!(f, "BindResp {{ system_id: \"{}\", tlvs: {:?} }}", Shown(self.system_id), self.tlvs)
     }
 }
 
@@ -435,7 +453,7 @@ pub struct Outbind<'a> {
 
 impl fmt::Debug for Outbind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outbind {{ system_id: \"{}\", password: <hidden> }}", self.system_id.escape_ascii())
+        write!(f, "Outbind {{ system_id: \"{}\", password: <hidden> }}", Shown(self.system_id))
     }
 }
 
@@ -578,7 +596,7 @@ impl fmt::Debug for Message<'_> {
             .field("source", &self.source)
             .field("destination", &self.destination)
             .field("esm_class", &self.esm_class)
-            .field("validity_period", &format_args!("{}", self.validity_period.escape_ascii()))
+            .field("validity_period", &format_args!("{}", Shown(self.validity_period)))
             .field("registered_delivery", &self.registered_delivery)
             .field("data_coding", &self.data_coding)
             .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
@@ -599,12 +617,7 @@ pub struct SubmitSmResp<'a> {
 
 impl fmt::Debug for SubmitSmResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "SubmitSmResp {{ message_id: \"{}\", tlvs: {:?} }}",
-            self.message_id.escape_ascii(),
-            self.tlvs
-        )
+        write!(f, "SubmitSmResp {{ message_id: \"{}\", tlvs: {:?} }}", Shown(self.message_id), self.tlvs)
     }
 }
 
@@ -617,7 +630,7 @@ pub struct DeliverSmResp<'a> {
 
 impl fmt::Debug for DeliverSmResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeliverSmResp {{ message_id: \"{}\" }}", self.message_id.escape_ascii())
+        write!(f, "DeliverSmResp {{ message_id: \"{}\" }}", Shown(self.message_id))
     }
 }
 
@@ -674,12 +687,7 @@ pub struct DataSmResp<'a> {
 
 impl fmt::Debug for DataSmResp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DataSmResp {{ message_id: \"{}\", tlvs: {:?} }}",
-            self.message_id.escape_ascii(),
-            self.tlvs
-        )
+        write!(f, "DataSmResp {{ message_id: \"{}\", tlvs: {:?} }}", Shown(self.message_id), self.tlvs)
     }
 }
 
@@ -695,7 +703,7 @@ pub struct QuerySm<'a> {
 impl fmt::Debug for QuerySm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { message_id, source } = self;
-        write!(f, "QuerySm {{ message_id: \"{}\", source: {source:?} }}", message_id.escape_ascii())
+        write!(f, "QuerySm {{ message_id: \"{}\", source: {source:?} }}", Shown(message_id))
     }
 }
 
@@ -725,8 +733,8 @@ impl fmt::Debug for QuerySmResp<'_> {
         write!(
             f,
             "QuerySmResp {{ message_id: \"{}\", final_date: {}, message_state: {:?}, error_code: {} }}",
-            self.message_id.escape_ascii(),
-            self.final_date.escape_ascii(),
+            Shown(self.message_id),
+            Shown(self.final_date),
             self.message_state,
             self.error_code
         )
@@ -749,7 +757,7 @@ pub struct CancelSm<'a> {
 impl fmt::Debug for CancelSm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { message_id, source, destination, .. } = self;
-        let message_id = message_id.escape_ascii();
+        let message_id = Shown(message_id);
         write!(
             f,
             "CancelSm {{ message_id: \"{message_id}\", source: {source:?}, destination: {destination:?} }}"
@@ -781,9 +789,9 @@ pub struct ReplaceSm<'a> {
 impl fmt::Debug for ReplaceSm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplaceSm")
-            .field("message_id", &format_args!("{}", self.message_id.escape_ascii()))
+            .field("message_id", &format_args!("{}", Shown(self.message_id)))
             .field("source", &self.source)
-            .field("validity_period", &format_args!("{}", self.validity_period.escape_ascii()))
+            .field("validity_period", &format_args!("{}", Shown(self.validity_period)))
             .field("registered_delivery", &self.registered_delivery)
             .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
             .finish_non_exhaustive()
@@ -807,7 +815,7 @@ mod tests {
     use crate::tlv::TlvBuffer;
 
     #[test]
-    fn sequence_numbers_wrap_to_one() {
+    fn l11_sequence_numbers_wrap_to_one() {
         assert_eq!(SequenceNumber::FIRST.next(), SequenceNumber(2));
         assert_eq!(SequenceNumber(0x7FFF_FFFE).next(), SequenceNumber::LAST);
         assert_eq!(SequenceNumber::LAST.next(), SequenceNumber::FIRST);
@@ -824,7 +832,7 @@ mod tests {
     }
 
     #[test]
-    fn receipts_are_told_from_messages_by_type_alone() {
+    fn d9_receipts_are_told_from_messages_by_type_alone() {
         for class in [0x04, 0x24, 0x44, 0x84, 0x64, 0x07] {
             assert!(EsmClass(class).is_receipt(), "0x{class:02X}");
         }
@@ -850,18 +858,42 @@ mod tests {
     fn debug_shows_no_text_no_password_and_no_whole_number() {
         let mut tlvs = TlvBuffer::new();
         tlvs.push(Tag::MESSAGE_PAYLOAD, b"code 482913").unwrap();
-        let message = Message {
-            source: Address::alphanumeric(b"BANK"),
-            destination: Address::international(b"6281234567890"),
-            short_message: b"code 482913",
-            tlvs: tlvs.as_tlvs(),
-            ..Message::default()
-        };
-        let bind = Bind { password: b"secret08", ..Bind::default() };
-        let shown = format!("{:?} {bind:?}", Pdu::new(SequenceNumber::FIRST, Body::SubmitSm(message)));
-        for hidden in ["482913", "628123456789", "secret08", "[54, 50"] {
-            assert!(!shown.contains(hidden), "{hidden} in {shown}");
+        let tlvs = tlvs.as_tlvs();
+        let (bank, phone) = (Address::alphanumeric(b"BANK"), Address::international(b"6281234567890"));
+        let short_message = b"code 482913";
+        let message = Message { source: bank, destination: phone, short_message, tlvs, ..Message::default() };
+        let bodies = [
+            Body::BindTransceiver(Bind { password: b"secret08", ..Bind::default() }),
+            Body::Outbind(Outbind { system_id: b"SMSC", password: b"secret08" }),
+            Body::SubmitSm(message),
+            Body::DeliverSm(Message { source: phone, destination: bank, ..message }),
+            Body::DataSm(DataSm { source: phone, destination: phone, tlvs, ..DataSm::default() }),
+            Body::QuerySm(QuerySm { message_id: b"1", source: phone }),
+            Body::CancelSm(CancelSm { source: phone, destination: phone, ..CancelSm::default() }),
+            Body::ReplaceSm(ReplaceSm { source: phone, short_message, ..ReplaceSm::default() }),
+            Body::AlertNotification(AlertNotification { source: phone, esme: phone, tlvs }),
+            Body::SubmitSmResp(SubmitSmResp { message_id: b"1", tlvs }),
+            Body::DataSmResp(DataSmResp { message_id: b"1", tlvs }),
+        ];
+        for body in bodies {
+            let shown = format!("{:?}", Pdu::new(SequenceNumber::FIRST, body));
+            for hidden in ["482913", "628123456789", "secret08", "[54, 50", "[52, 56"] {
+                assert!(!shown.contains(hidden), "{hidden} in {shown}");
+            }
+            let addressed = !matches!(
+                body,
+                Body::BindTransceiver(_) | Body::Outbind(_) | Body::SubmitSmResp(_) | Body::DataSmResp(_)
+            );
+            assert_eq!(shown.contains("1/1:*90"), addressed, "{shown}");
         }
-        assert!(shown.contains("1/1:*90"), "{shown}");
+    }
+
+    #[test]
+    fn debug_cuts_what_is_longer_than_any_id() {
+        let shown = |message_id: &[u8]| format!("{:?}", DeliverSmResp { message_id });
+        assert_eq!(shown(&[b'7'; 65]), format!("DeliverSmResp {{ message_id: \"{}\" }}", "7".repeat(65)));
+        let cut = format!("DeliverSmResp {{ message_id: \"{}… (66 bytes)\" }}", "7".repeat(65));
+        assert_eq!(shown(&[b'7'; 66]), cut);
+        assert_eq!(shown(b"a\n\xE9\""), "DeliverSmResp { message_id: \"a\\n\\xe9\\\"\" }");
     }
 }

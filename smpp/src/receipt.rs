@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use crate::pdu::{DataSm, EsmClass, Message};
+use crate::pdu::{DataSm, EsmClass, Message, Shown};
 use crate::text::concatenation;
 use crate::time::{CalendarTime, number};
 use crate::tlv::{Tag, Tlvs};
@@ -203,10 +203,10 @@ impl fmt::Debug for Receipt<'_> {
         write!(
             f,
             "Receipt {{ id: \"{}\", receipted_message_id: \"{}\", state: {:?}, err: \"{}\" }}",
-            self.id.escape_ascii(),
-            self.receipted_message_id.escape_ascii(),
+            Shown(self.id),
+            Shown(self.receipted_message_id),
             self.state,
-            self.err.escape_ascii()
+            Shown(self.err)
         )
     }
 }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_of_the_field_is_known() {
+    fn d3_every_state_of_the_field_is_known() {
         for (text, state) in [
             ("DELIVRD", MessageState::DELIVERED),
             ("UNDELIV", MessageState::UNDELIVERABLE),
@@ -340,16 +340,48 @@ mod tests {
     }
 
     #[test]
-    fn vendors_leave_fields_out_and_spell_them_otherwise() {
-        let receipt = Receipt::from_text(
-            b"id:6ba7b810-9dad-11d1-80b4-00c04fd430c8 submit date:261122150900 done date:20261122151001 \
-              stat:undeliv err:0069 Text:id:2 stat:DELIVRD",
-        );
-        assert_eq!(receipt.id, b"6ba7b810-9dad-11d1-80b4-00c04fd430c8");
-        assert_eq!((receipt.sub, receipt.dlvrd), (None, None));
-        assert_eq!((receipt.submit_date, receipt.done_date), (at(15, 9, 0), at(15, 10, 1)));
-        assert_eq!(receipt.state, Some(MessageState::UNDELIVERABLE), "what is in the text is text");
-        assert_eq!((receipt.err, receipt.text), (&b"0069"[..], &b"id:2 stat:DELIVRD"[..]));
+    fn d3_text_is_spelled_with_either_t_and_counts_may_be_missing() {
+        for name in ["text", "Text", "TEXT"] {
+            let text = format!(
+                "id:6ba7b810-9dad-11d1-80b4-00c04fd430c8 stat:undeliv err:0069 {name}:id:2 stat:DELIVRD"
+            );
+            let receipt = Receipt::from_text(text.as_bytes());
+            assert_eq!(receipt.id, b"6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+            assert_eq!((receipt.sub, receipt.dlvrd), (None, None));
+            assert_eq!(receipt.state, Some(MessageState::UNDELIVERABLE), "what is in the text is text");
+            assert_eq!(receipt.text, b"id:2 stat:DELIVRD");
+        }
+        let receipt = Receipt::from_text(b"id:1 sub:001 stat:DELIVRD");
+        assert_eq!((receipt.sub, receipt.dlvrd), (Some(1), None));
+        let receipt = Receipt::from_text(b"id:1 dlvrd:000 stat:UNDELIV");
+        assert_eq!((receipt.sub, receipt.dlvrd), (None, Some(0)));
+    }
+
+    #[test]
+    fn d3_an_error_code_has_three_or_four_characters() {
+        for err in ["000", "069", "0069", "00FA"] {
+            let text = format!("id:1 stat:UNDELIV err:{err} text:hello");
+            let receipt = Receipt::from_text(text.as_bytes());
+            assert_eq!((receipt.err, receipt.text), (err.as_bytes(), &b"hello"[..]));
+        }
+    }
+
+    #[test]
+    fn d4_a_receipt_has_dates_of_any_form_or_none() {
+        for (submit, done, expected) in [
+            ("2611221509", "2611221510", (at(15, 9, 0), at(15, 10, 0))),
+            ("261122150930", "261122151001", (at(15, 9, 30), at(15, 10, 1))),
+            ("20261122150930", "20261122151001", (at(15, 9, 30), at(15, 10, 1))),
+            ("2611221509", "20261122151001", (at(15, 9, 0), at(15, 10, 1))),
+            ("0000000000", "000000000000", (None, None)),
+            ("2611221509", "00000000000000", (at(15, 9, 0), None)),
+        ] {
+            let text =
+                format!("id:1 sub:001 dlvrd:001 submit date:{submit} done date:{done} stat:DELIVRD err:000");
+            let receipt = Receipt::from_text(text.as_bytes());
+            assert_eq!((receipt.submit_date, receipt.done_date), expected, "{submit} {done}");
+            assert_eq!((receipt.state, receipt.err), (Some(MessageState::DELIVERED), &b"000"[..]));
+        }
     }
 
     #[test]
@@ -366,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_have_ten_twelve_or_fourteen_digits() {
+    fn d4_dates_have_ten_twelve_or_fourteen_digits() {
         for (digits, expected) in [
             (&b"2611221509"[..], at(15, 9, 0)),
             (b"261122150959", at(15, 9, 59)),
@@ -398,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_class_makes_a_receipt() {
+    fn d9_only_the_class_makes_a_receipt() {
         let none = TlvBuffer::new();
         assert!(Receipt::parse(&message(0x04, BOOK, &none)).is_some());
         assert!(Receipt::parse(&message(0x24, BOOK, &none)).is_some());
@@ -409,22 +441,66 @@ mod tests {
         assert_eq!(Receipt::parse(&message(0x04, b"STOP", &none)), None, "says nothing of any message");
     }
 
+    /// The receipts that a `deliver_sm` and a `data_sm` of these parameters make.
+    fn in_both(esm_class: u8, tlvs: &TlvBuffer) -> [Option<Receipt<'_>>; 2] {
+        let esm_class = EsmClass(esm_class);
+        let data = DataSm { esm_class, tlvs: tlvs.as_tlvs(), ..DataSm::default() };
+        [Receipt::parse(&message(esm_class.0, b"", tlvs)), Receipt::parse_data_sm(&data)]
+    }
+
     #[test]
-    fn parameters_alone_make_a_receipt() {
-        let tlvs = parameters(b"A1B2", 8);
-        let receipt = Receipt::parse(&message(0x04, b"", &tlvs)).unwrap();
-        assert_eq!((receipt.id, receipt.receipted_message_id), (&b""[..], &b"A1B2"[..]));
-        assert_eq!(receipt.state, Some(MessageState::REJECTED));
-        assert_eq!(receipt.ids().collect::<Vec<_>>(), [b"A1B2"]);
-        for state in [0, 9] {
-            let tlvs = parameters(b"1", state);
-            let receipt = Receipt::parse(&message(0x04, b"", &tlvs)).unwrap();
-            assert_eq!(receipt.state, Some(MessageState(state)));
+    fn d5_each_class_of_a_receipt_is_read_in_deliver_sm_and_data_sm() {
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push(Tag::MESSAGE_PAYLOAD, BOOK).unwrap();
+        let none = TlvBuffer::new();
+        for class in [0x04, 0x24, 0x44] {
+            assert_eq!(Receipt::parse(&message(class, BOOK, &none)), Some(book()), "0x{class:02X}");
+            assert_eq!(in_both(class, &tlvs), [Some(book()); 2], "0x{class:02X}");
+        }
+        for class in [0x00, 0x08, 0x20, 0x40] {
+            assert_eq!(in_both(class, &tlvs), [None; 2], "0x{class:02X}");
         }
     }
 
     #[test]
-    fn text_and_parameters_may_spell_the_id_in_two_ways() {
+    fn d5_a_receipt_has_its_text_in_message_payload_or_behind_a_header() {
+        let behind = [b"\x05\0\x03\x01\x01\x01", BOOK].concat();
+        let none = TlvBuffer::new();
+        assert_eq!(Receipt::parse(&message(0x44, &behind, &none)), Some(book()));
+        assert_eq!(Receipt::parse(&message(0x44, BOOK, &none)), Some(book()), "with the bit but no header");
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push(Tag::MESSAGE_PAYLOAD, &behind).unwrap();
+        assert_eq!(in_both(0x44, &tlvs), [Some(book()); 2]);
+    }
+
+    #[test]
+    fn d5_a_receipt_has_parameters_alone() {
+        let tlvs = parameters(b"A1B2", 8);
+        for receipt in in_both(0x04, &tlvs) {
+            let receipt = receipt.unwrap();
+            assert_eq!((receipt.id, receipt.receipted_message_id), (&b""[..], &b"A1B2"[..]));
+            assert_eq!(receipt.state, Some(MessageState::REJECTED));
+            assert_eq!(receipt.ids().collect::<Vec<_>>(), [b"A1B2"]);
+        }
+        let mut tlvs = TlvBuffer::new();
+        tlvs.push_u8(Tag::MESSAGE_STATE, 2);
+        assert_eq!(in_both(0x04, &tlvs), [None; 2], "of no message");
+    }
+
+    #[test]
+    fn d5_states_0_and_9_which_smpp_3_4_does_not_have_survive() {
+        for state in [0, 9] {
+            let tlvs = parameters(b"1", state);
+            for receipt in in_both(0x04, &tlvs) {
+                assert_eq!(receipt.unwrap().state, Some(MessageState(state)));
+            }
+            let receipt = Receipt::parse(&message(0x04, b"id:1 stat:DELIVRD", &tlvs)).unwrap();
+            assert_eq!(receipt.state, Some(MessageState::DELIVERED), "the text says more");
+        }
+    }
+
+    #[test]
+    fn d2_text_and_parameters_may_spell_the_id_in_two_ways() {
         let tlvs = parameters(b"FF", 5);
         let receipt = Receipt::parse(&message(0x04, b"id:0000000255 stat:DELIVRD", &tlvs)).unwrap();
         assert_eq!(receipt.ids().collect::<Vec<_>>(), [&b"0000000255"[..], b"FF"]);
@@ -433,17 +509,6 @@ mod tests {
         let receipt = Receipt::parse(&message(0x04, b"id:255", &tlvs)).unwrap();
         assert_eq!(receipt.ids().collect::<Vec<_>>(), [b"255"]);
         assert_eq!(receipt.state, Some(MessageState::DELIVERED), "the text has none");
-    }
-
-    #[test]
-    fn the_text_may_be_in_message_payload_or_behind_a_header() {
-        let mut tlvs = TlvBuffer::new();
-        tlvs.push(Tag::MESSAGE_PAYLOAD, BOOK).unwrap();
-        assert_eq!(Receipt::parse(&message(0x04, b"", &tlvs)), Some(book()));
-        let none = TlvBuffer::new();
-        let behind = [b"\x05\0\x03\x01\x01\x01", BOOK].concat();
-        assert_eq!(Receipt::parse(&message(0x44, &behind, &none)), Some(book()));
-        assert_eq!(Receipt::parse(&message(0x44, BOOK, &none)), Some(book()), "with the bit but no header");
     }
 
     #[test]

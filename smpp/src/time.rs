@@ -188,7 +188,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_period_is_written_in_days_hours_minutes_and_seconds() {
+    fn s10_a_period_is_written_in_days_hours_minutes_and_seconds() {
         assert_eq!(&period(180 * SECOND), b"000000000300000R");
         assert_eq!(&period(Duration::ZERO), b"000000000000000R");
         assert_eq!(&period(93_784 * SECOND), b"000001020304000R");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn written_times_are_read_back() {
+    fn s10_written_times_are_read_back() {
         for seconds in [0, 1, 59, 60, 3_599, 86_399, 86_400, PERIOD_SECONDS_MAX] {
             let written = period(Duration::from_secs(seconds));
             assert_eq!(parse(&written), Some(Time::Period(Duration::from_secs(seconds))));

@@ -6,6 +6,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// Bytes of a TLV's tag and length.
 const TLV_HEADER_BYTES: usize = 4;
+/// The most parameters that `Debug` shows: a PDU of 64 KiB holds thousands.
+const SHOWN_TLVS_MAX: usize = 16;
 /// What a [`TlvBuffer`] starts with: room for the parameters of a receipt.
 const BUFFER_BYTES_MIN: usize = 64;
 
@@ -147,7 +149,12 @@ impl<'a> Tlvs<'a> {
 
 impl fmt::Debug for Tlvs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        let mut list = f.debug_list();
+        list.entries(self.iter().take(SHOWN_TLVS_MAX));
+        match self.iter().nth(SHOWN_TLVS_MAX) {
+            Some(_) => list.finish_non_exhaustive(),
+            None => list.finish(),
+        }
     }
 }
 
@@ -349,5 +356,17 @@ mod tests {
         let mut buffer = TlvBuffer::new();
         buffer.push(Tag::MESSAGE_PAYLOAD, b"482913").unwrap();
         assert_eq!(format!("{buffer:?}"), "[Tag(0x0424)[6 bytes]]");
+    }
+
+    #[test]
+    fn debug_shows_sixteen_parameters_of_many() {
+        let mut buffer = TlvBuffer::new();
+        for _ in 0..SHOWN_TLVS_MAX {
+            buffer.push_u8(Tag::MESSAGE_STATE, 2);
+        }
+        assert!(!format!("{buffer:?}").ends_with("..]"));
+        buffer.push(Tag::MESSAGE_PAYLOAD, b"482913").unwrap();
+        let shown = format!("{buffer:?}");
+        assert!(shown.ends_with(", ..]") && !shown.contains("0x0424"), "{shown}");
     }
 }

@@ -57,12 +57,12 @@ fn message_id<'a>(bytes: &'a [u8], anomalies: &[Anomaly]) -> &'a [u8] {
 }
 
 #[test]
-fn a_message_id_without_nul() {
+fn s8_a_message_id_without_nul() {
     assert_eq!(message_id(&pdu(SUBMIT_SM_RESP, 0, b"A1B2"), &[Anomaly::MissingNul]), b"A1B2");
 }
 
 #[test]
-fn a_message_id_of_65_characters() {
+fn s8_a_message_id_of_65_characters() {
     let id = [b'7'; 65];
     let bytes = pdu(SUBMIT_SM_RESP, 0, &[&id[..], b"\0"].concat());
     assert_eq!(message_id(&bytes, &[Anomaly::LongString]), id);
@@ -73,7 +73,7 @@ fn a_message_id_of_65_characters() {
 }
 
 #[test]
-fn a_message_id_that_is_not_ascii_or_empty() {
+fn s8_a_message_id_that_is_not_ascii_or_empty() {
     assert_eq!(message_id(&pdu(SUBMIT_SM_RESP, 0, b"\xC3\xA9\0"), &[]), b"\xC3\xA9");
     assert_eq!(message_id(&pdu(SUBMIT_SM_RESP, 0, b"\0"), &[]), b"");
 }
@@ -84,6 +84,20 @@ fn a_system_id_of_20_in_a_bind_response() {
     let Body::BindTransceiverResp(resp) = decoded(&bytes, &[Anomaly::LongString]) else { panic!() };
     assert_eq!(resp.system_id, b"SMSC-WITH-A-LONG-NAM");
     assert_eq!(resp.sc_interface_version(), Some(0x50));
+}
+
+#[test]
+fn l2_a_bind_response_of_a_header_or_with_any_version() {
+    let resp = |body: &[u8], anomalies: &[Anomaly]| {
+        let bytes = pdu(BIND_TRANSCEIVER_RESP, 0, body);
+        let Body::BindTransceiverResp(resp) = decoded(&bytes, anomalies) else { panic!() };
+        (resp.system_id.to_vec(), resp.sc_interface_version())
+    };
+    assert_eq!(resp(b"", &[Anomaly::MissingBody]), (b"".to_vec(), None));
+    assert_eq!(resp(b"SMSC\0", &[]), (b"SMSC".to_vec(), None));
+    assert_eq!(resp(b"SMSC\0\x02\x10\0\x01\x33", &[]), (b"SMSC".to_vec(), Some(0x33)));
+    assert_eq!(resp(b"SMSC\0\x02\x10\0\x01\x50", &[]), (b"SMSC".to_vec(), Some(0x50)));
+    assert_eq!(resp(b"SMSC\0\x02\x10\0\x00", &[]), (b"SMSC".to_vec(), None), "a version of no bytes");
 }
 
 #[test]
@@ -104,7 +118,8 @@ fn responses_with_an_error_are_by_the_book_with_or_without_a_body() {
 
 #[test]
 fn stray_bytes_after_pdus_without_parameters() {
-    for command in [0x8000_0015, 0x15, 6, 0x8000_0006, 0x8000_0000] {
+    for command in [0x8000_0015, 0x15, 6, 0x8000_0006, 0x8000_0000, 0x8000_0007, 0x8000_0008] {
+        decoded(&pdu(command, 0, b""), &[]);
         decoded(&pdu(command, 0, b"\0"), &[Anomaly::StrayBytes]);
     }
     decoded(&pdu(DELIVER_SM_RESP, 0, b"\0\0"), &[Anomaly::StrayBytes]);
@@ -207,14 +222,10 @@ fn a_query_response_that_lacks_nuls_or_its_end() {
 }
 
 #[test]
-fn other_responses_without_a_body_or_with_too_much() {
+fn a_data_response_without_a_body_or_nul() {
     decoded(&pdu(0x8000_0103, 0, b""), &[Anomaly::MissingBody]);
     decoded(&pdu(0x8000_0103, 0xFE, b""), &[]);
     decoded(&pdu(0x8000_0103, 0, b"A1"), &[Anomaly::MissingNul]);
-    for command in [0x8000_0007, 0x8000_0008] {
-        decoded(&pdu(command, 0, b""), &[]);
-        decoded(&pdu(command, 0, b"\0"), &[Anomaly::StrayBytes]);
-    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_is_cut_into_its_pdus_however_it_arrives(
+    fn l8_a_stream_is_cut_into_its_pdus_however_it_arrives(
         all in prop::collection::vec(parts(), 1..5),
         pieces in prop::collection::vec(1usize..400, 1..20),
     ) {

@@ -26,7 +26,7 @@ fn refused(command: u32, body: &[u8]) -> (DecodeErrorKind, CommandStatus, Comman
 }
 
 #[test]
-fn an_unknown_request_gets_a_generic_nack() {
+fn l9_an_unknown_request_gets_a_generic_nack() {
     assert_eq!(
         refused(0x104, b"anything"),
         (DecodeErrorKind::UnknownCommand, CommandStatus::ESME_RINVCMDID, CommandId::GENERIC_NACK)
@@ -40,7 +40,7 @@ fn an_unknown_response_gets_no_answer() {
 }
 
 #[test]
-fn a_submit_that_ends_early_gets_its_own_response() {
+fn l9_a_submit_that_ends_early_gets_its_own_response() {
     let (kind, status, command) = refused(4, b"\0\x05\0BANK\0\x01\x01628");
     assert_eq!(kind, DecodeErrorKind::Truncated(Field::DestinationAddress));
     assert_eq!((status, command), (CommandStatus::ESME_RINVCMDLEN, CommandId::SUBMIT_SM_RESP));
