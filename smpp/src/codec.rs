@@ -84,6 +84,8 @@ impl Anomaly {
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Anomalies(u16);
 
+const _: () = assert!(Anomaly::ALL.len() <= u16::BITS as usize);
+
 impl Anomalies {
     /// No anomaly.
     pub const NONE: Self = Self(0);

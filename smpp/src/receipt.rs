@@ -146,7 +146,9 @@ impl<'a> Receipt<'a> {
         let mut receipt = Self::default();
         let mut rest = text;
         while let Some((field, after)) = next_field(rest) {
-            let end = after.iter().position(u8::is_ascii_whitespace).unwrap_or(after.len());
+            // Some SMSCs end the text, or its id, with a NUL.
+            let ends = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+            let end = after.iter().position(ends).unwrap_or(after.len());
             let (value, after_value) = after.split_at(end);
             match field {
                 ReceiptField::Id => receipt.id = value,
@@ -243,9 +245,10 @@ fn next_field(text: &[u8]) -> Option<(ReceiptField, &[u8])> {
         (b"text:", ReceiptField::Text),
     ];
     let mut rest = text.trim_ascii_start();
-    while !rest.is_empty() {
+    while let Some(first) = rest.first().map(u8::to_ascii_lowercase) {
         for (name, field) in NAMES {
-            if let Some((start, after)) = rest.split_at_checked(name.len())
+            if name[0] == first
+                && let Some((start, after)) = rest.split_at_checked(name.len())
                 && start.eq_ignore_ascii_case(name)
             {
                 return Some((field, after));
@@ -389,6 +392,12 @@ mod tests {
         let receipt = Receipt::from_text(b"  stat:EXPIRED\r\nextra:5  id:A1  err: text:");
         assert_eq!((receipt.id, receipt.state), (&b"A1"[..], Some(MessageState::EXPIRED)));
         assert_eq!((receipt.err, receipt.text), (&b""[..], &b""[..]));
+    }
+
+    #[test]
+    fn a_nul_ends_a_value_as_a_blank_does() {
+        let receipt = Receipt::from_text(b"id:A1\0 stat:DELIVRD\0");
+        assert_eq!((receipt.id, receipt.state), (&b"A1"[..], Some(MessageState::DELIVERED)));
     }
 
     #[test]

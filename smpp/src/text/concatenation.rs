@@ -1,5 +1,7 @@
 //! The user data header that makes one text of several messages (3GPP TS 23.040 §9.2.3.24).
 
+use std::fmt;
+
 /// Information element: concatenated short messages, 8-bit reference number.
 const CONCATENATED_8: u8 = 0x00;
 /// Information element: concatenated short messages, 16-bit reference number.
@@ -51,8 +53,9 @@ impl Concatenation {
     }
 }
 
-/// A user data header, without its length octet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A user data header, without its length octet. `Debug` does not show its bytes: those of
+/// a message that says it has a header and has none are text.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UserDataHeader<'a> {
     bytes: &'a [u8],
 }
@@ -86,6 +89,12 @@ impl<'a> UserDataHeader<'a> {
             (1..=total).contains(&part).then_some(Concatenation { reference, total, part })
         };
         self.elements().filter_map(place).last()
+    }
+}
+
+impl fmt::Debug for UserDataHeader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserDataHeader({} bytes)", self.bytes.len())
     }
 }
 
@@ -143,6 +152,12 @@ mod tests {
             let message = [5, 0, 3, 9, total, part];
             assert_eq!(split_header(&message).unwrap().0.concatenation(), None, "part {part} of {total}");
         }
+    }
+
+    #[test]
+    fn debug_shows_no_bytes_of_a_header_that_may_be_text() {
+        let (header, _) = split_header(b"\x0Bcode 482913 is yours").unwrap();
+        assert_eq!(format!("{header:?}"), "UserDataHeader(11 bytes)");
     }
 
     #[test]
