@@ -177,9 +177,8 @@ async fn start_simulator(options: &Options, secrets: &Secrets) -> Result<Simulat
     let config = smsc_simulator::Config {
         smpp_listen: loopback(options.smpp_port),
         web_listen: loopback(options.simulator_port),
-        system_id: SYSTEM_ID.to_owned(),
-        password: secrets.smsc_password.clone(),
-        latency: SMSC_LATENCY,
+        esmes: vec![smsc_simulator::Esme::new(SYSTEM_ID, &secrets.smsc_password)],
+        behavior: smsc_simulator::Behavior::default().with_latency(SMSC_LATENCY),
         ..smsc_simulator::Config::default()
     };
     Simulator::start(config).await.map_err(|error| match error {

@@ -1,5 +1,6 @@
 //! What a simulator is told at its start, and what makes no sense.
 
+use crate::behavior::Behavior;
 use crate::tls::Tls;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,12 +19,84 @@ pub const WINDOW_MAX: usize = 10_000;
 /// The longest of all delays: timers beyond a day are a mistake in a unit.
 pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3_600);
 
+/// ESMEs that may be told apart: a walk over them beats a map.
+pub const ESMES_MAX: usize = 64;
+
+/// The most segments a second that an ESME can be limited to.
+pub const RATE_MAX: u32 = 1_000_000;
+
+/// Who may bind, and how much it may do. `Debug` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Esme {
+    /// 1 to 15 printable characters, distinct.
+    pub system_id: String,
+    /// 0 to 8 printable characters.
+    pub password: String,
+    /// Its sessions that may be bound at a time; one more is refused with
+    /// ESME_RALYBND.
+    pub binds_max: usize,
+    /// Submits that each of its sessions may have unanswered; one more is
+    /// refused with ESME_RTHROTTLED, unless the behaviour says otherwise. 1 to
+    /// 10,000. Matters only with a latency, since without one a submit is
+    /// answered as soon as it is read.
+    pub window: usize,
+    /// Segments a second over all its sessions; more are refused as beyond the
+    /// window. 1 to 1,000,000; any number, if absent. A tenth of a second's
+    /// worth may come at once.
+    pub rate: Option<u32>,
+}
+
+impl Esme {
+    /// An ESME with room: 64 binds, a window of 256, any rate.
+    #[must_use]
+    pub fn new(system_id: &str, password: &str) -> Self {
+        Self {
+            system_id: system_id.to_owned(),
+            password: password.to_owned(),
+            binds_max: 64,
+            window: 256,
+            rate: None,
+        }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.system_id.is_empty() || !is_word(&self.system_id, SYSTEM_ID_MAX) {
+            return Err("system_id must be 1 to 15 printable ASCII characters");
+        }
+        if !is_word(&self.password, PASSWORD_MAX) {
+            return Err("password must be at most 8 printable ASCII characters");
+        }
+        if self.binds_max == 0 {
+            return Err("binds_max must be at least 1");
+        }
+        if !(1..=WINDOW_MAX).contains(&self.window) {
+            return Err("window must be 1 to 10000");
+        }
+        if self.rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
+            return Err("rate must be 1 to 1000000 segments a second");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Esme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Esme")
+            .field("system_id", &self.system_id)
+            .field("password", &"<hidden>")
+            .field("binds_max", &self.binds_max)
+            .field("window", &self.window)
+            .field("rate", &self.rate)
+            .finish()
+    }
+}
+
 /// The settings of a simulator.
 ///
 /// [`Config::default`] is what a test wants: both listeners on loopback with
 /// any free port, answers without delay, receipts on. `Debug` hides the
-/// password and the token.
-#[derive(Clone, PartialEq, Eq)]
+/// passwords and the token.
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// Where ESMEs connect. Port 0 is any free one.
     pub smpp_listen: SocketAddr,
@@ -31,23 +104,14 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Where the inbox API and the page are. Port 0 is any free one.
     pub web_listen: SocketAddr,
-    /// The only `system_id` that may bind: 1 to 15 printable characters.
-    pub system_id: String,
-    /// Its password: 0 to 8 printable characters.
-    pub password: String,
-    /// Sessions that may be bound at a time; one more is refused with
-    /// ESME_RALYBND.
-    pub sessions_bound_max: usize,
-    /// Submits that a session may have unanswered; one more is refused with
-    /// ESME_RTHROTTLED. 1 to 10,000. Matters only with a latency, since without
-    /// one a submit is answered as soon as it is read.
-    pub window: usize,
-    /// Between reading a submit and answering it.
-    pub latency: Duration,
-    /// Whether delivery receipts are sent to those who ask for them.
-    pub receipts: bool,
-    /// Between answering a submit and sending its receipt.
-    pub receipt_delay: Duration,
+    /// Who may bind: 1 to 64, each with its own limits.
+    pub esmes: Vec<Esme>,
+    /// How the SMSC behaves until it is told otherwise.
+    pub behavior: Behavior,
+    /// The parameter of a submit whose value must not come twice, if any: an
+    /// ESME that puts a mark of its own into it can prove that it sends nothing
+    /// twice. Repeats are accepted and counted.
+    pub unique_tlv: Option<u16>,
     /// Receipts that a session may leave unanswered before more are sent.
     /// 1 to 10,000.
     pub receipt_window: usize,
@@ -76,13 +140,9 @@ impl Default for Config {
             smpp_listen: loopback,
             tls: None,
             web_listen: loopback,
-            system_id: "gateway".to_owned(),
-            password: "secret08".to_owned(),
-            sessions_bound_max: 64,
-            window: 256,
-            latency: Duration::ZERO,
-            receipts: true,
-            receipt_delay: Duration::ZERO,
+            esmes: vec![Esme::new("gateway", "secret08")],
+            behavior: Behavior::default(),
+            unique_tlv: None,
             receipt_window: 256,
             response_timeout: Duration::from_secs(10),
             enquire_link_interval: Duration::from_secs(30),
@@ -102,23 +162,18 @@ impl Config {
     ///
     /// The first that does not, in words.
     pub fn check(&self) -> Result<(), &'static str> {
-        let windows = [self.window, self.receipt_window];
-        let delays = [self.latency, self.receipt_delay];
         let timers = [self.response_timeout, self.enquire_link_interval];
-        if self.system_id.is_empty() || !is_word(&self.system_id, SYSTEM_ID_MAX) {
-            return Err("system_id must be 1 to 15 printable ASCII characters");
+        if !(1..=ESMES_MAX).contains(&self.esmes.len()) {
+            return Err("there must be 1 to 64 ESMEs");
         }
-        if !is_word(&self.password, PASSWORD_MAX) {
-            return Err("password must be at most 8 printable ASCII characters");
+        for (at, esme) in self.esmes.iter().enumerate() {
+            esme.check()?;
+            if self.esmes[..at].iter().any(|other| other.system_id == esme.system_id) {
+                return Err("every ESME must have a system_id of its own");
+            }
         }
-        if self.sessions_bound_max == 0 {
-            return Err("sessions_bound_max must be at least 1");
-        }
-        if windows.iter().any(|window| !(1..=WINDOW_MAX).contains(window)) {
-            return Err("window and receipt_window must be 1 to 10000");
-        }
-        if delays.iter().any(|delay| *delay > DELAY_MAX) {
-            return Err("latency and receipt_delay must be at most a day");
+        if !(1..=WINDOW_MAX).contains(&self.receipt_window) {
+            return Err("receipt_window must be 1 to 10000");
         }
         if timers.iter().any(|timer| timer.is_zero() || *timer > DELAY_MAX) {
             return Err("response_timeout and enquire_link_interval must be over 0 and at most a day");
@@ -148,13 +203,9 @@ impl fmt::Debug for Config {
             .field("smpp_listen", &self.smpp_listen)
             .field("tls", &self.tls)
             .field("web_listen", &self.web_listen)
-            .field("system_id", &self.system_id)
-            .field("password", &"<hidden>")
+            .field("esmes", &self.esmes)
+            .field("behavior", &self.behavior)
             .field("token", &self.token.as_ref().map(|_| "<hidden>"))
-            .field("window", &self.window)
-            .field("latency", &self.latency)
-            .field("receipts", &self.receipts)
-            .field("receipt_delay", &self.receipt_delay)
             .field("capture", &self.capture)
             .finish_non_exhaustive()
     }
@@ -171,15 +222,18 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_are_refused() {
-        let refused: [fn(&mut Config); 11] = [
-            |config| config.system_id = String::new(),
-            |config| config.system_id = "sixteen-letters!".to_owned(),
-            |config| config.password = "123456789".to_owned(),
-            |config| config.password = "ä".to_owned(),
-            |config| config.sessions_bound_max = 0,
-            |config| config.window = 0,
+        let refused: [fn(&mut Config); 14] = [
+            |config| config.esmes.clear(),
+            |config| config.esmes = vec![Esme::new("gateway", "one"), Esme::new("gateway", "two")],
+            |config| config.esmes = vec![Esme::new("esme", ""); ESMES_MAX + 1],
+            |config| config.esmes[0].system_id = String::new(),
+            |config| config.esmes[0].system_id = "sixteen-letters!".to_owned(),
+            |config| config.esmes[0].password = "123456789".to_owned(),
+            |config| config.esmes[0].password = "ä".to_owned(),
+            |config| config.esmes[0].binds_max = 0,
+            |config| config.esmes[0].window = 0,
+            |config| config.esmes[0].rate = Some(0),
             |config| config.receipt_window = WINDOW_MAX + 1,
-            |config| config.latency = DELAY_MAX + Duration::from_secs(1),
             |config| config.enquire_link_interval = Duration::ZERO,
             |config| config.inbox_messages_max = 0,
             |config| config.token = Some(String::new()),

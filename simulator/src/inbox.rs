@@ -6,21 +6,33 @@
 //! missed. So a slow reader costs nothing but its own messages.
 
 mod address;
+mod details;
 mod message;
 
 pub use address::{ADDRESS_OCTETS_MAX, Address};
+pub use details::{Details, Direction, RECEIPTS_MAX, ReceiptOutcome, ReceiptSent, TLVS_BYTES_MAX};
 pub(crate) use message::{Draft, Wire};
 pub use message::{Message, MessageId, ReceiptState, VALIDITY_OCTETS_MAX, Validity};
 
+use crate::behavior::Same;
 use crate::clock;
-use std::collections::VecDeque;
+use smpp::receipt::MessageState;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// How many messages are looked at under one lock. A session waits at most for
 /// one such look, a few microseconds, whatever a reader filters for.
 const SCAN_MAX: usize = 1_024;
+
+/// Messages that no handset shows (on their way, expired, cancelled) which are
+/// found by their id: the newest.
+const UNLISTED_MAX: usize = 10_000;
+
+/// Octets of the same.
+const UNLISTED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 
 /// A place between two messages. Reading on from a cursor gives what came
 /// after it.
@@ -35,8 +47,10 @@ impl Cursor {
 /// Which messages to read, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// Only messages to this handset.
+    /// Only messages to this address: a handset, or what a handset wrote to.
     pub to: Option<Address>,
+    /// Only messages to or from this address: a conversation.
+    pub with: Option<Address>,
     /// Only messages after this place.
     pub since: Cursor,
     /// At most so many messages.
@@ -45,13 +59,14 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { to: None, since: Cursor::START, limit: usize::MAX }
+        Self { to: None, with: None, since: Cursor::START, limit: usize::MAX }
     }
 }
 
 impl Filter {
     fn admits(&self, message: &Message) -> bool {
         self.to.as_ref().is_none_or(|to| to == message.to())
+            && self.with.as_ref().is_none_or(|with| with == message.to() || with == message.from())
     }
 }
 
@@ -102,12 +117,65 @@ struct Ring {
     dropped: u64,
     /// Messages up to here were removed on request, not lost.
     cleared_to: u64,
+    /// What no handset shows, oldest first, and some that were shown since.
+    unlisted: VecDeque<Arc<Message>>,
+    unlisted_bytes: usize,
+    /// All of the above, by their ids and those of their parts.
+    by_id: HashMap<u64, Arc<Message>, BuildHasherDefault<Same>>,
 }
 
 impl Ring {
     /// The cursor before the oldest message kept.
     fn tail(&self) -> u64 {
         self.head - self.messages.len() as u64
+    }
+
+    fn list(&mut self, message: &Arc<Message>, inbox: &Inbox) {
+        self.head += 1;
+        self.delivered += 1;
+        message.list_at(Cursor(self.head));
+        self.bytes += message.bytes();
+        self.messages.push_back(Arc::clone(message));
+        while self.messages.len() > inbox.messages_max
+            || (self.bytes > inbox.bytes_max && self.messages.len() > 1)
+        {
+            let Some(oldest) = self.messages.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.bytes();
+            self.dropped += 1;
+            self.forget(&oldest);
+        }
+    }
+
+    fn remember(&mut self, message: &Arc<Message>) {
+        self.by_id.insert(message.id().value(), Arc::clone(message));
+        for part in message.details().parts() {
+            self.by_id.insert(part.value(), Arc::clone(message));
+        }
+    }
+
+    /// Unless another has taken the message's place.
+    fn forget(&mut self, message: &Arc<Message>) {
+        for id in std::iter::once(&message.id()).chain(message.details().parts()) {
+            if self.by_id.get(&id.value()).is_some_and(|found| Arc::ptr_eq(found, message)) {
+                self.by_id.remove(&id.value());
+            }
+        }
+    }
+
+    fn keep_unlisted(&mut self, message: &Arc<Message>) {
+        self.unlisted_bytes += message.bytes();
+        self.unlisted.push_back(Arc::clone(message));
+        while self.unlisted.len() > UNLISTED_MAX || self.unlisted_bytes > UNLISTED_BYTES_MAX {
+            let Some(oldest) = self.unlisted.pop_front() else {
+                break;
+            };
+            self.unlisted_bytes -= oldest.bytes();
+            if oldest.cursor() == Cursor::START {
+                self.forget(&oldest);
+            }
+        }
     }
 }
 
@@ -165,7 +233,7 @@ impl Inbox {
     /// `timeout` for it. `to` is with or without `+`.
     pub async fn wait_for(&self, to: &str, since: Cursor, timeout: Duration) -> Option<Arc<Message>> {
         let deadline = clock::now() + timeout;
-        let mut filter = Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1 };
+        let mut filter = Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1, with: None };
         loop {
             let left = deadline.saturating_duration_since(clock::now());
             let page = self.wait(&filter, left).await;
@@ -186,6 +254,9 @@ impl Inbox {
             let mut ring = self.ring();
             ring.messages.clear();
             ring.bytes = 0;
+            ring.unlisted.clear();
+            ring.unlisted_bytes = 0;
+            ring.by_id.clear();
             ring.head += 1;
             ring.cleared_to = ring.head;
             ring.head
@@ -205,25 +276,53 @@ impl Inbox {
         }
     }
 
-    /// Takes a message in. Readers that wait are woken by [`Inbox::wake`],
-    /// which a session calls once for all messages of one read.
+    /// The message with this id, as [`MessageId`] is written or in any form
+    /// that the SMSC may have given it out: listed or on its way, expired,
+    /// cancelled.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Message>> {
+        let ring = self.ring();
+        MessageId::meant_by(id.as_bytes()).find_map(|id| ring.by_id.get(&id.value()).cloned())
+    }
+
+    /// Takes a message in that the handset shows at once. Readers that wait are
+    /// woken by [`Inbox::wake`], which a session calls once for all messages of
+    /// one read.
     pub(crate) fn deliver(&self, draft: Draft) -> Arc<Message> {
+        let message = Message::new(draft);
+        message.end(MessageState::DELIVERED, message.time());
+        let message = Arc::new(message);
         let mut ring = self.ring();
-        ring.head += 1;
-        ring.delivered += 1;
-        let message = Arc::new(Message::new(Cursor(ring.head), draft));
-        ring.bytes += message.bytes();
-        ring.messages.push_back(Arc::clone(&message));
-        while ring.messages.len() > self.messages_max
-            || (ring.bytes > self.bytes_max && ring.messages.len() > 1)
-        {
-            let Some(oldest) = ring.messages.pop_front() else {
-                break;
-            };
-            ring.bytes -= oldest.bytes();
-            ring.dropped += 1;
-        }
+        ring.remember(&message);
+        ring.list(&message, self);
         message
+    }
+
+    /// Takes a message in that is on its way, or never gets to the handset.
+    pub(crate) fn keep(&self, draft: Draft) -> Arc<Message> {
+        let message = Arc::new(Message::new(draft));
+        let mut ring = self.ring();
+        ring.remember(&message);
+        ring.keep_unlisted(&message);
+        message
+    }
+
+    /// Takes a message in that a handset sent, and lists it.
+    pub(crate) fn originate(&self, draft: Draft) -> Arc<Message> {
+        let message = Arc::new(Message::new(draft));
+        let mut ring = self.ring();
+        ring.remember(&message);
+        ring.list(&message, self);
+        message
+    }
+
+    /// A message that was on its way is on the handset now.
+    pub(crate) fn arrive(&self, message: &Arc<Message>, at: SystemTime) {
+        message.end(MessageState::DELIVERED, at);
+        let mut ring = self.ring();
+        // It may have been pushed out meanwhile.
+        ring.remember(message);
+        ring.list(message, self);
     }
 
     /// Wakes those who wait for what [`Inbox::deliver`] took in.
@@ -279,7 +378,8 @@ async fn changed_before(newest: &mut watch::Receiver<Cursor>, deadline: Instant)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    use crate::behavior::IdForm;
+    use smpp::pdu::SubmitSm;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -294,6 +394,7 @@ mod tests {
             data_coding: 0,
             validity: None,
             receipt: ReceiptState::NotRequested,
+            details: Details::of_submit(&SubmitSm::default(), "gateway".into(), 1, IdForm::Hex),
         }
     }
 

@@ -25,16 +25,20 @@
 //! # }
 //! ```
 
+#[expect(dead_code, reason = "the sessions take the rest of it up next")]
+pub mod behavior;
 mod capture;
 mod clock;
 mod config;
+#[expect(dead_code, reason = "the sessions take the rest of it up next")]
 pub mod inbox;
 mod metrics;
 mod smsc;
 mod tls;
 mod web;
 
-pub use config::{Config, DELAY_MAX, PASSWORD_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
+pub use behavior::Behavior;
+pub use config::{Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
 pub use inbox::Inbox;
 pub use tls::{Tls, TlsError};
 
@@ -96,7 +100,7 @@ impl Simulator {
         let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
         let (stop, stopping) = watch::channel(false);
         let guard = Guard::new(web_addr, config.token.clone());
-        let about = About { smpp: smpp_addr, tls: tls_addr, system_id: config.system_id.clone() };
+        let about = About { smpp: smpp_addr, tls: tls_addr, system_id: config.esmes[0].system_id.clone() };
         let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics), capture));
         let site = Web::new(guard, about, instance, Arc::clone(&inbox), metrics, stopping.clone());
         let mut tasks = vec![
@@ -140,10 +144,22 @@ impl Simulator {
         self.smsc.sessions_bound()
     }
 
-    /// Changes the time between reading a submit and answering it, from the
-    /// next submit on. Cut to [`DELAY_MAX`].
+    /// How the SMSC behaves now.
+    #[must_use]
+    pub fn behavior(&self) -> Behavior {
+        self.smsc.behavior()
+    }
+
+    /// Changes how the SMSC behaves, from the next bind and submit on. What is
+    /// left to chance starts anew from the seed.
+    pub fn set_behavior(&self, behavior: Behavior) {
+        self.smsc.set_behavior(behavior);
+    }
+
+    /// [`Simulator::set_behavior`] with another time between reading a submit
+    /// and answering it. Cut to [`DELAY_MAX`].
     pub fn set_latency(&self, latency: Duration) {
-        self.smsc.set_latency(latency.min(DELAY_MAX));
+        self.smsc.set_behavior(self.smsc.behavior().with_latency(latency));
     }
 
     /// Has the SMSC unbind every session, as an operator does for maintenance.

@@ -2,7 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use smsc_simulator::{Config, Simulator, StartError, Tls};
+use smsc_simulator::behavior::{Count, Delay};
+use smsc_simulator::{Behavior, Config, DELAY_MAX, Esme, Simulator, StartError, Tls};
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -165,16 +166,20 @@ async fn run(serve: Serve) -> Result<(), Failure> {
         Some(password) => password,
         None => new_password().map_err(|error| Failure::Start(StartError::Random(error)))?,
     };
+    if serve.latency.max(serve.receipt_delay) > DELAY_MAX {
+        return Err(Failure::Start(StartError::Setting("latency and receipt delay must be at most a day")));
+    }
+    let mut behavior = Behavior::default().with_latency(serve.latency);
+    behavior.receipts.delay = Delay::fixed(serve.receipt_delay);
+    if serve.no_receipts {
+        behavior.receipts.copies = Count::new(0);
+    }
     let config = Config {
         smpp_listen: serve.smpp_listen,
         tls,
         web_listen: serve.web_listen,
-        system_id: serve.system_id,
-        password,
-        window: serve.window,
-        latency: serve.latency,
-        receipts: !serve.no_receipts,
-        receipt_delay: serve.receipt_delay,
+        esmes: vec![Esme { window: serve.window, ..Esme::new(&serve.system_id, &password) }],
+        behavior,
         inbox_messages_max: serve.inbox_messages,
         capture: serve.capture,
         capture_bytes_max: serve.capture_megabytes.saturating_mul(1_024 * 1_024),
@@ -210,7 +215,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()> {
     let (smpp, web) = (simulator.smpp_addr(), simulator.web_addr());
-    let (system_id, password) = (&config.system_id, &config.password);
+    let (system_id, password) = (&config.esmes[0].system_id, &config.esmes[0].password);
     let mut out = io::stdout().lock();
     if json {
         let ready = Ready {

@@ -6,11 +6,13 @@ mod receipts;
 mod session;
 mod submit;
 
+use crate::behavior::{Behavior, Delay, Plan};
 use crate::capture::{Capture, Tap};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Esme};
 use crate::inbox::{Inbox, MessageId};
 use crate::metrics::Metrics;
+use arc_swap::ArcSwap;
 use long_messages::LongMessages;
 use receipts::Held;
 use std::fmt;
@@ -50,7 +52,7 @@ pub(crate) struct Smsc {
     inbox: Arc<Inbox>,
     metrics: Arc<Metrics>,
     capture: Option<Capture>,
-    latency_micros: AtomicU64,
+    plan: ArcSwap<Plan>,
     next_id: AtomicU64,
     sessions_bound: AtomicUsize,
     long_messages: Mutex<LongMessages>,
@@ -67,11 +69,11 @@ impl Smsc {
         metrics: Arc<Metrics>,
         capture: Option<Capture>,
     ) -> Self {
-        let smsc = Self {
+        Self {
             inbox,
             metrics,
             capture,
-            latency_micros: AtomicU64::new(0),
+            plan: ArcSwap::from_pointee(Plan::new(config.behavior.clone())),
             // 2³² ids before two lives of the simulator could share one.
             next_id: AtomicU64::new(u64::from(instance) << 32),
             sessions_bound: AtomicUsize::new(0),
@@ -79,9 +81,7 @@ impl Smsc {
             held: Held::default(),
             orders: watch::Sender::new(Orders::default()),
             config,
-        };
-        smsc.set_latency(smsc.config.latency);
-        smsc
+        }
     }
 
     /// Accepts connections, under TLS if there is an acceptor for it, until the
@@ -135,9 +135,12 @@ impl Smsc {
         self.sessions_bound.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_latency(&self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.latency_micros.store(micros, Ordering::Relaxed);
+    pub(crate) fn behavior(&self) -> Behavior {
+        self.plan.load().behavior.clone()
+    }
+
+    pub(crate) fn set_behavior(&self, behavior: Behavior) {
+        self.plan.store(Arc::new(Plan::new(behavior)));
     }
 
     pub(crate) fn unbind_sessions(&self) {
@@ -149,24 +152,31 @@ impl Smsc {
     }
 
     fn latency(&self) -> Duration {
-        Duration::from_micros(self.latency_micros.load(Ordering::Relaxed))
+        match self.plan.load().behavior.submit.latency {
+            Delay::Fixed(latency) => latency.value(),
+            _ => Duration::ZERO,
+        }
     }
 
     fn next_id(&self) -> MessageId {
         MessageId::new(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
+    fn esme(&self) -> &Esme {
+        &self.config.esmes[0]
+    }
+
     fn is_system_id(&self, system_id: &[u8]) -> bool {
-        system_id.ct_eq(self.config.system_id.as_bytes()).into()
+        system_id.ct_eq(self.esme().system_id.as_bytes()).into()
     }
 
     fn is_password(&self, password: &[u8]) -> bool {
-        password.ct_eq(self.config.password.as_bytes()).into()
+        password.ct_eq(self.esme().password.as_bytes()).into()
     }
 
     /// Counts a session in, unless there are as many as may be.
     fn take_seat(&self) -> bool {
-        let max = self.config.sessions_bound_max;
+        let max = self.esme().binds_max;
         let taken = self
             .sessions_bound
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bound| (bound < max).then_some(bound + 1))

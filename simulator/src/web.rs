@@ -271,7 +271,7 @@ impl Web {
             (None, Some(last)) => self.inbox.cursor_before_last(last),
             (None, None) => Cursor::START,
         };
-        Filter { to: query.to, since, limit }
+        Filter { to: query.to, since, limit, ..Filter::default() }
     }
 }
 

@@ -343,7 +343,7 @@ async fn full_outbox(witness: &mut Witness<'_>) {
     let mut plan =
         Plan { sections: vec![("outbox", "items_max = 1"), ("smsc", "window = 1\n")], ..Plan::default() };
     // The first SMS is never answered, so that the outbox stays full, once the link has taken what it can.
-    plan.simulator.latency = Duration::from_secs(3600);
+    plan.simulator.behavior = smsc_simulator::Behavior::default().with_latency(Duration::from_secs(3600));
     let house = House::with(plan).await;
     let mut client = house.client().await;
     let claim = claim_body(0, &"0".repeat(32));

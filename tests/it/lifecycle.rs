@@ -45,7 +45,8 @@ async fn a_full_outbox_is_a_503_and_a_replay_needs_no_place_in_it() {
     let mut plan =
         Plan { sections: vec![("outbox", "items_max = 1"), ("smsc", "window = 1")], ..Plan::default() };
     // The first SMS is never answered, so the second stays in the outbox and the third has no place.
-    plan.simulator.latency = std::time::Duration::from_secs(3600);
+    plan.simulator.behavior =
+        smsc_simulator::Behavior::default().with_latency(std::time::Duration::from_secs(3600));
     plan.sections.push(("shutdown", "drain_timeout = \"0s\""));
     let house = House::with(plan).await;
     let mut client = house.client().await;

@@ -307,7 +307,7 @@ fn write_files(folder: &Path, smsc: SocketAddr, sections: &[(&'static str, &'sta
     };
     let simulator = smsc_simulator::Config::default();
     secret("master.keys", &format!("1 {}\n", "5a".repeat(32)));
-    secret("smsc.password", &simulator.password);
+    secret("smsc.password", &simulator.esmes[0].password);
     std::fs::write(folder.join("subscribers.csv"), subscribers()).expect("a file");
     let mut config = format!(
         "[[clients]]\nname = \"core-1\"\nroles = [\"core\"]\nkey_sha256 = \"{}\"\n\
@@ -317,7 +317,7 @@ fn write_files(folder: &Path, smsc: SocketAddr, sections: &[(&'static str, &'sta
         otp_gateway::http::auth::key_sha256(CORE_KEY),
         otp_gateway::http::auth::key_sha256(AUDITOR_KEY),
     );
-    let smsc_default = format!("address = \"{smsc}\"\nsystem_id = \"{}\"\n", simulator.system_id);
+    let smsc_default = format!("address = \"{smsc}\"\nsystem_id = \"{}\"\n", simulator.esmes[0].system_id);
     let defaults = [("api", "listen = \"127.0.0.1:0\"\nworkers = 2\n".to_owned()), ("smsc", smsc_default)];
     for (section, default) in &defaults {
         let more = sections.iter().filter(|(name, _)| name == section).map(|(_, settings)| *settings);

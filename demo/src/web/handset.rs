@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use smsc_simulator::Inbox;
-use smsc_simulator::inbox::{Address, Cursor, Filter, Message};
+use smsc_simulator::inbox::{Address, Filter, Message};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ pub(super) async fn walk(
 }
 
 async fn send_all(inbox: &Inbox, number: Address, out: &mpsc::Sender<Bytes>) {
-    let mut filter = Filter { to: Some(number), since: Cursor::START, limit: MESSAGES_PER_READ };
+    let mut filter = Filter { to: Some(number), limit: MESSAGES_PER_READ, ..Filter::default() };
     let mut chunk = Bytes::from_static(b"retry: 1000\n: connected\n\n");
     while out.send(chunk).await.is_ok() {
         let page = inbox.wait(&filter, KEEP_ALIVE).await;

@@ -1,10 +1,13 @@
 //! A message on a handset, and its JSON form.
 
+use super::details::{Details, Direction, History, HistoryPlace, ReceiptOutcome, ReceiptSent};
 use super::{Address, Cursor};
+use crate::behavior::IdForm;
 use serde::Serialize;
+use smpp::receipt::MessageState;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// The longest `validity_period` in octets, without the final NUL (SMPP 3.4,
 /// 7.1.1).
@@ -75,6 +78,7 @@ pub(crate) struct Draft {
     pub(crate) data_coding: u8,
     pub(crate) validity: Option<Validity>,
     pub(crate) receipt: ReceiptState,
+    pub(crate) details: Details,
 }
 
 /// The `message_id` that the SMSC gave out: unique, also across restarts.
@@ -89,8 +93,12 @@ impl MessageId {
         Self(value)
     }
 
-    /// 16 lowercase hexadecimal digits, as the SMPP session and the inbox
-    /// write it.
+    pub(crate) const fn value(self) -> u64 {
+        self.0
+    }
+
+    /// 16 lowercase hexadecimal digits, as a healthy SMSC and the inbox write
+    /// it.
     #[must_use]
     pub fn to_hex(self) -> [u8; MESSAGE_ID_OCTETS] {
         let mut digits = [b'0'; MESSAGE_ID_OCTETS];
@@ -101,6 +109,40 @@ impl MessageId {
         }
         digits
     }
+
+    /// The id as an SMPP session writes it; empty for a form that has none.
+    #[must_use]
+    pub fn written(self, form: IdForm) -> Vec<u8> {
+        let Self(value) = self;
+        match form {
+            IdForm::Hex => self.to_hex().to_vec(),
+            IdForm::HexUpper => self.to_hex().to_ascii_uppercase(),
+            IdForm::Decimal => value.to_string().into_bytes(),
+            IdForm::LeadingZeros => format!("{value:020}").into_bytes(),
+            IdForm::Uuid => {
+                format!("{:08x}-0000-4000-8000-0000{:08x}", value >> 32, value & 0xFFFF_FFFF).into_bytes()
+            }
+            IdForm::Empty | IdForm::Missing => Vec::new(),
+            IdForm::TooLong => format!("{value:065x}").into_bytes(),
+            IdForm::NonAscii => [b"\xE9\xA0", &self.to_hex()[..]].concat(),
+        }
+    }
+
+    /// The ids that may be meant by what is written: 16 decimal digits may be
+    /// hexadecimal ones, too.
+    pub(crate) fn meant_by(written: &[u8]) -> impl Iterator<Item = Self> {
+        let text = str::from_utf8(written).unwrap_or_default();
+        let digits = |digits: &str, radix| {
+            let plain = digits.bytes().all(|octet| octet.is_ascii_hexdigit());
+            if plain { u64::from_str_radix(digits, radix).ok() } else { None }
+        };
+        let hex = || digits(text, 16).filter(|_| text.len() == MESSAGE_ID_OCTETS);
+        let uuid = || {
+            let (head, tail) = (text.get(..8)?, text.get(28..)?);
+            (text.len() == 36).then_some(digits(head, 16)? << 32 | digits(tail, 16)?)
+        };
+        [hex().or_else(uuid), digits(text, 10)].into_iter().flatten().map(Self)
+    }
 }
 
 impl fmt::Display for MessageId {
@@ -109,25 +151,97 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// A message that a handset shows: whole, decoded, in time.
+/// A message: whole and decoded. The inbox lists those that a handset shows, or
+/// sent; others are found by their id.
 ///
 /// `Debug` shows neither the text nor the whole numbers.
 pub struct Message {
-    cursor: Cursor,
+    /// 0 until it is listed.
+    cursor: AtomicU64,
     draft: Draft,
+    state: AtomicU8,
+    /// Milliseconds from [`Message::time`] to its final state, plus one; 0 before.
+    done: AtomicU64,
     receipt: AtomicU8,
+    history: History,
 }
 
+/// The atomics of a message publish nothing but themselves, so that relaxed
+/// order is enough.
 impl Message {
-    pub(super) fn new(cursor: Cursor, draft: Draft) -> Self {
-        let receipt = AtomicU8::new(draft.receipt as u8);
-        Self { cursor, draft, receipt }
+    pub(super) fn new(draft: Draft) -> Self {
+        Self {
+            cursor: AtomicU64::new(0),
+            receipt: AtomicU8::new(draft.receipt as u8),
+            state: AtomicU8::new(MessageState::ENROUTE.0),
+            done: AtomicU64::new(0),
+            history: History::default(),
+            draft,
+        }
     }
 
     /// The place right after this message: reading on from here gives the next.
+    /// [`Cursor::START`] for one that is not listed.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        self.cursor
+        Cursor(self.cursor.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn list_at(&self, Cursor(cursor): Cursor) {
+        self.cursor.store(cursor, Ordering::Relaxed);
+    }
+
+    /// What it came with.
+    #[must_use]
+    pub fn details(&self) -> &Details {
+        &self.draft.details
+    }
+
+    /// What has become of it, as of now: ENROUTE, or a final state.
+    #[must_use]
+    pub fn state(&self) -> MessageState {
+        MessageState(self.state.load(Ordering::Relaxed))
+    }
+
+    /// When it came to its final state: for a delivered one, when the handset
+    /// showed it.
+    #[must_use]
+    pub fn done(&self) -> Option<SystemTime> {
+        let millis = self.done.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.draft.time + Duration::from_millis(millis))
+    }
+
+    pub(crate) fn end(&self, state: MessageState, at: SystemTime) {
+        let after = at.duration_since(self.draft.time).unwrap_or_default();
+        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX - 1);
+        self.done.store(millis + 1, Ordering::Relaxed);
+        self.state.store(state.0, Ordering::Relaxed);
+    }
+
+    /// The receipts that were sent for it, the first
+    /// [`RECEIPTS_MAX`](super::RECEIPTS_MAX).
+    #[must_use]
+    pub fn receipts(&self) -> Vec<ReceiptSent> {
+        self.history.list(self.draft.time)
+    }
+
+    pub(crate) fn receipt_sent(
+        &self,
+        place: Option<HistoryPlace>,
+        state: MessageState,
+        at: SystemTime,
+    ) -> Option<HistoryPlace> {
+        self.history.sent(place, state, at.duration_since(self.draft.time).unwrap_or_default())
+    }
+
+    pub(crate) fn receipt_settled(&self, place: Option<HistoryPlace>, outcome: ReceiptOutcome) {
+        if let Some(place) = place {
+            self.history.settled(place, outcome);
+        }
+    }
+
+    pub(super) fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// The `message_id` given to the sender; of a long message, the one of the
@@ -137,7 +251,7 @@ impl Message {
         self.draft.id
     }
 
-    /// When the SMSC accepted it, which is when the handset showed it.
+    /// When the SMSC accepted it, or the handset sent it.
     #[must_use]
     pub fn time(&self) -> SystemTime {
         self.draft.time
@@ -182,7 +296,6 @@ impl Message {
     /// What became of its delivery receipt, as of now.
     #[must_use]
     pub fn receipt(&self) -> ReceiptState {
-        // A single value that publishes nothing else.
         ReceiptState::from_u8(self.receipt.load(Ordering::Relaxed))
     }
 
@@ -192,7 +305,7 @@ impl Message {
 
     /// What it costs the inbox.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.draft.text.len()
+        size_of::<Self>() + self.draft.text.len() + self.draft.details.bytes()
     }
 
     /// The message as the inbox API writes it.
@@ -207,7 +320,8 @@ impl Message {
             data_coding: self.data_coding(),
             validity: self.validity().map(Validity::as_str),
             expires_at: self.validity().map(|validity| timestamp(validity.expires_at)),
-            state: "delivered",
+            direction: self.details().direction,
+            state: state_name(self.state()),
             receipt: self.receipt(),
         }
     }
@@ -237,8 +351,23 @@ pub(crate) struct Wire<'a> {
     data_coding: u8,
     validity: Option<&'a str>,
     expires_at: Option<String>,
+    direction: Direction,
     state: &'static str,
     receipt: ReceiptState,
+}
+
+/// The state's name in the inbox API.
+pub(crate) const fn state_name(state: MessageState) -> &'static str {
+    match state {
+        MessageState::ENROUTE => "enroute",
+        MessageState::DELIVERED => "delivered",
+        MessageState::EXPIRED => "expired",
+        MessageState::DELETED => "deleted",
+        MessageState::UNDELIVERABLE => "undeliverable",
+        MessageState::ACCEPTED => "accepted",
+        MessageState::REJECTED => "rejected",
+        _ => "unknown",
+    }
 }
 
 fn timestamp(time: SystemTime) -> String {
@@ -248,7 +377,7 @@ fn timestamp(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use smpp::pdu::SubmitSm;
 
     fn draft() -> Draft {
         Draft {
@@ -264,34 +393,56 @@ mod tests {
                 SystemTime::UNIX_EPOCH + Duration::from_secs(181),
             )),
             receipt: ReceiptState::Pending,
+            details: Details::of_submit(&SubmitSm::default(), "gateway".into(), 1, IdForm::Hex),
         }
+    }
+
+    fn delivered() -> Message {
+        let message = Message::new(draft());
+        message.end(MessageState::DELIVERED, message.time());
+        message
     }
 
     #[test]
     fn json_has_every_documented_member() {
-        let message = Message::new(Cursor(1), draft());
+        let message = delivered();
         assert_eq!(
             serde_json::to_string(&message.to_wire()).unwrap(),
             concat!(
                 r#"{"id":"00000000000000ab","time":"1970-01-01T00:00:01.500Z","from":"BANK","to":"628120001234","#,
                 r#""text":"kode 482913","segments":1,"data_coding":0,"validity":"000000000300000R","#,
-                r#""expires_at":"1970-01-01T00:03:01.000Z","state":"delivered","receipt":"pending"}"#
+                r#""expires_at":"1970-01-01T00:03:01.000Z","direction":"to_handset","state":"delivered","receipt":"pending"}"#
             )
         );
     }
 
     #[test]
     fn debug_shows_neither_the_text_nor_the_number() {
-        let shown = format!("{:?}", Message::new(Cursor(1), draft()));
+        let shown = format!("{:?}", Message::new(draft()));
         assert!(!shown.contains("482913") && !shown.contains("628120001234"), "{shown}");
     }
 
     #[test]
     fn the_receipt_state_changes_in_place() {
-        let message = Message::new(Cursor(1), draft());
+        let message = Message::new(draft());
         for state in [ReceiptState::Acknowledged, ReceiptState::Failed, ReceiptState::NotRequested] {
             message.set_receipt(state);
             assert_eq!(message.receipt(), state);
         }
+    }
+
+    #[test]
+    fn an_id_is_read_in_every_form_that_tells_it() {
+        for id in [MessageId(42), MessageId(0x9D2F_61C4_0000_000A), MessageId(u64::MAX)] {
+            for form in [IdForm::Hex, IdForm::HexUpper, IdForm::Decimal, IdForm::LeadingZeros, IdForm::Uuid] {
+                let written = id.written(form);
+                assert!(MessageId::meant_by(&written).any(|meant| meant == id), "{form:?}");
+            }
+        }
+        for none in [&b""[..], b"+42", b"x", b"18446744073709551616", b"\xFF"] {
+            assert_eq!(MessageId::meant_by(none).count(), 0, "{}", none.escape_ascii());
+        }
+        assert_eq!(MessageId(1).written(IdForm::TooLong).len(), 65);
+        assert!(!MessageId(1).written(IdForm::NonAscii).is_ascii());
     }
 }

@@ -384,7 +384,7 @@ impl Session {
         let mut tlvs = TlvBuffer::new();
         tlvs.push_u8(Tag::SC_INTERFACE_VERSION, INTERFACE_VERSION);
         let smsc = Arc::clone(&self.smsc);
-        let body = BindResp { system_id: smsc.config.system_id.as_bytes(), tlvs: tlvs.as_tlvs() };
+        let body = BindResp { system_id: smsc.esme().system_id.as_bytes(), tlvs: tlvs.as_tlvs() };
         self.reply(CommandStatus::ESME_ROK, sequence, role.response(body));
     }
 
@@ -410,7 +410,7 @@ impl Session {
         };
         let role = self.state.role();
         let result = match role {
-            Some(role) if role.submits() => self.accept(submit, role, at, due),
+            Some(role) if role.submits() => self.accept(submit, sequence, role, at, due),
             _ => Err(CommandStatus::ESME_RINVBNDSTS),
         };
         let metrics = &self.smsc.metrics;
@@ -437,17 +437,18 @@ impl Session {
     fn accept(
         &mut self,
         submit: &SubmitSm<'_>,
+        sequence: SequenceNumber,
         role: Role,
         at: &Moment,
         answered: Instant,
     ) -> Result<MessageId, CommandStatus> {
-        if self.answers.len() >= self.smsc.config.window {
+        if self.answers.len() >= self.smsc.esme().window {
             return Err(CommandStatus::ESME_RTHROTTLED);
         }
         if self.deliveries.is_full() && self.smsc.is_receipt_wanted(submit) {
             return Err(CommandStatus::ESME_RMSGQFUL);
         }
-        let Accepted { id, receipt } = self.smsc.accept(submit, at, answered)?;
+        let Accepted { id, receipt } = self.smsc.accept(submit, sequence, at, answered)?;
         match receipt {
             Some(receipt) if role.receives() => self.deliveries.add(receipt),
             Some(receipt) => self.smsc.held.put(std::iter::once(receipt), &self.smsc.metrics),
@@ -513,6 +514,7 @@ impl Drop for Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::behavior::Behavior;
     use crate::clock;
     use crate::config::Config;
     use crate::inbox::Inbox;
@@ -521,6 +523,10 @@ mod tests {
 
     fn at() -> Moment {
         Moment { now: clock::now(), wall: clock::wall() }
+    }
+
+    fn behaving(toml: &str) -> Config {
+        Config { behavior: Behavior::from_toml(toml).unwrap(), ..Config::default() }
     }
 
     fn session(config: Config, now: Instant) -> Session {
@@ -595,8 +601,7 @@ mod tests {
     #[test]
     fn more_receipts_than_may_wait_refuse_submits_that_ask_for_them() {
         let at = at();
-        let mut session =
-            session(Config { receipt_delay: Duration::from_secs(60), ..Config::default() }, at.now);
+        let mut session = session(behaving("receipts.delay = \"60s\""), at.now);
         session.on_bytes(&bind(), &at);
         for _ in 0..super::super::receipts::WAITING_MAX {
             session.on_bytes(&submit(), &at);
@@ -614,11 +619,11 @@ mod tests {
     fn a_receipt_waits_for_its_answer_when_the_latency_becomes_shorter() {
         let at = at();
         let minute = Duration::from_secs(60);
-        let mut session = session(Config { latency: minute, ..Config::default() }, at.now);
+        let mut session = session(behaving("submit.latency = \"60s\""), at.now);
         session.on_bytes(&bind(), &at);
         session.on_bytes(&submit_asking(0), &at);
         session.wrote(session.pending().len());
-        session.smsc.set_latency(Duration::from_millis(1));
+        session.smsc.set_behavior(Behavior::default().with_latency(Duration::from_millis(1)));
         session.on_bytes(&submit(), &at);
         session.answer(at.now + minute / 2);
         assert_eq!(session.deliveries.due(), Some(at.now + minute));

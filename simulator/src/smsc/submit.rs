@@ -3,8 +3,9 @@
 use super::Smsc;
 use super::long_messages::{Key, Whole};
 use super::receipts::{Party, Receipt};
-use crate::inbox::{Address, Draft, Message, MessageId, ReceiptState, Validity};
-use smpp::pdu::{self, SubmitSm};
+use crate::behavior::IdForm;
+use crate::inbox::{Address, Details, Draft, Message, MessageId, ReceiptState, Validity};
+use smpp::pdu::{self, SequenceNumber, SubmitSm};
 use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::text;
@@ -50,6 +51,7 @@ impl Smsc {
     pub(super) fn accept(
         &self,
         submit: &SubmitSm<'_>,
+        sequence: SequenceNumber,
         at: &Moment,
         answered: Instant,
     ) -> Result<Accepted, CommandStatus> {
@@ -80,6 +82,12 @@ impl Smsc {
                 } else {
                     ReceiptState::NotRequested
                 },
+                details: Details::of_submit(
+                    submit,
+                    self.esme().system_id.as_str().into(),
+                    sequence.0,
+                    IdForm::Hex,
+                ),
             })
         };
         let told = wanted == Wanted::Any || (wanted == Wanted::Failure && expired);
@@ -90,7 +98,11 @@ impl Smsc {
             submitted: at.wall,
             done: at.wall,
             state: if expired { MessageState::EXPIRED } else { MessageState::DELIVERED },
-            due: answered + self.config.receipt_delay,
+            due: answered
+                + match self.plan.load().behavior.receipts.delay {
+                    crate::behavior::Delay::Fixed(d) => d.value(),
+                    _ => Duration::ZERO,
+                },
             attempts: 0,
             message: message.as_ref().map(Arc::downgrade).unwrap_or_default(),
         });
@@ -103,7 +115,11 @@ impl Smsc {
     }
 
     fn wanted(&self, submit: &SubmitSm<'_>) -> Wanted {
-        if self.config.receipts { wanted(submit.registered_delivery) } else { Wanted::None }
+        if self.plan.load().behavior.receipts.copies.value() > 0 {
+            wanted(submit.registered_delivery)
+        } else {
+            Wanted::None
+        }
     }
 
     /// Puts a message into the inbox if it is whole; `draft` gets the number of
@@ -241,7 +257,7 @@ mod tests {
 
     fn accept(smsc: &Smsc, submit: &SubmitSm<'_>) -> Result<Accepted, CommandStatus> {
         let at = at();
-        smsc.accept(submit, &at, at.now)
+        smsc.accept(submit, SequenceNumber::FIRST, &at, at.now)
     }
 
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {

@@ -5,7 +5,7 @@ use smpp::codec;
 use smpp::frame;
 use smpp::pdu::{Address, Bind, Body, DeliverSmResp, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
-use smsc_simulator::{Config, Simulator};
+use smsc_simulator::{Behavior, Config, Esme as Account, Simulator};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -118,6 +118,18 @@ pub(crate) fn text(text: &[u8]) -> SubmitSm<'_> {
 
 pub(crate) fn with_receipt(submit: SubmitSm<'_>) -> SubmitSm<'_> {
     SubmitSm { registered_delivery: FINAL_RECEIPT, ..submit }
+}
+
+/// The default, with a behaviour written in TOML.
+pub(crate) fn behaving(toml: &str) -> Config {
+    Config { behavior: Behavior::from_toml(toml).unwrap(), ..Config::default() }
+}
+
+/// The default, with other limits for its ESME.
+pub(crate) fn with_esme(change: impl FnOnce(&mut Account)) -> Config {
+    let mut config = Config::default();
+    change(&mut config.esmes[0]);
+    config
 }
 
 pub(crate) async fn simulator(config: Config) -> Simulator {

@@ -1,17 +1,21 @@
 //! Sessions over real sockets.
 
-use crate::esme::{Esme, PHONE, credentials, octets, simulator, text, with_receipt};
+use crate::esme::{Esme, PHONE, behaving, credentials, octets, simulator, text, with_esme, with_receipt};
 use crate::time::{NET, now, soon};
 use smpp::pdu::{Bind, Body, CommandId, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::inbox::{Cursor, Filter, ReceiptState};
-use smsc_simulator::{Config, Simulator};
+use smsc_simulator::{Behavior, Config, Simulator};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
+fn latency(latency: Duration) -> Behavior {
+    Behavior::default().with_latency(latency)
+}
+
 /// Longer than any test runs.
 const NEVER: Duration = Duration::from_secs(3_600);
 
@@ -64,7 +68,7 @@ async fn a_wrong_password_or_name_is_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
-    let simulator = simulator(Config { sessions_bound_max: 1, ..Config::default() }).await;
+    let simulator = simulator(with_esme(|esme| esme.binds_max = 1)).await;
     let mut first = Esme::bound(&simulator).await;
     first.send(2, Body::BindTransceiver(credentials())).await;
     assert_eq!(first.answer().await, (CommandStatus::ESME_RALYBND, 2));
@@ -115,7 +119,7 @@ async fn a_submit_is_answered_with_an_id_and_shown() {
 
 #[tokio::test]
 async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
-    let config = Config { latency: NEVER, window: 2, ..Config::default() };
+    let config = Config { behavior: latency(NEVER), ..with_esme(|esme| esme.window = 2) };
     let simulator = simulator(config).await;
     let mut esme = Esme::bound(&simulator).await;
     for sequence in 2..=4 {
@@ -134,19 +138,19 @@ async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
 
 #[tokio::test]
 async fn an_answer_comes_after_the_latency_and_the_message_before() {
-    let latency = Duration::from_millis(60);
-    let simulator = simulator(Config { latency, ..Config::default() }).await;
+    let delay = Duration::from_millis(60);
+    let simulator = simulator(Config { behavior: latency(delay), ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     let sent = now();
     esme.send(2, Body::SubmitSm(text(b"slow"))).await;
     simulator.inbox().wait_for("628120001234", Cursor::START, NET).await.unwrap();
     assert_eq!(esme.answer().await, (OK, 2));
-    assert!(sent.elapsed() >= latency);
+    assert!(sent.elapsed() >= delay);
 }
 
 #[tokio::test]
 async fn the_latency_can_change_while_running() {
-    let simulator = simulator(Config { latency: NEVER, ..Config::default() }).await;
+    let simulator = simulator(Config { behavior: latency(NEVER), ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     simulator.set_latency(Duration::ZERO);
     esme.send(2, Body::SubmitSm(text(b"fast"))).await;
@@ -234,7 +238,7 @@ async fn an_expired_message_gets_its_receipt_and_no_display() {
 
 #[tokio::test]
 async fn receipts_can_be_off() {
-    let simulator = simulator(Config { receipts: false, ..Config::default() }).await;
+    let simulator = simulator(behaving("receipts.copies = 0")).await;
     let mut esme = Esme::bound(&simulator).await;
     esme.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
     assert_eq!(esme.answer().await, (OK, 2));
@@ -360,7 +364,7 @@ async fn a_stop_unbinds_and_ends() {
 
 #[tokio::test]
 async fn a_disconnect_leaves_submits_unanswered_and_shown() {
-    let simulator = simulator(Config { latency: NEVER, ..Config::default() }).await;
+    let simulator = simulator(Config { behavior: latency(NEVER), ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     esme.send(2, Body::SubmitSm(text(b"in doubt"))).await;
     assert_eq!(texts(&simulator, 1).await, ["in doubt"]);

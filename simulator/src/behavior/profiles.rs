@@ -1,0 +1,119 @@
+//! Behaviours ready made: the good days and the bad ones.
+
+use super::Behavior;
+
+/// A behaviour with a name.
+#[derive(Debug)]
+pub struct Profile {
+    /// What it is called by: `half-open`.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What the SMSC does, in one sentence.
+    pub description: &'static str,
+    /// The behaviour as TOML, with comments.
+    pub toml: &'static str,
+}
+
+impl Profile {
+    /// The profile called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    /// The behaviour.
+    #[must_use]
+    pub fn behavior(&self) -> Behavior {
+        Behavior::from_toml(self.toml).expect("profiles are tested to be read")
+    }
+}
+
+/// All profiles, the healthy one first.
+#[must_use]
+pub fn profiles() -> &'static [Profile] {
+    &PROFILES
+}
+
+macro_rules! profile {
+    ($name:literal, $title:literal, $description:literal) => {
+        Profile {
+            name: $name,
+            title: $title,
+            description: $description,
+            toml: include_str!(concat!("../../profiles/", $name, ".toml")),
+        }
+    };
+}
+
+static PROFILES: [Profile; 10] = [
+    profile!("healthy", "Healthy", "Answers within 20 milliseconds and sends every receipt once, in order."),
+    profile!(
+        "slow",
+        "Slow",
+        "Answers take most of a second, some over five, and handsets and receipts take longer."
+    ),
+    profile!(
+        "throttling",
+        "Throttling",
+        "Refuses a fifth of the submits with ESME_RTHROTTLED and some with a full queue."
+    ),
+    profile!(
+        "flaky",
+        "Flaky",
+        "Loses answers, receipts and connections, a few in a hundred of each, and answers some submits late or twice."
+    ),
+    profile!(
+        "half-open",
+        "Half-open",
+        "Goes quiet after 50 submits: the connection stays up, and nothing is read or answered."
+    ),
+    profile!("black-hole", "Black hole", "Delivers one submit in ten without ever answering it."),
+    profile!(
+        "early-receipts",
+        "Early receipts",
+        "Sends receipts before the answer to the submit, half of them on another bind."
+    ),
+    profile!(
+        "receipt-storm",
+        "Receipt storm",
+        "Sends every receipt four times, with three states on the way."
+    ),
+    profile!(
+        "mixed-ids",
+        "Mixed ids",
+        "Writes a message id one way in the answer and another way in the receipt."
+    ),
+    profile!(
+        "malformed",
+        "Malformed",
+        "Spoils some PDUs: bodies cut short, unknown commands, wrong lengths, odd ids and parameters."
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_profile_is_read_and_says_what_it_is() {
+        for profile in profiles() {
+            let behavior =
+                Behavior::from_toml(profile.toml).unwrap_or_else(|error| panic!("{}: {error}", profile.name));
+            assert_eq!(profile.behavior(), behavior);
+            assert!(!profile.title.is_empty() && profile.description.ends_with('.'), "{}", profile.name);
+        }
+        let names: HashSet<_> = profiles().iter().map(|profile| profile.name).collect();
+        assert_eq!(names.len(), profiles().len());
+        assert_eq!(Profile::named("slow").unwrap().title, "Slow");
+        assert!(Profile::named("fast").is_none());
+    }
+
+    #[test]
+    fn every_profile_but_the_healthy_one_is_other_than_healthy() {
+        let healthy = profiles()[0].behavior();
+        assert!(healthy.rules.is_empty());
+        assert!(profiles().iter().skip(1).all(|profile| profile.behavior() != healthy));
+    }
+}
