@@ -292,6 +292,23 @@ fn both_have_the_same_gsm_alphabet() {
     }
 }
 
+#[test]
+fn both_name_the_same_statuses() {
+    for value in 0..=0xFF {
+        let theirs = match CommandStatus::from(value) {
+            CommandStatus::Other(_) => None,
+            named => Some(format!("{named:?}").to_lowercase()),
+        };
+        let ours = smpp::status::CommandStatus(value).name();
+        let ours = ours.map(|name| name.replace('_', "").to_lowercase());
+        // SMPP 5.0 says TLV for what 3.4 calls an optional parameter, and so do they.
+        match value {
+            0xC0..=0xC4 => assert!(ours.is_some() && theirs.is_some(), "0x{value:X}"),
+            _ => assert_eq!(ours, theirs, "0x{value:X}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
