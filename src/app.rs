@@ -18,11 +18,11 @@ use crate::http::api::Api;
 use crate::http::server::Server;
 use crate::metrics::Metrics;
 use crate::sms;
-use crate::sms::link::Link;
+use crate::sms::Misconfigured;
+use crate::sms::links::Links;
 use crate::sms::outbox::{self, Item};
 use crate::store::Store;
 use crate::subscriber::code::Keyring;
-use crate::subscriber::policy::OutOfBounds;
 use crate::threads;
 
 /// Why the gateway did not start. Nothing is left running.
@@ -30,8 +30,8 @@ use crate::threads;
 pub enum StartError {
     /// The subscribers' file.
     Enrolment(EnrolmentError),
-    /// A setting of the link to the SMSC.
-    Link(OutOfBounds),
+    /// A setting of the links to the SMSCs.
+    Links(Misconfigured),
     /// A listener: its setting, its address, and what the system says.
     Listen(&'static str, SocketAddr, io::Error),
     /// A thread or its runtime.
@@ -42,7 +42,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Enrolment(error) => error.fmt(f),
-            Self::Link(error) => error.fmt(f),
+            Self::Links(error) => error.fmt(f),
             Self::Listen(setting, addr, error) => write!(f, "{setting} = \"{addr}\": {error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
@@ -54,7 +54,7 @@ impl std::error::Error for StartError {}
 impl StartError {
     /// Whether a file is to be mended, rather than the machine.
     pub fn is_of_configuration(&self) -> bool {
-        matches!(self, Self::Enrolment(_) | Self::Link(_))
+        matches!(self, Self::Enrolment(_) | Self::Links(_))
     }
 }
 
@@ -95,7 +95,7 @@ fn load_store(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<
 
 impl App {
     /// Loads the subscribers and starts the threads; the listeners are bound when this returns, and
-    /// the link to the SMSC is on its way.
+    /// the links to the SMSCs are on their way.
     ///
     /// # Errors
     ///
@@ -110,10 +110,8 @@ impl App {
         let (sender, reports) = sms::reports();
         let (releaser, reporter) = (Arc::clone(&gateway), Arc::clone(&gateway));
         let release = move |item: &Item| releaser.release(item);
-        let (password, link_clock) = (config.link_password, clock.clone());
-        let link =
-            Link::new(&config.link, password, queue, release, sender, link_clock, Arc::clone(&metrics))
-                .map_err(StartError::Link)?;
+        let links = Links::new(&config.links, queue, release, sender, clock.clone(), Arc::clone(&metrics))
+            .map_err(StartError::Links)?;
         let admin = Arc::new(Admin::new(Arc::clone(&gateway), Arc::clone(&metrics)));
         let (drain_api, drain_sms, stop_admin) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -129,7 +127,7 @@ impl App {
         let drain_api = drain_api.drop_guard();
         let drain = drain_sms.clone();
         let run = move || async move {
-            tokio::join!(link.run(drain), reporter.take_reports(reports));
+            tokio::join!(links.run(drain), reporter.take_reports(reports));
         };
         let sms = threads::spawn("sms", run).map_err(StartError::Thread)?;
         let drain_sms = drain_sms.drop_guard();
@@ -153,7 +151,7 @@ impl App {
         tracing::info!("master keys replaced");
     }
 
-    /// Stops: not ready any more, no new connection, requests in flight answered, the link drained
+    /// Stops: not ready any more, no new connection, requests in flight answered, the links drained
     /// and unbound; each part for at most the configured time. Blocks until all threads have ended.
     pub fn drain(self) {
         tracing::info!("draining");

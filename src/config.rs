@@ -17,7 +17,8 @@ use crate::clock::duration_setting;
 use crate::http;
 use crate::http::auth::{ClientConfig, Clients};
 use crate::msisdn::NumberingPlan;
-use crate::sms::{link, message};
+use crate::sms::links::SmscConfig;
+use crate::sms::{link, links, message, routes};
 use crate::store;
 use crate::subscriber::code::Keyring;
 use crate::subscriber::policy::{ChallengeConfig, CodesConfig, LockoutConfig, Policy};
@@ -45,7 +46,7 @@ impl Default for LogConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ShutdownConfig {
-    /// How long requests in flight may take; the link has `smsc.drain_timeout`: 0 s to 60 s.
+    /// How long requests in flight may take; the links have `drain_timeout` of their `[[smsc]]`: 0 s to 60 s.
     #[serde(deserialize_with = "duration_setting")]
     drain_timeout: Duration,
 }
@@ -56,12 +57,12 @@ impl Default for ShutdownConfig {
     }
 }
 
-/// `[outbox]`: what waits for the SMS link.
+/// `[outbox]`: what waits for the links.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboxConfig {
     /// The most SMS that wait: 1 to 1,000,000. What cannot leave within the time to live is
-    /// dropped, so more than the link carries in that time is of no use.
+    /// dropped, so more than the links carry in that time is of no use.
     pub items_max: usize,
 }
 
@@ -123,7 +124,9 @@ struct ConfigFile {
     #[serde(default)]
     outbox: OutboxConfig,
     #[serde(default)]
-    smsc: link::Config,
+    smsc: Vec<link::Config>,
+    #[serde(default)]
+    route: Vec<routes::Config>,
 }
 
 /// Everything that the gateway is started with, checked.
@@ -149,12 +152,10 @@ pub struct Config {
     pub policy: Policy,
     /// The SMS texts.
     pub templates: message::Templates,
-    /// What waits for the link.
+    /// What waits for the links.
     pub outbox: OutboxConfig,
-    /// The link to the SMSC.
-    pub link: link::Config,
-    /// The password of the link's bind.
-    pub link_password: Zeroizing<String>,
+    /// The links to the SMSCs, and which carries what.
+    pub links: links::Config,
     /// The file with the master keys, to be read again on SIGHUP.
     pub key_file: PathBuf,
 }
@@ -191,7 +192,7 @@ impl Config {
         // This message quotes the line; secrets stand in files of their own.
         let file: ConfigFile = toml::from_str(&text).map_err(|error| ConfigError::new(path, error))?;
         let beside = |named: &Path| path.parent().unwrap_or_else(|| Path::new("")).join(named);
-        let (key_file, password_file) = (beside(&file.codes.key_file), beside(&file.smsc.password_file));
+        let key_file = beside(&file.codes.key_file);
         let keys = load_keys(&key_file)?;
         let bad = |error: &dyn fmt::Display| ConfigError::new(path, error);
         file.api.validate().map_err(|error| bad(&error))?;
@@ -211,9 +212,14 @@ impl Config {
         if !(1..=1_000_000).contains(&file.outbox.items_max) {
             return Err(bad(&"outbox.items_max: must be 1 to 1000000"));
         }
-        let link_password = read_secret(&password_file)?;
-        let link_password = Zeroizing::new(link_password.trim_end_matches(['\r', '\n']).to_owned());
-        file.smsc.validate(&link_password).map_err(|error| bad(&error))?;
+        let with_password = |settings: link::Config| {
+            let password = read_secret(&beside(&settings.password_file))?;
+            let password = Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
+            Ok(SmscConfig { settings, password })
+        };
+        let smscs = file.smsc.into_iter().map(with_password).collect::<Result<_, _>>()?;
+        let links = links::Config { smscs, routes: file.route };
+        links.validate().map_err(|error| bad(&error))?;
         Ok(Self {
             api: file.api,
             admin: file.admin,
@@ -226,8 +232,7 @@ impl Config {
             policy,
             templates,
             outbox: file.outbox,
-            link: file.smsc,
-            link_password,
+            links,
             key_file,
         })
     }
@@ -302,7 +307,7 @@ mod tests {
     #[test]
     fn the_example_is_taken_and_states_the_defaults() {
         let config = Folder::new().load().unwrap();
-        assert_eq!(*config.link_password, "secret");
+        assert_eq!(config.links.smscs[0].password.as_str(), "secret");
         let example = settings_of_example();
         states_default::<http::Config>(&example, "api");
         states_default::<http::AdminConfig>(&example, "admin");
@@ -314,7 +319,8 @@ mod tests {
         states_default::<PhonesConfig>(&example, "phones");
         states_default::<OutboxConfig>(&example, "outbox");
         states_default::<message::Config>(&example, "sms");
-        states_default::<link::Config>(&example, "smsc");
+        let smsc = &example["smsc"].as_array().unwrap()[0];
+        states_default::<link::Config>(&[("smsc".to_owned(), smsc.clone())].into_iter().collect(), "smsc");
     }
 
     /// A section of the example states the defaults.
@@ -341,6 +347,21 @@ mod tests {
             ("country_code = \"62\"", "country_code = \"+62\"", "phones"),
             ("drain_timeout = \"10s\"", "drain_timeout = \"2m\"", "shutdown.drain_timeout"),
             ("[subscribers]", "[subscriber]", "subscriber"),
+            ("[[smsc]]", "[smsc]", "line"),
+            ("window = 20", "window = 0", "smsc[0].window: must be 1 to 10000"),
+            ("binds = 1", "binds = 501", "smsc[0].binds"),
+            ("name = \"main\"", "name = \"main\"\n[[smsc]]\nname = \"main\"", "smsc[1].name"),
+            (
+                "[[smsc]]",
+                "[[route]]\nprefixes = [\"62x\"]\nsmscs = [\"main\"]\n[[smsc]]",
+                "route[0].prefixes",
+            ),
+            ("[[smsc]]", "[[route]]\nprefixes = [\"\"]\nsmscs = [\"other\"]\n[[smsc]]", "route[0].smscs"),
+            (
+                "[[smsc]]",
+                "[[route]]\nprefixes = [\"62\"]\nsmscs = [\"main\"]\n[[smsc]]",
+                "for all other numbers",
+            ),
         ];
         for (from, to, told) in cases {
             let error = folder.load_with(from, to).expect_err(to).to_string();

@@ -74,12 +74,28 @@ struct CallMetrics {
     duration: Histogram,
 }
 
-/// What the ESME link counts.
+/// What is counted for one SMSC, by its name.
+#[derive(Clone, Debug)]
+pub struct SmscMetrics {
+    /// The SMSC's name in the configuration.
+    pub name: String,
+    /// Links that are bound and can send.
+    pub links_bound: IntGauge,
+    /// 1 while its circuit is open or half-open.
+    pub circuit_open: IntGauge,
+    /// How often its circuit opened.
+    pub circuit_opened: IntCounter,
+}
+
+/// What the links count.
 #[derive(Debug)]
 pub struct SmsMetrics {
+    links_bound: IntGaugeVec,
+    circuit_open: IntGaugeVec,
+    circuit_opened: IntCounterVec,
     /// Places of the outbox that are taken.
     pub outbox_items: IntGauge,
-    /// 1 while the link is bound.
+    /// Links that are bound and can send, to all SMSCs.
     pub link_bound: IntGauge,
     /// Submits without a response yet.
     pub in_flight: IntGauge,
@@ -95,6 +111,8 @@ pub struct SmsMetrics {
     pub rejected: IntCounter,
     /// Submits that the SMSC refused for now and that are tried again.
     pub throttled: IntCounter,
+    /// Submits that the SMSC could not deal with and that another link takes.
+    pub rerouted: IntCounter,
     /// Submits in doubt: written in full and never answered.
     pub unknown: IntCounter,
     /// Items dropped unsent: the challenge had ended or too little time was left.
@@ -216,6 +234,16 @@ impl Metrics {
         }
     }
 
+    /// What is counted for the SMSC of this name, which an operator gave it: there are few.
+    pub fn smsc(&self, name: &str) -> SmscMetrics {
+        SmscMetrics {
+            name: name.into(),
+            links_bound: self.sms.links_bound.with_label_values(&[name]),
+            circuit_open: self.sms.circuit_open.with_label_values(&[name]),
+            circuit_opened: self.sms.circuit_opened.with_label_values(&[name]),
+        }
+    }
+
     /// The text that Prometheus scrapes.
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -240,9 +268,27 @@ impl SmsMetrics {
             "otpgw_sms_submit_duration_seconds",
             "Time from a submit written in full to its response.",
         );
+        let by_smsc =
+            |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &["smsc"]));
         Self {
+            links_bound: by_smsc(
+                "otpgw_sms_smsc_links_bound",
+                "Links to the SMSC that are bound and can send.",
+            ),
+            circuit_open: by_smsc(
+                "otpgw_sms_smsc_circuit_open",
+                "1 while nothing or little is sent to the SMSC since it fails.",
+            ),
+            circuit_opened: registered(
+                registry,
+                labelled(
+                    "otpgw_sms_smsc_circuit_opened_total",
+                    "How often the SMSC was found to fail.",
+                    &["smsc"],
+                ),
+            ),
             outbox_items: gauge("otpgw_sms_outbox_items", "Places of the outbox that are taken."),
-            link_bound: gauge("otpgw_sms_link_bound", "1 while the link to the SMSC is bound."),
+            link_bound: gauge("otpgw_sms_link_bound", "Links that are bound and can send, to all SMSCs."),
             in_flight: gauge("otpgw_sms_in_flight", "Submits that wait for their response."),
             binds: counter("otpgw_sms_binds_total", "Binds that succeeded."),
             link_failures: counter(
@@ -253,6 +299,7 @@ impl SmsMetrics {
             accepted: submits.with_label_values(&["accepted"]),
             rejected: submits.with_label_values(&["rejected"]),
             throttled: submits.with_label_values(&["throttled"]),
+            rerouted: submits.with_label_values(&["rerouted"]),
             unknown: submits.with_label_values(&["unknown"]),
             dropped: submits.with_label_values(&["dropped"]),
             receipts_matched: receipts.with_label_values(&["matched"]),

@@ -12,7 +12,7 @@ pub struct Msisdn(u64);
 /// The fewest digits that we take for a phone number: a country code and a short national number.
 const DIGITS_MIN: usize = 8;
 /// ITU-T E.164: fifteen digits at most.
-const DIGITS_MAX: usize = 15;
+pub const DIGITS_MAX: usize = 15;
 /// The last digits, which every spelling of a number has: what is left of the shortest without its country
 /// code and area.
 const SUBSCRIBER_DIGITS: usize = 7;
@@ -117,6 +117,17 @@ impl Msisdn {
         let tail = digits.len().checked_sub(SUBSCRIBER_DIGITS).map(|start| &digits[start..]);
         let number = tail.and_then(|tail| std::str::from_utf8(tail).ok()?.parse::<u64>().ok());
         number == Some(self.0 % 10_u64.pow(SUBSCRIBER_DIGITS as u32))
+    }
+
+    /// The same as [`Self::digits`], without an allocation.
+    pub fn digits_in(self, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+        let (mut rest, mut start) = (self.0, DIGITS_MAX);
+        while rest > 0 && start > 0 {
+            start -= 1;
+            buffer[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        &buffer[start..]
     }
 
     /// For people who may know that it is their number, and not which one: `+62812*****45`.

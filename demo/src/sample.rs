@@ -216,10 +216,12 @@ ttl = "{ttl_seconds}s"
 first_resend_after = "{resend_after_seconds}s"
 next_resend_after = "{next_resend_after_seconds}s"
 
-[smsc]
+[[smsc]]
+name = "simulator"
 address = "{smsc}"
 system_id = "{SYSTEM_ID}"
 password_file = "smsc.password"
+mark_tlv = 0x1400
 "#
     )
 }

@@ -265,6 +265,7 @@ fn draft_unavailable(unavailable: Unavailable) -> Draft<'static> {
     let (reason, retry_after) = match unavailable {
         Unavailable::Sms(cannot_send @ CannotSend::Full) => ("outbox_full", cannot_send.retry_after()),
         Unavailable::Sms(cannot_send @ CannotSend::NoLink) => ("no_link", cannot_send.retry_after()),
+        Unavailable::Sms(cannot_send @ CannotSend::Failing) => ("smsc_failing", cannot_send.retry_after()),
         Unavailable::Store => ("store_full", STORE_FULL_RETRY_AFTER),
     };
     Draft::new(UNAVAILABLE).reason(reason).retry_after(retry_after)

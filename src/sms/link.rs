@@ -1,5 +1,4 @@
-//! The link to the SMSC: one ESME transceiver session after another, over TCP, for as long as the gateway
-//! runs.
+//! One link to an SMSC: one ESME session after another, over TCP, for as long as the gateway runs.
 //!
 //! ```text
 //!             ┌─────────────── pause, longer after each failure ◄───────────┐
@@ -8,84 +7,91 @@
 //!             └─────────────────────── not reached ────────────────────────►┘
 //! ```
 //!
-//! From each of them, told to stop, it empties the queue for at most `drain_timeout`, and what is left is
-//! dropped, counted, reported and logged by challenge.
+//! From each of them, told to stop, it sends what is queued for at most `drain_timeout`; what is left then
+//! is dropped, counted, reported and logged by challenge (see [`super::links`]).
 //!
-//! One task owns everything. It reads before it does anything else, and never waits to write or to report.
+//! One task owns a link. It reads before it does anything else, and never waits to write or to report.
 
 mod backoff;
 mod buffer;
+mod compose;
+mod connect;
+mod later;
+mod muted;
+mod pace;
 mod session;
-mod settings;
+pub(super) mod settings;
 mod submits;
 
-use std::fmt;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use settings::{Config, WINDOW_MAX};
+pub(super) use session::Role;
+pub use settings::{Config, InterfaceVersion, Mode, ValidityForm, WINDOW_MAX};
 
 use buffer::ReadBuffer;
 use session::{Context, End, Session};
 use settings::Settings;
 
 use super::DeliveryReport;
-use super::outbox::{Item, Queue};
-use super::receipts::{MessageIdForm, Receipts, Sent};
+use super::outbox::Item;
+use super::receipts::Receipts;
+use super::routes::Lane;
 use crate::clock::{Clock, Timestamp};
-use crate::metrics::Metrics;
-use crate::subscriber::challenge::Delivery;
+use crate::metrics::{Metrics, SmscMetrics};
 use crate::subscriber::code::Code;
-use crate::subscriber::policy::OutOfBounds;
 
 const _: () = assert!(WINDOW_MAX < super::REPORTS_MAX, "each submit in flight holds a report's place");
 
-/// The most addresses of a host that are tried in one attempt.
-const ADDRESSES_MAX: usize = 8;
 /// The most reads in a row: more than all answers of the largest window need.
 const READS_MAX: usize = 16;
 /// A session that was bound for so long was a good one: the pauses begin anew.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// One link to the SMSC, to be [run](Link::run).
-pub struct Link<R> {
-    settings: Settings,
-    password: Zeroizing<String>,
-    queue: Queue,
-    release: R,
-    reports: mpsc::Sender<DeliveryReport>,
-    clock: Clock,
-    metrics: Arc<Metrics>,
+/// What all links share.
+pub(super) struct Common<R> {
+    /// The code and what is left of its time; `None` once it must not be sent.
+    pub(super) release: R,
+    pub(super) reports: mpsc::Sender<DeliveryReport>,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
 }
 
-/// Shows no password.
-impl<R> fmt::Debug for Link<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("settings", &self.settings).finish_non_exhaustive()
+/// What the links of one SMSC share.
+pub(super) struct Smsc {
+    pub(super) settings: Settings,
+    pub(super) password: Zeroizing<String>,
+    pub(super) receipts: RefCell<Receipts>,
+    /// The next `user_message_reference`.
+    pub(super) next_reference: Cell<u16>,
+    pub(super) metrics: SmscMetrics,
+}
+
+impl Smsc {
+    pub(super) fn new(settings: Settings, password: Zeroizing<String>, metrics: SmscMetrics) -> Self {
+        let receipts = Receipts::new(settings.message_ids, settings.receipts_max, settings.receipts_age_max);
+        // A receipt of a message before the last restart is not to be taken for one after.
+        let next_reference = Cell::new((draw() & u64::from(u16::MAX)) as u16);
+        Self { settings, password, receipts: RefCell::new(receipts), next_reference, metrics }
     }
 }
 
-/// A connection that did not come about.
-enum ConnectError {
-    Timeout,
-    Io(io::ErrorKind),
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout => f.write_str("not reached in time"),
-            Self::Io(kind) => write!(f, "not reached: {kind}"),
-        }
-    }
+/// One link to an SMSC, to be [run](Link::run).
+pub(super) struct Link<R> {
+    smsc: Rc<Smsc>,
+    role: Role,
+    lane: Lane,
+    common: Rc<Common<R>>,
 }
 
 /// The order to stop, and until when draining may last once it is given.
@@ -104,86 +110,55 @@ impl Stop {
 
     /// For a link that is not bound: returns once the order is given and either nothing is queued or the
     /// time is over. Cancel safe.
-    async fn worth_no_attempt(&mut self, queue: &mut Queue, clock: &Clock) {
+    async fn worth_no_attempt(&mut self, lane: &Lane, clock: &Clock) {
         let until = self.ordered(clock).await;
-        queue.close();
-        let mut time_over = pin!(clock.sleep_until(until));
         tokio::select! {
-            () = queue.ready() => {}
-            () = &mut time_over => return,
-        }
-        if !queue.is_over() {
-            time_over.await;
+            () = lane.over() => {}
+            () = clock.sleep_until(until) => {}
         }
     }
 }
 
 impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
-    /// A link that sends what is in `queue`.
-    ///
-    /// `release` is asked just before an item is written: it derives the code and says what is left of its
-    /// time, or says that the item must not be sent any more. It must not block. `reports` gets one outcome
-    /// for each item (accepted, rejected, unknown or dropped), then what receipts say; more may follow an
-    /// unknown one.
-    ///
-    /// # Errors
-    ///
-    /// The first setting that is [`OutOfBounds`]; the password counts to `smsc.password_file` and is not
-    /// quoted.
-    pub fn new(
-        config: &Config,
-        password: Zeroizing<String>,
-        queue: Queue,
-        release: R,
-        reports: mpsc::Sender<DeliveryReport>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, OutOfBounds> {
-        let settings = Settings::new(config, &password)?;
-        Ok(Self { settings, password, queue, release, reports, clock, metrics })
+    pub(super) fn new(smsc: Rc<Smsc>, role: Role, lane: Lane, common: Rc<Common<R>>) -> Self {
+        Self { smsc, role, lane, common }
     }
 
-    /// Keeps a session up until `drain` is cancelled, then drains and unbinds. Dropping it instead loses
-    /// what is queued, and in flight is then forever unknown.
-    pub async fn run(mut self, drain: CancellationToken) {
-        let mut receipts = Receipts::new(
-            MessageIdForm::default(),
-            self.settings.receipts_max,
-            self.settings.receipts_age_max,
-        );
-        let drain_timeout = self.settings.drain_timeout;
+    /// Keeps a session up until `drain` is cancelled, then drains and unbinds.
+    pub(super) async fn run(self, drain: CancellationToken) {
+        let drain_timeout = self.smsc.settings.drain_timeout;
         let mut stop = Stop { token: drain, drain_timeout, until: None };
         let mut failures = 0;
         while let Some(stream) = self.connect(&mut stop, &mut failures).await {
-            let (end, bound_at) = self.session(stream, &mut receipts, &mut stop).await;
+            let (end, bound_at) = self.session(stream, &mut stop).await;
             if end == End::Stopped {
-                break;
+                return;
             }
-            let stable = bound_at.is_some_and(|at| self.clock.now().since(at) >= STABLE_AFTER);
+            let stable = bound_at.is_some_and(|at| self.common.clock.now().since(at) >= STABLE_AFTER);
             failures = if stable { 1 } else { failures.saturating_add(1) };
             if self.pause(end, failures, &mut stop).await.is_none() {
-                break;
+                return;
             }
         }
-        self.drop_the_rest();
     }
 
     /// Connects, for as many attempts as it takes. `None` when told to stop.
-    async fn connect(&mut self, stop: &mut Stop, failures: &mut u32) -> Option<TcpStream> {
+    async fn connect(&self, stop: &mut Stop, failures: &mut u32) -> Option<TcpStream> {
+        let (settings, clock) = (&self.smsc.settings, &self.common.clock);
         loop {
-            let Self { settings, clock, queue, metrics, .. } = self;
             let connected = tokio::select! {
                 biased;
-                () = stop.worth_no_attempt(queue, clock) => return None,
-                connected = connect(settings, clock) => connected,
+                () = stop.worth_no_attempt(&self.lane, clock) => return None,
+                connected = connect::connect(settings, clock) => connected,
             };
             match connected {
                 Ok(stream) => return Some(stream),
                 Err(error) => {
                     *failures = failures.saturating_add(1);
-                    metrics.sms.link_failures.inc();
+                    self.common.metrics.sms.link_failures.inc();
                     let pause = self.back_off(*failures);
-                    tracing::warn!(smsc = self.settings.address, %error, ?pause, "SMSC not reached");
+                    let Settings { name, address, .. } = settings;
+                    tracing::warn!(smsc = name, address, %error, ?pause, "SMSC not reached");
                     self.sleep(pause, stop).await?;
                 }
             }
@@ -191,45 +166,51 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
     }
 
     /// Waits before the next attempt. `None` when told to stop.
-    async fn pause(&mut self, end: End, failures: u32, stop: &mut Stop) -> Option<()> {
-        let smsc = &self.settings.address;
+    async fn pause(&self, end: End, failures: u32, stop: &mut Stop) -> Option<()> {
+        let Settings { name, address, .. } = &self.smsc.settings;
         let pause = if end.is_refused_credentials() {
-            let pause = backoff::after_refusal(self.settings.reconnect_max, draw());
-            tracing::error!(smsc, reason = %end, ?pause, "SMSC refuses our system_id or password");
+            let pause = backoff::after_refusal(self.smsc.settings.reconnect_max, draw());
+            tracing::error!(smsc = name, address, reason = %end, ?pause, "SMSC refuses our system_id or password");
             pause
         } else {
             let pause = self.back_off(failures);
-            tracing::warn!(smsc, reason = %end, ?pause, "link to the SMSC lost");
+            tracing::warn!(smsc = name, address, reason = %end, ?pause, "link to the SMSC lost");
             pause
         };
         self.sleep(pause, stop).await
     }
 
     fn back_off(&self, failures: u32) -> Duration {
-        backoff::after_failure(failures, self.settings.reconnect_min, self.settings.reconnect_max, draw())
+        let settings = &self.smsc.settings;
+        backoff::after_failure(failures, settings.reconnect_min, settings.reconnect_max, draw())
     }
 
-    async fn sleep(&mut self, pause: Duration, stop: &mut Stop) -> Option<()> {
+    async fn sleep(&self, pause: Duration, stop: &mut Stop) -> Option<()> {
         tokio::select! {
             biased;
-            () = stop.worth_no_attempt(&mut self.queue, &self.clock) => None,
-            () = self.clock.sleep(pause) => Some(()),
+            () = stop.worth_no_attempt(&self.lane, &self.common.clock) => None,
+            () = self.common.clock.sleep(pause) => Some(()),
         }
     }
 
     /// Runs one session to its end. Returns why it ended, and since when it was bound.
-    async fn session(
-        &mut self,
-        stream: TcpStream,
-        receipts: &mut Receipts,
-        stop: &mut Stop,
-    ) -> (End, Option<Timestamp>) {
-        let Self { settings, password, queue, release, reports, clock, metrics } = self;
-        let metrics = &metrics.sms;
-        let context = Context { settings, password, release, reports, metrics };
-        let session = Session::new(context, receipts, clock.now());
-        let mut connection = Connection { stream, input: ReadBuffer::new(), session, clock };
-        let end = connection.run(queue, reports, stop).await;
+    async fn session(&self, stream: TcpStream, stop: &mut Stop) -> (End, Option<Timestamp>) {
+        let Common { release, reports, clock, metrics } = &*self.common;
+        let context = Context {
+            settings: &self.smsc.settings,
+            password: &self.smsc.password,
+            role: self.role,
+            lane: &self.lane,
+            receipts: &self.smsc.receipts,
+            next_reference: &self.smsc.next_reference,
+            release,
+            reports,
+            metrics: &metrics.sms,
+        };
+        let session = Session::new(context, clock.now());
+        let lane = &self.lane;
+        let mut connection = Connection { stream, input: ReadBuffer::new(), session, lane, clock };
+        let end = connection.run(reports, stop).await;
         if !connection.session.all_answered() {
             // What the SMSC has not read yet must not reach it after we have gone: the kernel drops it. The
             // reports stay unknown, since the SMSC may have read it.
@@ -237,26 +218,12 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
         }
         let session = connection.session;
         let bound_at = session.bound_at();
-        session.end(queue);
-        queue.set_bound(false);
+        lane.set_hungry(false);
+        session.end(clock.now());
         if end != End::Stopped {
-            metrics.link_failures.inc();
+            metrics.sms.link_failures.inc();
         }
         (end, bound_at)
-    }
-
-    /// Told to stop: nothing is sent after a restart, so what is left is dropped.
-    fn drop_the_rest(mut self) {
-        self.queue.close();
-        let mut count = 0_u64;
-        while let Some(item) = self.queue.take() {
-            tracing::warn!(challenge = %item.challenge, "not sent: the gateway stopped");
-            self.metrics.sms.dropped.inc();
-            // The gateway stops too: a report that finds no place is of no use to it.
-            let _ = self.reports.try_send(Sent::of(&item).report(Delivery::Dropped));
-            count += 1;
-        }
-        tracing::info!(dropped = count, "link to the SMSC stopped");
     }
 }
 
@@ -265,42 +232,12 @@ fn draw() -> u64 {
     getrandom::u64().unwrap_or(u64::MAX)
 }
 
-/// Tries each address of the SMSC's host in turn, each for `session_init_timeout`.
-async fn connect(settings: &Settings, clock: &Clock) -> Result<TcpStream, ConnectError> {
-    let timeout = settings.session_init_timeout;
-    let addresses = within(clock, timeout, lookup_host(&settings.address)).await?;
-    let mut error = ConnectError::Io(io::ErrorKind::NotFound);
-    for address in addresses.take(ADDRESSES_MAX) {
-        match within(clock, timeout, TcpStream::connect(address)).await {
-            Ok(stream) => {
-                // Batches are made here; the kernel is not to hold them back. Without it they are late
-                // and nothing worse.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(failed) => error = failed,
-        }
-    }
-    Err(error)
-}
-
-async fn within<T>(
-    clock: &Clock,
-    timeout: Duration,
-    work: impl Future<Output = io::Result<T>>,
-) -> Result<T, ConnectError> {
-    tokio::select! {
-        biased;
-        done = work => done.map_err(|error| ConnectError::Io(error.kind())),
-        () = clock.sleep(timeout) => Err(ConnectError::Timeout),
-    }
-}
-
 /// A session and its socket.
 struct Connection<'a, R> {
     stream: TcpStream,
     input: ReadBuffer,
     session: Session<'a, R>,
+    lane: &'a Lane,
     clock: &'a Clock,
 }
 
@@ -309,8 +246,7 @@ enum Woken {
     Read(io::Result<usize>),
     Stop(Timestamp),
     Reports(bool),
-    Items,
-    /// Time, or a socket that can be written again: the loop looks for itself.
+    /// Time, items, or a socket that can be written again: the loop looks for itself.
     Other,
 }
 
@@ -318,12 +254,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
     /// Carries bytes between socket and session until the session is over.
     // Per wake-up: one read, one write for all that is due, no allocation. The timer is set anew only when
     // something is due earlier than it is set for, or when it has fired.
-    async fn run(
-        &mut self,
-        queue: &mut Queue,
-        reports: &mpsc::Sender<DeliveryReport>,
-        stop: &mut Stop,
-    ) -> End {
+    async fn run(&mut self, reports: &mpsc::Sender<DeliveryReport>, stop: &mut Stop) -> End {
         let mut timer_at = self.session.due();
         let mut timer = pin!(self.clock.sleep_until(timer_at));
         loop {
@@ -336,17 +267,19 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 now = self.clock.now();
                 self.session.on_time(now);
             }
-            let blocked = self.step(queue, now);
+            self.lane.set_bound(self.session.sends(), now);
+            let blocked = self.step(now);
             if let Some(end) = self.session.over() {
                 return end;
             }
-            queue.set_bound(self.session.is_bound());
+            let hungry = self.session.wants_items(now) && !self.lane.is_over();
+            self.lane.set_hungry(hungry);
             let wake_at = self.session.wake_at(now);
             if wake_at < timer_at || now >= timer_at {
                 timer_at = wake_at;
                 timer.set(self.clock.sleep_until(timer_at));
             }
-            let Self { stream, input, session, clock } = self;
+            let Self { stream, input, session, lane, clock } = self;
             let (mut reader, writer) = stream.split();
             let woken = tokio::select! {
                 biased;
@@ -355,39 +288,33 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 () = &mut timer => Woken::Other,
                 until = stop.ordered(clock), if !session.is_stopping() => Woken::Stop(until),
                 permit = reports.reserve(), if session.waits_for_reports() => Woken::Reports(permit.is_ok()),
-                () = queue.ready(), if session.wants_items(now) && !queue.is_over() => Woken::Items,
+                () = lane.ready(), if hungry => Woken::Other,
             };
-            self.on_woken(woken, queue);
+            self.on_woken(woken);
         }
     }
 
-    fn on_woken(&mut self, woken: Woken, queue: &mut Queue) {
+    fn on_woken(&mut self, woken: Woken) {
         match woken {
             Woken::Read(read) => self.on_read(read),
-            Woken::Stop(until) => {
-                queue.close();
-                self.session.stop(until);
-            }
+            Woken::Stop(until) => self.session.stop(until),
             Woken::Reports(true) => self.session.reports_have_room(),
             // The gateway has gone: nothing can be released or reported any more.
             Woken::Reports(false) => self.session.lost(End::Stopped),
-            // Those who make items go first, if they wait for this core: the more there are in one write,
-            // the less each costs. On a core of its own this takes no time.
-            Woken::Items => std::thread::yield_now(),
             Woken::Other => {}
         }
     }
 
     /// Does what can be done without waiting. Returns whether the socket takes no more bytes.
-    fn step(&mut self, queue: &mut Queue, now: Timestamp) -> bool {
+    fn step(&mut self, now: Timestamp) -> bool {
         loop {
             if self.session.wants_items(now) {
-                self.session.submit(queue, now);
+                self.session.submit(now);
             }
-            self.session.advance(queue.is_over(), now);
+            self.session.advance(self.lane.is_over(), now);
             let blocked = self.write();
             self.session.set_blocked(blocked);
-            self.session.advance(queue.is_over(), now);
+            self.session.advance(self.lane.is_over(), now);
             // More than one round only where a batch is larger than a buffer, or the last write led to more.
             let more = self.session.wants_backlog(now) || !self.session.pending().is_empty();
             if blocked || !more || self.session.over().is_some() {

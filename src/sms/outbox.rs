@@ -1,10 +1,13 @@
-//! The bounded queue between the decisions and the link, with places that are reserved before anything is
+//! The bounded queue between the decisions and the links, with places that are reserved before anything is
 //! decided.
+//!
+//! An item keeps its place until a link takes it, wherever it waits until then (see [`super::routes`]), so
+//! that a route that is down cannot grow behind the queue's back.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -20,6 +23,8 @@ use crate::subscriber::id::SubscriberId;
 /// How long no link may be bound before nothing more is taken in: an SMSC's restart or a short break of
 /// the line is waited out, and a caller is not told "sent" for long while nothing is sent.
 pub const NO_LINK_AFTER: Duration = Duration::from_secs(5);
+/// With less than this left, a code would reach its reader too late to be typed in: it is not sent.
+pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);
 
 /// An SMS that waits to be sent. It holds no code: that is derived just before the PDU is written.
 #[derive(Clone)]
@@ -54,8 +59,11 @@ impl fmt::Debug for Item {
 pub enum CannotSend {
     /// All places are taken.
     Full,
-    /// No link has been bound for [`NO_LINK_AFTER`], or the link has stopped for good.
+    /// No link has been bound for [`NO_LINK_AFTER`], or the links have stopped for good.
     NoLink,
+    /// Links are bound, but their SMSCs answered a burst of submits with errors or not at all, and are given
+    /// time to recover.
+    Failing,
 }
 
 impl CannotSend {
@@ -64,36 +72,52 @@ impl CannotSend {
         match self {
             // A thousand SMS leave in a second; what fills the outbox drains soon or not at all.
             Self::Full => Duration::from_secs(1),
-            Self::NoLink => NO_LINK_AFTER,
+            // After so long an SMSC that failed is tried again, too.
+            Self::NoLink | Self::Failing => NO_LINK_AFTER,
         }
     }
 }
 
-/// When the last link was lost, in milliseconds since the Unix epoch; [`BOUND`] while one is bound.
-#[derive(Debug)]
-struct LinkState(AtomicU64);
+/// Whether any SMSC takes SMS now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    Possible,
+    /// No link is bound.
+    NoLink,
+    /// Links are bound, and every SMSC that has one is given time to recover.
+    Failing,
+}
 
-const BOUND: u64 = u64::MAX;
+/// What both ends share.
+#[derive(Debug)]
+struct Shared {
+    /// [`POSSIBLE`], [`FAILING`], or when the last link was lost in milliseconds since the Unix epoch.
+    sending: AtomicU64,
+    /// Places that are taken: reserved, queued, or on the way to a link.
+    taken: AtomicUsize,
+}
+
+const POSSIBLE: u64 = u64::MAX;
+const FAILING: u64 = u64::MAX - 1;
 
 /// The end of the queue where items go in. Clones share the queue.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     places: mpsc::Sender<Item>,
-    link: Arc<LinkState>,
+    places_max: usize,
+    shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
 
-/// The end of the queue where the link takes items out, the oldest first.
+/// The end of the queue where items are taken out, the oldest first.
 #[derive(Debug)]
 pub struct Queue {
     items: mpsc::Receiver<Item>,
-    /// Items that go out before the others: surely unsent ones of a link that died, in their order.
-    front: VecDeque<Item>,
     /// Nothing can come in any more.
     finished: bool,
-    bound: bool,
-    link: Arc<LinkState>,
+    sending: Sending,
+    shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
@@ -101,26 +125,19 @@ pub struct Queue {
 /// A queue of at most `places` items (1 at the least). Until a link is bound for the first time, it
 /// counts as lost now.
 pub fn outbox(places: usize, clock: Clock, metrics: Arc<Metrics>) -> (Outbox, Queue) {
-    let (sender, receiver) = mpsc::channel(places.clamp(1, tokio::sync::Semaphore::MAX_PERMITS));
-    let link = Arc::new(LinkState(AtomicU64::new(clock.now().unix_millis())));
+    let places_max = places.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+    let (sender, receiver) = mpsc::channel(places_max);
+    let shared =
+        Arc::new(Shared { sending: AtomicU64::new(clock.now().unix_millis()), taken: AtomicUsize::new(0) });
     let outbox = Outbox {
         places: sender,
-        link: Arc::clone(&link),
+        places_max,
+        shared: Arc::clone(&shared),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
-    (
-        outbox,
-        Queue {
-            items: receiver,
-            front: VecDeque::new(),
-            finished: false,
-            bound: false,
-            link,
-            clock,
-            metrics,
-        },
-    )
+    let sending = Sending::NoLink;
+    (outbox, Queue { items: receiver, finished: false, sending, shared, clock, metrics })
 }
 
 impl Outbox {
@@ -129,73 +146,79 @@ impl Outbox {
     /// # Errors
     ///
     /// [`CannotSend`]; then nothing may be decided.
-    // One atomic load and one compare-and-swap while a link is bound; the clock is read only without one.
+    // Two atomic adds and one compare-and-swap while an SMSC takes SMS; the clock is read only without a link.
     pub fn reserve(&self) -> Result<Place<'_>, CannotSend> {
-        // Relaxed: the state guards no other data, and a moment's delay is within the 5 s.
-        let lost_at = self.link.0.load(Ordering::Relaxed);
-        if lost_at != BOUND && self.clock.now().since(Timestamp::from_unix_millis(lost_at)) >= NO_LINK_AFTER {
-            return Err(CannotSend::NoLink);
-        }
-        match self.places.try_reserve() {
-            Ok(permit) => {
-                self.metrics.sms.outbox_items.inc();
-                Ok(Place { permit: Some(permit), metrics: &self.metrics })
+        // Relaxed: neither number guards other data, and a moment's delay is within the 5 s.
+        match self.shared.sending.load(Ordering::Relaxed) {
+            POSSIBLE => {}
+            FAILING => return Err(CannotSend::Failing),
+            lost_at => {
+                if self.clock.now().since(Timestamp::from_unix_millis(lost_at)) >= NO_LINK_AFTER {
+                    return Err(CannotSend::NoLink);
+                }
             }
+        }
+        let taken = Taken::new(self)?;
+        match self.places.try_reserve() {
+            Ok(permit) => Ok(Place { permit, taken }),
             Err(TrySendError::Full(())) => Err(CannotSend::Full),
             Err(TrySendError::Closed(())) => Err(CannotSend::NoLink),
         }
     }
 }
 
-/// A reserved place in the outbox. Dropped unused, it is free again.
+/// A place that is counted. Dropped, it is free again.
 #[derive(Debug)]
-pub struct Place<'a> {
-    permit: Option<mpsc::Permit<'a, Item>>,
-    metrics: &'a Metrics,
-}
+struct Taken<'a>(&'a Outbox);
 
-impl Place<'_> {
-    /// Queues the item. Wakes the link only if it waits for one.
-    pub fn put(mut self, item: Item) {
-        if let Some(permit) = self.permit.take() {
-            permit.send(item);
-        }
+impl<'a> Taken<'a> {
+    fn new(outbox: &'a Outbox) -> Result<Self, CannotSend> {
+        outbox.metrics.sms.outbox_items.inc();
+        let taken = Self(outbox);
+        let before = outbox.shared.taken.fetch_add(1, Ordering::Relaxed);
+        if before < outbox.places_max { Ok(taken) } else { Err(CannotSend::Full) }
+    }
+
+    /// The place goes with the item now.
+    fn keep(self) {
+        std::mem::forget(self);
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        if self.permit.is_some() {
-            self.metrics.sms.outbox_items.dec();
-        }
+        self.0.shared.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.sms.outbox_items.dec();
+    }
+}
+
+/// A reserved place in the outbox. Dropped unused, it is free again.
+#[derive(Debug)]
+pub struct Place<'a> {
+    permit: mpsc::Permit<'a, Item>,
+    taken: Taken<'a>,
+}
+
+impl Place<'_> {
+    /// Queues the item. Wakes the SMS thread only if a link waits for one.
+    pub fn put(self, item: Item) {
+        self.taken.keep();
+        self.permit.send(item);
     }
 }
 
 impl Queue {
-    /// Returns once there is something to take, or nothing will ever be again. Cancel safe.
-    pub(super) async fn ready(&mut self) {
-        if !self.front.is_empty() {
-            return;
-        }
-        match self.items.recv().await {
-            Some(item) => {
-                self.metrics.sms.outbox_items.dec();
-                self.front.push_back(item);
-            }
-            None => self.finished = true,
-        }
+    /// The next item; `None` once nothing will ever come again.
+    pub(super) fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        let item = self.items.poll_recv(context);
+        self.finished |= matches!(item, Poll::Ready(None));
+        item
     }
 
     /// The next item, if there is one.
     pub(super) fn take(&mut self) -> Option<Item> {
-        if let Some(item) = self.front.pop_front() {
-            return Some(item);
-        }
         match self.items.try_recv() {
-            Ok(item) => {
-                self.metrics.sms.outbox_items.dec();
-                Some(item)
-            }
+            Ok(item) => Some(item),
             Err(error) => {
                 self.finished |= error == TryRecvError::Disconnected;
                 None
@@ -203,32 +226,40 @@ impl Queue {
         }
     }
 
-    /// Puts an item that was surely not sent before all others.
-    pub(super) fn put_back(&mut self, item: Item) {
-        self.front.push_front(item);
+    /// An item has gone to a link, or for good: its place is free.
+    pub(super) fn left(&self) {
+        self.shared.taken.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.sms.outbox_items.dec();
+    }
+
+    /// An item has come back from a link. It is never refused, so there can be more than there are places:
+    /// by as many as the links' windows hold.
+    pub(super) fn came_back(&self) {
+        self.shared.taken.fetch_add(1, Ordering::Relaxed);
+        self.metrics.sms.outbox_items.inc();
     }
 
     /// Refuses new reservations from now on; places that are reserved can still be used.
     pub(super) fn close(&mut self) {
         self.items.close();
-        // So that `is_over` knows.
-        if let Some(item) = self.take() {
-            self.front.push_front(item);
-        }
     }
 
-    /// Whether nothing is in it or can still come, as far as was seen when it was last looked into.
-    pub(super) fn is_over(&self) -> bool {
-        self.finished && self.front.is_empty()
+    /// Whether nothing can come in any more, as far as was seen when it was last looked into.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
     }
 
-    /// Says whether a link is bound. Only a change costs anything.
-    pub(super) fn set_bound(&mut self, bound: bool) {
-        if self.bound != bound {
-            self.bound = bound;
-            let state = if bound { BOUND } else { self.clock.now().unix_millis() };
-            self.link.0.store(state, Ordering::Relaxed);
-            self.metrics.sms.link_bound.set(bound.into());
+    /// Says whether any SMSC takes SMS, and how many links can.
+    pub(super) fn set_sending(&mut self, sending: Sending, links_bound: usize) {
+        self.metrics.sms.link_bound.set(i64::try_from(links_bound).unwrap_or(i64::MAX));
+        if self.sending != sending {
+            self.sending = sending;
+            let state = match sending {
+                Sending::Possible => POSSIBLE,
+                Sending::Failing => FAILING,
+                Sending::NoLink => self.clock.now().unix_millis(),
+            };
+            self.shared.sending.store(state, Ordering::Relaxed);
         }
     }
 }
@@ -287,9 +318,27 @@ pub(super) mod tests {
         outbox.reserve().unwrap().put(item(2, later(&clock)));
         assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full);
         assert_eq!(queue.take().unwrap().challenge.0[15], 1);
+        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full, "no link has taken it yet");
+        queue.left();
         assert!(outbox.reserve().is_ok());
-        assert_eq!((queue.take().unwrap().challenge.0[15], gauge.get()), (2, 0));
+        assert_eq!(queue.take().unwrap().challenge.0[15], 2);
+        queue.left();
+        assert_eq!(gauge.get(), 0);
         assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn what_comes_back_takes_its_place_again_even_where_there_is_none() {
+        let (outbox, mut queue, clock) = small(1);
+        outbox.reserve().unwrap().put(item(1, later(&clock)));
+        queue.take().unwrap();
+        queue.left();
+        outbox.reserve().unwrap().put(item(2, later(&clock)));
+        queue.came_back();
+        queue.left();
+        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full);
+        queue.left();
+        assert_eq!(outbox.metrics.sms.outbox_items.get(), 0);
     }
 
     #[test]
@@ -299,13 +348,22 @@ pub(super) mod tests {
         assert!(outbox.reserve().is_ok());
         clock.advance(Duration::from_millis(1));
         assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
-        queue.set_bound(true);
+        queue.set_sending(Sending::Possible, 1);
         clock.advance(Duration::from_secs(3_600));
         assert!(outbox.reserve().is_ok());
-        queue.set_bound(false);
+        queue.set_sending(Sending::NoLink, 0);
         assert!(outbox.reserve().is_ok());
         clock.advance(NO_LINK_AFTER);
         assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
+    }
+
+    #[test]
+    fn s7_while_every_smsc_fails_nothing_is_taken_in() {
+        let (outbox, mut queue, _clock) = small(2);
+        queue.set_sending(Sending::Failing, 1);
+        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Failing);
+        queue.set_sending(Sending::Possible, 1);
+        assert!(outbox.reserve().is_ok());
     }
 
     #[test]
@@ -314,22 +372,10 @@ pub(super) mod tests {
         let place = outbox.reserve().unwrap();
         queue.close();
         assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
-        assert!(queue.take().is_none() && !queue.is_over());
+        assert!(queue.take().is_none() && !queue.is_finished());
         place.put(item(1, later(&clock)));
-        assert!(queue.take().is_some() && !queue.is_over());
-        assert!(queue.take().is_none() && queue.is_over());
-    }
-
-    #[tokio::test]
-    async fn what_was_put_back_comes_first() {
-        let (outbox, mut queue, clock) = small(4);
-        outbox.reserve().unwrap().put(item(3, later(&clock)));
-        queue.ready().await;
-        queue.put_back(item(2, later(&clock)));
-        queue.put_back(item(1, later(&clock)));
-        queue.ready().await;
-        let order: Vec<u8> = std::iter::from_fn(|| queue.take()).map(|item| item.challenge.0[15]).collect();
-        assert_eq!(order, [1, 2, 3]);
+        assert!(queue.take().is_some() && !queue.is_finished());
+        assert!(queue.take().is_none() && queue.is_finished());
     }
 
     #[test]

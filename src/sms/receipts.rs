@@ -142,7 +142,6 @@ impl Receipts {
 
     /// A message was sent with this `user_message_reference`, and there is no id to know its receipts by:
     /// no answer came, or one without an id. `delivery` is what is known of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "links write no user_message_reference yet"))]
     pub(super) fn expect_by_reference(
         &mut self,
         reference: u16,

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "clock", "config", "keys", "shutdown"]),
     // The library's half of `main`: it starts every room and gives each what it needs.
     ("app", &["clock", "config", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
-    ("app", &["subscriber::code::Keyring", "subscriber::policy::OutOfBounds", "threads"]),
+    ("app", &["subscriber::code::Keyring", "threads"]),
     // It reads each room's settings, and what stands in the files that they name.
     ("config", &["clock::duration_setting", "http", "msisdn", "sms", "store", "subscriber"]),
     ("keys", &["http::auth::key_sha256", "subscriber::code::MASTER_KEY_BYTES"]),

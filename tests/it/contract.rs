@@ -82,7 +82,7 @@ async fn whatever_is_answered_is_documented_and_whatever_is_documented_is_answer
     let mut plan = Plan { clock: Clock::manual(START), ..Plan::default() };
     plan.sections.push(("challenge", "sends_per_day = 100"));
     // No traffic of the link's own while the clock moves.
-    plan.sections.push(("smsc", "enquire_link_interval = \"10m\"\n"));
+    plan.sections.push(("smsc", "enquire_link_timer = \"10m\"\n"));
     let house = House::with(plan).await;
     let mut client = house.client().await;
     examples_work_as_printed(&mut witness, &house, &mut client).await;
@@ -97,6 +97,7 @@ async fn whatever_is_answered_is_documented_and_whatever_is_documented_is_answer
     slow_bodies(&mut witness).await;
     full_outbox(&mut witness).await;
     full_store(&mut witness).await;
+    smsc_failing(&mut witness, &house, &mut client).await;
     no_link(&mut witness, house, client).await;
     let excepted = |(call, status, kind): &&Kind| NOT_PROVOKED.contains(&(call, status, kind));
     let documented = document.documented();
@@ -287,7 +288,7 @@ async fn disabled_and_used_up(witness: &mut Witness<'_>) {
     let mut plan = Plan { clock: Clock::manual(START), ..Plan::default() };
     plan.sections.push(("challenge", "sends_per_day = 1"));
     plan.sections.push(("lockout", "failures_to_disable = 1"));
-    plan.sections.push(("smsc", "enquire_link_interval = \"10m\"\n"));
+    plan.sections.push(("smsc", "enquire_link_timer = \"10m\"\n"));
     let house = House::with(plan).await;
     let mut client = house.client().await;
     let issued = house.issue(&mut client, 0).await;
@@ -380,6 +381,30 @@ async fn full_store(witness: &mut Witness<'_>) {
         reply = client.post_with_key("generate", &format!("key-{send}"), &generate_body(send % 1_000)).await;
     }
     assert_eq!(witness.saw("generate", &reply), "503 unavailable:store_full");
+}
+
+/// An SMSC that answers nothing in time.
+async fn smsc_failing(witness: &mut Witness<'_>, house: &House, client: &mut Client) {
+    house.simulator.set_latency(Duration::from_secs(60));
+    for user in 40..45 {
+        assert_eq!(client.post("generate", &generate_body(user)).await.status, StatusCode::CREATED);
+    }
+    wait_for_metric(house, "otpgw_sms_in_flight 5").await;
+    house.clock.advance(Duration::from_secs(10));
+    wait_for_metric(house, "otpgw_sms_smsc_circuit_open{smsc=\"main\"} 1").await;
+    let claim = claim_body(8, &"0".repeat(32));
+    assert_eq!(witness.post(client, "generate", &generate_body(8)).await, "503 unavailable:smsc_failing");
+    assert_eq!(witness.post(client, "resend", &claim).await, "503 unavailable:smsc_failing");
+}
+
+/// Waits until the metrics have this line, a millisecond after another.
+async fn wait_for_metric(house: &House, line: &str) {
+    let seen = async {
+        while !house.metrics().await.lines().any(|found| found == line) {
+            house.clock.advance(Duration::from_millis(1));
+        }
+    };
+    within(seen, line).await;
 }
 
 async fn no_link(witness: &mut Witness<'_>, house: House, mut client: Client) {

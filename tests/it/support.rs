@@ -317,11 +317,13 @@ fn write_files(folder: &Path, smsc: SocketAddr, sections: &[(&'static str, &'sta
         otp_gateway::http::auth::key_sha256(CORE_KEY),
         otp_gateway::http::auth::key_sha256(AUDITOR_KEY),
     );
-    let smsc_default = format!("address = \"{smsc}\"\nsystem_id = \"{}\"\n", simulator.esmes[0].system_id);
+    let system_id = &simulator.esmes[0].system_id;
+    let smsc_default = format!("address = \"{smsc}\"\nsystem_id = \"{system_id}\"\nmark_tlv = 0x1400\n");
     let defaults = [("api", "listen = \"127.0.0.1:0\"\nworkers = 2\n".to_owned()), ("smsc", smsc_default)];
     for (section, default) in &defaults {
         let more = sections.iter().filter(|(name, _)| name == section).map(|(_, settings)| *settings);
-        config += &format!("[{section}]\n{default}{}\n", more.collect::<String>());
+        let header = if *section == "smsc" { "[[smsc]]" } else { "[api]" };
+        config += &format!("{header}\n{default}{}\n", more.collect::<String>());
     }
     for (section, settings) in sections.iter().filter(|(name, _)| *name != "api" && *name != "smsc") {
         config += &format!("[{section}]\n{settings}\n");

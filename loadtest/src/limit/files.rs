@@ -112,6 +112,7 @@ fn configuration(setup: Setup, secrets: &Secrets, smsc: SocketAddr) -> String {
     let Setup { subscribers, window, receipts } = setup;
     let key_sha256 = hex(&Sha256::digest(secrets.api_key.as_bytes()));
     let ttl = TTL.as_secs();
+    let registered_delivery = u8::from(receipts);
     // What is not here has its default. The outbox takes all that one run can issue, so that the load
     // decides how fast SMS leave, not a refusal.
     format!(
@@ -147,12 +148,12 @@ subscribers_max = {subscribers}
 [outbox]
 items_max = 1000000
 
-[smsc]
+[[smsc]]
 address = \"{smsc}\"
 system_id = \"{SYSTEM_ID}\"
 password_file = \"smsc.password\"
 window = {window}
-receipts = {receipts}
+registered_delivery = {registered_delivery}
 receipts_max = 1000000
 "
     )

@@ -1,4 +1,5 @@
-//! One ESME session, without its socket: frames and time in, bytes and reports out.
+//! One ESME session, without its socket: frames and time in, bytes and reports out. It sends and receives, or
+//! does one of both.
 //!
 //! ```text
 //!            bind response 0             told to stop
@@ -16,44 +17,38 @@
 //!
 //! Told to stop while binding, it binds first if anything is queued. enquire_link and deliver_sm are
 //! answered in every state but the last, deliver_sm with an error before the bind. Items are taken only in
-//! Bound and Draining.
+//! Bound and Draining, and by none that only receives.
 
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use smpp::codec::{self, DecodeError};
 use smpp::frame::FrameError;
-use smpp::pdu::{
-    Address, Bind, Body, DeliverSm, DeliverSmResp, FINAL_RECEIPT, NO_RECEIPT, Pdu, SequenceNumber, SubmitSm,
-    SubmitSmResp,
-};
+use smpp::pdu::{Bind, Body, DeliverSm, DeliverSmResp, Pdu, SequenceNumber, SubmitSmResp};
 use smpp::receipt::Receipt;
 use smpp::status::CommandStatus;
-use smpp::time;
 use smpp::tlv::Tag;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use zeroize::{Zeroize as _, Zeroizing};
 
 use super::buffer::WriteBuffer;
+use super::compose::Composer;
+use super::later::Later;
+use super::muted::Muted;
+use super::pace::Pace;
 use super::settings::Settings;
-use super::submits::{InWriteBuffer, Submits, Throttled};
+use super::submits::{FullyWritten, InWriteBuffer, Refusal, Submits};
 use crate::clock::Timestamp;
 use crate::metrics::SmsMetrics;
 use crate::sms::DeliveryReport;
-use crate::sms::message::{CODES_MAX, SEGMENT_SEPTETS};
-use crate::sms::outbox::{Item, Queue};
+use crate::sms::outbox::{Item, LEFT_MIN};
 use crate::sms::receipts::{Heard, Incoming, Receipts, Sent};
+use crate::sms::routes::{Lane, Outgoing};
 use crate::subscriber::challenge::Delivery;
-use crate::subscriber::code::{CODE_DIGITS_MAX, Code};
+use crate::subscriber::code::Code;
 
-/// With less than this left, a code would reach its reader too late to be typed in: it is not sent.
-pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);
-/// The pause before a submit that was refused for now is tried again. It keeps its place in the window, so
-/// that an SMSC that refuses much gets a window's worth in a second and no more.
-pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// While answers are outstanding, items are gathered for so long before the next are written (as Nagle's
 /// algorithm has it, RFC 896): one wake-up and one system call for many. With nothing outstanding, and
 /// while the window is what holds items back, they are written at once.
@@ -64,13 +59,26 @@ const PENDING_BYTES_MAX: usize = 64 * 1024;
 /// what stops the reading, so that our own submits never keep us from hearing answers.
 const SUBMIT_BYTES_MAX: usize = 32 * 1024;
 const _: () = assert!(SUBMIT_BYTES_MAX < PENDING_BYTES_MAX, "submits alone must not stop the reading");
-/// Room for any text with its codes, so that the buffer never grows and leaves a copy behind.
-const TEXT_BYTES_MAX: usize = SEGMENT_SEPTETS + CODES_MAX * CODE_DIGITS_MAX;
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sms) enum Role {
+    Transceiver,
+    Transmitter,
+    Receiver,
+}
 
 /// What a session works with.
 pub(super) struct Context<'a, R> {
     pub(super) settings: &'a Settings,
     pub(super) password: &'a str,
+    pub(super) role: Role,
+    /// What waits to be sent.
+    pub(super) lane: &'a Lane,
+    /// What all sessions with this SMSC wait for.
+    pub(super) receipts: &'a RefCell<Receipts>,
+    /// The next `user_message_reference` of this SMSC.
+    pub(super) next_reference: &'a Cell<u16>,
     /// The code and what is left of its time; `None` once it must not be sent.
     pub(super) release: &'a R,
     pub(super) reports: &'a mpsc::Sender<DeliveryReport>,
@@ -134,16 +142,9 @@ impl fmt::Display for End {
     }
 }
 
-/// A submit that the SMSC refused for now.
-struct Throttle {
-    due: Timestamp,
-    item: Item,
-}
-
 /// The session of one connection.
 pub(super) struct Session<'a, R> {
     context: Context<'a, R>,
-    receipts: &'a mut Receipts,
     state: State,
     out: WriteBuffer,
     /// The socket takes no more bytes for now.
@@ -151,10 +152,8 @@ pub(super) struct Session<'a, R> {
     /// When bytes were last written, or the first of the pending ones were added.
     out_progress_at: Timestamp,
     submits: Submits<'a>,
-    /// The earliest first.
-    throttled: VecDeque<Throttle>,
-    /// Those that are due again. With `throttled` they count to the window: they come back to it.
-    retries: VecDeque<Item>,
+    later: Later,
+    pace: Pace,
     next_sequence: SequenceNumber,
     /// When the last PDU came in.
     heard_at: Timestamp,
@@ -170,25 +169,29 @@ pub(super) struct Session<'a, R> {
     backlog: bool,
     /// The last time, there was no place for a report.
     reports_full: bool,
-    /// Where a text is put together with its code; wiped after each.
-    text: Zeroizing<Vec<u8>>,
+    /// What is counted in the gauge of submits in flight.
+    in_flight_told: usize,
+    composer: Composer,
+    /// Warnings that a peer can bring about as fast as it sends.
+    malformed: Muted,
+    rejected: Muted,
 }
 
 impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
-    /// Begins with a bind_transceiver.
-    pub(super) fn new(context: Context<'a, R>, receipts: &'a mut Receipts, now: Timestamp) -> Self {
+    /// Begins with a bind.
+    pub(super) fn new(context: Context<'a, R>, now: Timestamp) -> Self {
         let sequence = SequenceNumber::FIRST;
-        let until = now.plus(context.settings.session_init_timeout);
+        let until = now.plus(context.settings.session_init_timer);
+        let pace = Pace::new(context.settings.rate, now);
         let mut session = Self {
             context,
-            receipts,
             state: State::Binding { sequence, until },
             out: WriteBuffer::new(),
             blocked: false,
             out_progress_at: now,
             submits: Submits::default(),
-            throttled: VecDeque::new(),
-            retries: VecDeque::new(),
+            later: Later::default(),
+            pace,
             next_sequence: sequence.next(),
             heard_at: now,
             asked_at: None,
@@ -197,15 +200,25 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             gather_until: now,
             backlog: false,
             reports_full: false,
-            text: Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX)),
+            in_flight_told: 0,
+            composer: Composer::new(),
+            malformed: Muted::default(),
+            rejected: Muted::default(),
         };
+        let settings = session.context.settings;
         let bind = Bind {
-            system_id: session.context.settings.system_id.as_bytes(),
+            system_id: settings.system_id.as_bytes(),
             password: session.context.password.as_bytes(),
-            system_type: session.context.settings.system_type.as_bytes(),
+            system_type: settings.system_type.as_bytes(),
+            interface_version: settings.interface_version.number(),
             ..Bind::default()
         };
-        session.write(&Pdu::new(sequence, Body::BindTransceiver(bind)), now);
+        let bind = match session.context.role {
+            Role::Transceiver => Body::BindTransceiver(bind),
+            Role::Transmitter => Body::BindTransmitter(bind),
+            Role::Receiver => Body::BindReceiver(bind),
+        };
+        session.write(&Pdu::new(sequence, bind), now);
         session
     }
 
@@ -235,11 +248,14 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     /// Whether items would be written at once.
     // Not while the socket takes no more: what is not encoded yet has no validity yet that could go stale.
     pub(super) fn wants_items(&self, now: Timestamp) -> bool {
-        self.is_bound()
-            && !self.blocked
-            && !self.reports_full
-            && (self.room() > 0 || !self.retries.is_empty())
+        self.has_room()
+            && self.pace.allows(now)
             && (self.submits.in_flight() == 0 || self.backlog || now >= self.gather_until)
+    }
+
+    /// Whether items could be written but for the time that has to pass between them.
+    fn has_room(&self) -> bool {
+        self.sends() && !self.blocked && !self.reports_full && (self.room() > 0 || self.later.has_due())
     }
 
     /// Whether there may be more items than the last write had room for, and there is room again.
@@ -252,9 +268,14 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         self.out.pending().is_empty() && self.submits.all_answered()
     }
 
-    /// Whether submits may be sent.
+    /// Whether the SMSC has accepted the bind, and neither side has ended the session.
     pub(super) fn is_bound(&self) -> bool {
         matches!(self.state, State::Bound | State::Draining { .. })
+    }
+
+    /// Whether submits may be sent.
+    pub(super) fn sends(&self) -> bool {
+        self.is_bound() && self.context.role != Role::Receiver
     }
 
     /// Whether the session waits until reports are taken.
@@ -305,9 +326,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     }
 
     /// Writes what may be sent: what was refused for now and is due again, then what is queued.
-    pub(super) fn submit(&mut self, queue: &mut Queue, now: Timestamp) {
+    pub(super) fn submit(&mut self, now: Timestamp) {
         self.backlog = true;
-        while self.out.pending().len() < SUBMIT_BYTES_MAX {
+        while self.out.pending().len() < SUBMIT_BYTES_MAX && self.pace.allows(now) {
             // A report's place first: no outcome may be lost.
             let report = match self.context.reports.try_reserve() {
                 Ok(report) => report,
@@ -317,56 +338,85 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
                 }
             };
             let room = self.room() > 0;
-            let Some(item) = self.retries.pop_front().or_else(|| room.then(|| queue.take()).flatten()) else {
+            let Some(outgoing) = self.next_item(room, now) else {
                 self.backlog = !room;
                 return;
             };
             self.gather_until = now.plus(GATHER);
-            self.submit_item(item, report, now);
+            self.submit_item(outgoing, report, now);
         }
     }
 
-    // The code exists in `text` and in the write buffer alone, and both are wiped.
-    fn submit_item(&mut self, item: Item, report: mpsc::Permit<'a, DeliveryReport>, now: Timestamp) {
-        let released = (self.context.release)(&item);
+    /// What is to be sent next: what has a place in the window, then what needs one.
+    fn next_item(&mut self, room: bool, now: Timestamp) -> Option<Outgoing> {
+        if let Some(outgoing) = self.later.take() {
+            return Some(outgoing);
+        }
+        if !room {
+            return None;
+        }
+        while let Some(outgoing) = self.later.take_aside() {
+            if let Some(outgoing) = self.later.behind(outgoing) {
+                return Some(outgoing);
+            }
+        }
+        while let Some(outgoing) = self.context.lane.take(now) {
+            if let Some(outgoing) = self.later.behind(outgoing) {
+                return Some(outgoing);
+            }
+            self.context.lane.unsent(now);
+        }
+        None
+    }
+
+    // The code exists in the composer and in the write buffer alone, and both are wiped.
+    fn submit_item(&mut self, outgoing: Outgoing, report: mpsc::Permit<'a, DeliveryReport>, now: Timestamp) {
+        let item = &outgoing.item;
+        let released = (self.context.release)(item);
         let Some((code, left)) = released.filter(|(_, left)| *left >= LEFT_MIN) else {
             tracing::debug!(challenge = %item.challenge, "not sent: ended, replaced or too little time left");
-            self.context.metrics.dropped.inc();
-            report.send(Sent::of(&item).report(Delivery::Dropped));
-            return;
+            return self.drop_item(&outgoing, report, now);
         };
-        item.text.fill(&code, &mut self.text);
-        drop(code);
         let sequence = self.take_sequence();
-        let digits = item.phone.digits();
-        let settings = self.context.settings;
-        let submit = SubmitSm {
-            source: settings.sender.address(),
-            destination: Address::international(digits.as_bytes()),
-            validity_period: &time::period(left),
-            registered_delivery: if settings.receipts { FINAL_RECEIPT } else { NO_RECEIPT },
-            short_message: &self.text,
-            ..SubmitSm::default()
-        };
+        let reference = self.take_reference();
         if self.out.pending().is_empty() {
             self.out_progress_at = now;
         }
+        let submit = self.composer.submit(self.context.settings, item, &code, left, reference, now);
+        drop(code);
         let encoded = self.out.append(&Pdu::new(sequence, Body::SubmitSm(submit)));
-        self.text.zeroize();
+        self.composer.wipe();
         match encoded {
-            Ok(()) => self.submits.push(InWriteBuffer::new(item, sequence, now, self.out.end(), report)),
+            Ok(()) => {
+                self.pace.sent(now);
+                let end = self.out.end();
+                self.submits.push(InWriteBuffer::new(outgoing, reference, sequence, now, end, report));
+            }
             Err(error) => {
                 tracing::error!(challenge = %item.challenge, %error, "not sent: cannot be encoded");
-                self.context.metrics.dropped.inc();
-                report.send(Sent::of(&item).report(Delivery::Dropped));
+                self.drop_item(&outgoing, report, now);
             }
         }
     }
 
+    fn drop_item(&self, outgoing: &Outgoing, report: mpsc::Permit<'a, DeliveryReport>, now: Timestamp) {
+        self.context.metrics.dropped.inc();
+        self.context.lane.unsent(now);
+        report.send(Sent::of(&outgoing.item).report(Delivery::Dropped));
+    }
+
     /// How many more submits the window allows.
     fn room(&self) -> usize {
-        let taken = self.submits.in_flight() + self.throttled.len() + self.retries.len();
+        let taken = self.submits.in_flight() + self.later.places();
         self.context.settings.window.saturating_sub(taken)
+    }
+
+    fn take_reference(&self) -> Option<u16> {
+        let reference = self.context.next_reference;
+        self.context
+            .settings
+            .user_message_reference
+            .then(|| reference.replace(reference.get().wrapping_add(1)))
     }
 
     fn take_sequence(&mut self) -> SequenceNumber {
@@ -411,7 +461,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
 
     fn on_malformed(&mut self, error: &DecodeError, now: Timestamp) {
         self.context.metrics.anomalies.inc();
-        tracing::warn!(%error, "malformed PDU");
+        if let Some(before) = self.malformed.may_speak(now) {
+            tracing::warn!(smsc = self.context.settings.name, %error, before, "malformed PDU");
+        }
         if let Some(reply) = error.reply() {
             self.write(&reply, now);
         }
@@ -429,7 +481,15 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             }
             Body::EnquireLink => self.answer(CommandStatus::ESME_ROK, sequence, Body::EnquireLinkResp, now),
             Body::EnquireLinkResp => {}
-            Body::BindTransceiverResp(_) => self.on_bind_resp(sequence, pdu.status, now),
+            Body::BindTransceiverResp(_) if self.context.role == Role::Transceiver => {
+                self.on_bind_resp(sequence, pdu.status, now);
+            }
+            Body::BindTransmitterResp(_) if self.context.role == Role::Transmitter => {
+                self.on_bind_resp(sequence, pdu.status, now);
+            }
+            Body::BindReceiverResp(_) if self.context.role == Role::Receiver => {
+                self.on_bind_resp(sequence, pdu.status, now);
+            }
             Body::GenericNack => self.on_generic_nack(sequence, pdu.status, now),
             Body::Unbind => self.on_unbind(sequence, now),
             Body::UnbindResp if matches!(self.state, State::Unbinding { .. }) => {
@@ -450,6 +510,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             // Has no response.
             Body::AlertNotification(_) => {}
             Body::UnbindResp
+            | Body::BindTransceiverResp(_)
             | Body::BindTransmitterResp(_)
             | Body::BindReceiverResp(_)
             | Body::DeliverSmResp(_)
@@ -471,7 +532,8 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             State::Binding { sequence, .. } if sequence == answered && status.is_ok() => {
                 self.bound_at = Some(now);
                 self.context.metrics.binds.inc();
-                tracing::info!(smsc = self.context.settings.address, "bound to the SMSC");
+                let Settings { name, address, .. } = self.context.settings;
+                tracing::info!(smsc = name, address, role = ?self.context.role, "bound to the SMSC");
                 self.state = match self.stop_until {
                     Some(until) => State::Draining { until },
                     None => State::Bound,
@@ -492,7 +554,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             // Which request it is about, if any, is not known: it fails none.
             _ if answered == SequenceNumber::NONE => {
                 self.context.metrics.anomalies.inc();
-                tracing::warn!(%status, "generic_nack without a sequence number");
+                if let Some(before) = self.malformed.may_speak(now) {
+                    tracing::warn!(%status, before, "generic_nack without a sequence number");
+                }
             }
             // It may be about an enquire_link, which its arrival has answered.
             _ => self.on_refused(answered, status, now),
@@ -511,10 +575,16 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         }
         if let Some(submit) = self.submits.answered(sequence) {
             self.context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
-            let delivery = self.receipts.accepted(message_id, submit.sent(), now);
+            self.context.lane.succeeded(now);
+            let mut receipts = self.context.receipts.borrow_mut();
+            let (sent, reference) = (submit.sent(), submit.reference());
+            let delivery = receipts.accepted(message_id, sent, now);
+            if let (b"", Some(reference)) = (message_id, reference) {
+                receipts.expect_by_reference(reference, sent, delivery, now);
+            }
             submit.accepted(delivery);
         } else if let Some(sent) = self.submits.answered_late(sequence) {
-            let delivery = self.receipts.accepted(message_id, sent, now);
+            let delivery = self.context.receipts.borrow_mut().accepted(message_id, sent, now);
             self.report_late(sent, delivery);
         } else {
             self.context.metrics.anomalies.inc();
@@ -526,24 +596,62 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     fn on_refused(&mut self, sequence: SequenceNumber, status: CommandStatus, now: Timestamp) {
         if let Some(submit) = self.submits.answered(sequence) {
             self.context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
-            match Throttled::from_status(status) {
-                Some(throttled) => {
-                    self.context.metrics.throttled.inc();
-                    let item = submit.refused_for_now(throttled);
-                    self.throttled.push_back(Throttle { due: now.plus(RETRY_PAUSE), item });
-                }
-                None => {
-                    self.context.metrics.rejected.inc();
-                    let sent = submit.rejected();
-                    tracing::warn!(challenge = %sent.challenge, %status, "submit rejected");
-                }
-            }
+            self.on_submit_refused(submit, status, now);
         } else if let Some(sent) = self.submits.answered_late(sequence) {
             self.context.metrics.rejected.inc();
             tracing::warn!(challenge = %sent.challenge, %status, "submit rejected late");
             self.report_late(sent, Delivery::Rejected);
         } else {
             self.context.metrics.anomalies.inc();
+        }
+    }
+
+    fn on_submit_refused(&mut self, submit: FullyWritten<'a>, status: CommandStatus, now: Timestamp) {
+        let Context { lane, settings, metrics, .. } = &self.context;
+        match Refusal::of(status, &settings.retry_statuses) {
+            Refusal::Throttled(not_taken) => {
+                metrics.throttled.inc();
+                lane.unsent(now);
+                if let Some(limit) = self.pace.throttled(now) {
+                    tracing::info!(
+                        smsc = settings.name,
+                        limit,
+                        "the SMSC throttles: fewer segments a second"
+                    );
+                }
+                self.later.throttled(submit.take_back(not_taken), now);
+            }
+            Refusal::Full(not_taken) => {
+                metrics.throttled.inc();
+                lane.unsent(now);
+                self.later.full(submit.take_back(not_taken), now);
+            }
+            Refusal::Failed(not_taken) => {
+                lane.failed(now);
+                let (phone, refused) = (submit.outgoing().item.phone, submit.outgoing().refused);
+                if refused {
+                    return self.on_rejected(submit, status, now);
+                }
+                match lane.send_elsewhere(phone, submit, |submit| submit.take_back(not_taken), now) {
+                    Ok(()) => metrics.rerouted.inc(),
+                    Err(submit) => self.on_rejected(submit, status, now),
+                }
+            }
+            Refusal::Final => {
+                lane.succeeded(now);
+                self.on_rejected(submit, status, now);
+            }
+        }
+    }
+
+    fn on_rejected(&mut self, submit: FullyWritten<'a>, status: CommandStatus, now: Timestamp) {
+        self.context.metrics.rejected.inc();
+        let sent = submit.rejected();
+        match self.rejected.may_speak(now) {
+            Some(before) => {
+                tracing::warn!(challenge = %sent.challenge, %status, before, "submit rejected");
+            }
+            None => tracing::debug!(challenge = %sent.challenge, %status, "submit rejected"),
         }
     }
 
@@ -570,7 +678,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         let reference = message.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
         let incoming = Incoming { receipt: &receipt, handset: message.source.digits, reference };
         let tell = |report| self.context.reports.try_send(report).is_ok();
-        let (counter, status) = match self.receipts.heard(&incoming, now, tell) {
+        let (counter, status) = match self.context.receipts.borrow_mut().heard(&incoming, now, tell) {
             Heard::Told => (&metrics.receipts_matched, CommandStatus::ESME_ROK),
             Heard::NothingNew => (&metrics.receipts_repeated, CommandStatus::ESME_ROK),
             Heard::Held => (&metrics.receipts_held, CommandStatus::ESME_ROK),
@@ -585,22 +693,22 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     fn on_unbind(&mut self, sequence: SequenceNumber, now: Timestamp) {
         self.answer(CommandStatus::ESME_ROK, sequence, Body::UnbindResp, now);
         if !matches!(self.state, State::Unbinding { .. } | State::Over(_)) {
-            self.state = State::Leaving { until: now.plus(self.context.settings.response_timeout) };
+            self.state = State::Leaving { until: now.plus(self.context.settings.response_timer) };
         }
     }
 
     fn unbind(&mut self, now: Timestamp) {
         let sequence = self.take_sequence();
         self.write(&Pdu::new(sequence, Body::Unbind), now);
-        self.state = State::Unbinding { until: now.plus(self.context.settings.response_timeout) };
+        self.state = State::Unbinding { until: now.plus(self.context.settings.response_timer) };
     }
 
     /// Ends states whose work is done. `queue_over`: nothing is queued or can still come.
     pub(super) fn advance(&mut self, queue_over: bool, now: Timestamp) {
         let in_flight = self.submits.in_flight();
-        self.context.metrics.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
+        self.tell_in_flight(in_flight);
         let unanswered = in_flight > 0;
-        let unsent = !queue_over || !self.throttled.is_empty() || !self.retries.is_empty();
+        let unsent = !queue_over || !self.later.is_empty();
         match self.state {
             State::Binding { .. } if self.is_stopping() && !unsent => {
                 self.state = State::Over(End::Stopped);
@@ -613,6 +721,15 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         }
     }
 
+    /// The gauge is of all sessions.
+    fn tell_in_flight(&mut self, in_flight: usize) {
+        if in_flight != self.in_flight_told {
+            let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            self.context.metrics.in_flight.add(number(in_flight) - number(self.in_flight_told));
+            self.in_flight_told = in_flight;
+        }
+    }
+
     /// When [`Self::on_time`] has something to do.
     pub(super) fn due(&self) -> Timestamp {
         let settings = self.context.settings;
@@ -622,37 +739,32 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             State::Bound | State::Over(_) => None,
         };
         let alive = self.is_bound().then(|| match self.asked_at {
-            Some(asked) => asked.plus(settings.response_timeout),
-            None => self.heard_at.plus(settings.enquire_link_interval),
+            Some(asked) => asked.plus(settings.response_timer),
+            None => self.heard_at.plus(settings.enquire_link_timer),
         });
         let stalled =
-            (!self.out.pending().is_empty()).then(|| self.out_progress_at.plus(settings.response_timeout));
+            (!self.out.pending().is_empty()).then(|| self.out_progress_at.plus(settings.response_timer));
         // A peer that takes a byte now and then must not get a validity that has gone stale.
-        let stale = self.submits.waiting_since().map(|since| since.plus(settings.response_timeout));
-        let answers = self.submits.due(settings.response_timeout);
-        let throttled = self.throttled.front().map(|throttle| throttle.due);
-        let all = [state, alive, stalled, stale, answers, throttled];
+        let stale = self.submits.waiting_since().map(|since| since.plus(settings.response_timer));
+        let answers = self.submits.due(settings.response_timer);
+        let all = [state, alive, stalled, stale, answers, self.later.due()];
         // Only a session that is over waits for nothing.
         all.into_iter().flatten().min().unwrap_or(self.heard_at)
     }
 
-    /// When to look again at the latest: when something is due, or items have gathered.
+    /// When to look again at the latest: when something is due, items have gathered, or the next may go.
     pub(super) fn wake_at(&self, now: Timestamp) -> Timestamp {
         let gathering = self.submits.in_flight() > 0 && self.gather_until > now;
-        if gathering { self.gather_until.min(self.due()) } else { self.due() }
+        let gathered = gathering.then_some(self.gather_until);
+        let paced = if self.has_room() { self.pace.ready_at().filter(|at| *at > now) } else { None };
+        [gathered, paced].into_iter().flatten().fold(self.due(), Timestamp::min)
     }
 
     /// Does what is due. What has come in has to be heard before.
     pub(super) fn on_time(&mut self, now: Timestamp) {
-        let timeout = self.context.settings.response_timeout;
-        let given_up = self.submits.give_up(now, timeout);
-        if given_up > 0 {
-            self.context.metrics.unknown.inc_by(given_up);
-            tracing::warn!(submits = given_up, "no answer in time: not known whether the SMSC has them");
-        }
-        while let Some(throttle) = self.throttled.pop_front_if(|throttle| throttle.due <= now) {
-            self.retries.push_back(throttle.item);
-        }
+        let timeout = self.context.settings.response_timer;
+        self.give_up(now);
+        self.later.on_time(now);
         let stalled = !self.out.pending().is_empty() && now >= self.out_progress_at.plus(timeout);
         let stale = self.submits.waiting_since().is_some_and(|since| now >= since.plus(timeout));
         if stalled || stale {
@@ -673,11 +785,28 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         }
     }
 
+    /// Reports as unknown what got no answer in time.
+    fn give_up(&mut self, now: Timestamp) {
+        let Context { settings, lane, receipts, metrics, .. } = &self.context;
+        let mut count = 0;
+        let ambiguous = |sent, reference: Option<u16>| {
+            count += 1;
+            lane.failed(now);
+            expect_receipt(receipts, reference, sent, now);
+        };
+        self.submits.give_up(now, settings.response_timer, ambiguous);
+        if count > 0 {
+            metrics.unknown.inc_by(count);
+            let smsc = &settings.name;
+            tracing::warn!(smsc, submits = count, "no answer in time: not known whether the SMSC has them");
+        }
+    }
+
     fn on_silence(&mut self, now: Timestamp) {
         let settings = self.context.settings;
         match self.asked_at {
-            Some(asked) if now >= asked.plus(settings.response_timeout) => self.lost(End::Silent),
-            None if now >= self.heard_at.plus(settings.enquire_link_interval) => self.enquire_link(now),
+            Some(asked) if now >= asked.plus(settings.response_timer) => self.lost(End::Silent),
+            None if now >= self.heard_at.plus(settings.enquire_link_timer) => self.enquire_link(now),
             _ => {}
         }
     }
@@ -689,16 +818,30 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     }
 
     /// Gives back what was surely not sent, in its order, and reports the rest as unknown.
-    pub(super) fn end(self, queue: &mut Queue) {
-        let throttled = self.throttled.into_iter().map(|throttle| throttle.item);
-        let mut unsent: Vec<Item> = self.retries.into_iter().chain(throttled).collect();
-        let ambiguous = self.submits.end(|item| unsent.push(item));
-        if ambiguous > 0 {
-            self.context.metrics.unknown.inc_by(ambiguous);
-            tracing::warn!(submits = ambiguous, "link lost: not known whether the SMSC has them");
+    pub(super) fn end(mut self, now: Timestamp) {
+        self.tell_in_flight(0);
+        let Context { settings, lane, receipts, metrics, .. } = &self.context;
+        let mut count = 0;
+        let ambiguous = |sent, reference: Option<u16>| {
+            count += 1;
+            expect_receipt(receipts, reference, sent, now);
+        };
+        let mut unsent: Vec<Outgoing> = self.later.into_all().collect();
+        self.submits.end(ambiguous, |outgoing| unsent.push(outgoing));
+        if count > 0 {
+            metrics.unknown.inc_by(count);
+            let smsc = &settings.name;
+            tracing::warn!(smsc, submits = count, "link lost: not known whether the SMSC has them");
         }
-        self.context.metrics.in_flight.set(0);
-        unsent.into_iter().rev().for_each(|item| queue.put_back(item));
+        lane.set_bound(false, now);
+        lane.give_back(unsent, now);
+    }
+}
+
+/// A receipt may tell what became of a send that is in doubt.
+fn expect_receipt(receipts: &RefCell<Receipts>, reference: Option<u16>, sent: Sent, now: Timestamp) {
+    if let Some(reference) = reference {
+        receipts.borrow_mut().expect_by_reference(reference, sent, Delivery::Unknown, now);
     }
 }
 

@@ -7,12 +7,12 @@
 //!      ▲                              │                             │  │  │  │
 //!      │   the link died before       │                             │  │  │  └ status 0 ─────────► accepted
 //!      ├──────────────────────────────┘                             │  │  └ another status ──────► rejected
-//!      │   status "throttled" or "queue full"                       │  └ no answer, link lost ──► ambiguous
+//!      │   a status that says: not now, or not here                 │  └ no answer, link lost ──► ambiguous
 //!      └────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! An item comes back to the queue by two ways only: [`InWriteBuffer::take_back`], where the SMSC cannot
-//! have the whole PDU, and [`FullyWritten::refused_for_now`], which takes the SMSC's refusal as its proof.
+//! An item comes back by two ways only: [`InWriteBuffer::take_back`], where the SMSC cannot have the whole
+//! PDU, and [`FullyWritten::take_back`], which takes the SMSC's own word as its proof ([`NotTaken`]).
 //! `accepted`, `rejected` and `ambiguous` consume the item and give no way back to it.
 
 use std::collections::{HashMap, VecDeque};
@@ -25,27 +25,51 @@ use tokio::sync::mpsc::Permit;
 use super::settings::WINDOW_MAX;
 use crate::clock::Timestamp;
 use crate::sms::DeliveryReport;
-use crate::sms::outbox::Item;
 use crate::sms::receipts::Sent;
+use crate::sms::routes::Outgoing;
 use crate::subscriber::challenge::Delivery;
 
 /// How many submits that got no answer in time a session remembers, for a late answer: the whole window of
 /// an SMSC that paused. A submit that is forgotten stays unknown, since its receipts cannot be matched.
 const UNANSWERED_MAX: usize = WINDOW_MAX;
 
-/// The proof that the SMSC refused a submit for now and has not taken it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Throttled(());
+/// The proof that the SMSC has not taken a submit. Only [`Refusal::of`] has it to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotTaken(());
 
-impl Throttled {
-    pub(super) fn from_status(status: CommandStatus) -> Option<Self> {
-        matches!(status, CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL).then_some(Self(()))
+/// What a status other than 0 says of a submit (SMPP 3.4 §5.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// We are too fast: the same a little later.
+    Throttled(NotTaken),
+    /// The recipient's queue is full: the same a little later, the others now.
+    Full(NotTaken),
+    /// The SMSC could not deal with it: another may.
+    Failed(NotTaken),
+    /// The message itself is refused.
+    Final,
+}
+
+impl Refusal {
+    /// `not_now`: the vendor's own statuses that mean as much as "throttled".
+    pub(super) fn of(status: CommandStatus, not_now: &[CommandStatus]) -> Self {
+        match status {
+            CommandStatus::ESME_RTHROTTLED => Self::Throttled(NotTaken(())),
+            CommandStatus::ESME_RMSGQFUL => Self::Full(NotTaken(())),
+            CommandStatus::ESME_RSYSERR | CommandStatus::ESME_RSUBMITFAIL | CommandStatus::ESME_RX_T_APPN => {
+                Self::Failed(NotTaken(()))
+            }
+            status if not_now.contains(&status) => Self::Throttled(NotTaken(())),
+            _ => Self::Final,
+        }
     }
 }
 
 /// A submit of which the kernel has not taken every byte: if the link dies now, it was surely not sent.
 pub(super) struct InWriteBuffer<'a> {
-    item: Item,
+    outgoing: Outgoing,
+    /// Its `user_message_reference`, if it has one.
+    reference: Option<u16>,
     sequence: SequenceNumber,
     /// When its validity was worked out.
     encoded_at: Timestamp,
@@ -56,27 +80,29 @@ pub(super) struct InWriteBuffer<'a> {
 
 impl<'a> InWriteBuffer<'a> {
     pub(super) fn new(
-        item: Item,
+        outgoing: Outgoing,
+        reference: Option<u16>,
         sequence: SequenceNumber,
         encoded_at: Timestamp,
         end: u64,
         report: Permit<'a, DeliveryReport>,
     ) -> Self {
-        Self { item, sequence, encoded_at, end, report }
+        Self { outgoing, reference, sequence, encoded_at, end, report }
     }
 
     fn written(self, at: Timestamp) -> FullyWritten<'a> {
-        FullyWritten { item: self.item, at, report: self.report }
+        FullyWritten { outgoing: self.outgoing, reference: self.reference, at, report: self.report }
     }
 
-    fn take_back(self) -> Item {
-        self.item
+    fn take_back(self) -> Outgoing {
+        self.outgoing
     }
 }
 
 /// A submit that the SMSC may have.
 pub(super) struct FullyWritten<'a> {
-    item: Item,
+    outgoing: Outgoing,
+    reference: Option<u16>,
     /// When its last byte was written.
     at: Timestamp,
     report: Permit<'a, DeliveryReport>,
@@ -90,7 +116,17 @@ impl FullyWritten<'_> {
 
     /// Which send it is.
     pub(super) fn sent(&self) -> Sent {
-        Sent::of(&self.item)
+        Sent::of(&self.outgoing.item)
+    }
+
+    /// Its `user_message_reference`, if it has one.
+    pub(super) fn reference(&self) -> Option<u16> {
+        self.reference
+    }
+
+    /// The submit as it was taken from the queue.
+    pub(super) fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
     }
 
     /// The SMSC took it; `delivery` is what is known of it by now.
@@ -108,9 +144,9 @@ impl FullyWritten<'_> {
         self.settle(Delivery::Unknown)
     }
 
-    /// The SMSC has not taken it, and may do so later.
-    pub(super) fn refused_for_now(self, _: Throttled) -> Item {
-        self.item
+    /// The SMSC has not taken it.
+    pub(super) fn take_back(self, _: NotTaken) -> Outgoing {
+        self.outgoing
     }
 
     fn settle(self, delivery: Delivery) -> Sent {
@@ -188,15 +224,22 @@ impl<'a> Submits<'a> {
         self.oldest.map(|oldest| oldest.plus(timeout))
     }
 
-    /// Reports the submits written `timeout` ago or earlier as ambiguous. Returns how many.
+    /// Reports the submits written `timeout` ago or earlier as ambiguous, and tells `ambiguous` of each, with
+    /// its reference.
     // Looks at the whole window, but once in a timeout: the next one is not due before the oldest left.
-    pub(super) fn give_up(&mut self, now: Timestamp, timeout: Duration) -> u64 {
-        let mut count = 0;
+    pub(super) fn give_up(
+        &mut self,
+        now: Timestamp,
+        timeout: Duration,
+        mut ambiguous: impl FnMut(Sent, Option<u16>),
+    ) {
         let overdue = self.written.extract_if(|_, submit| now.since(submit.at) >= timeout);
         for (sequence, submit) in overdue {
-            self.unanswered.insert(sequence, submit.ambiguous());
+            let reference = submit.reference;
+            let sent = submit.ambiguous();
+            ambiguous(sent, reference);
+            self.unanswered.insert(sequence, sent);
             self.unanswered_order.push_back(sequence);
-            count += 1;
         }
         self.oldest = self.written.values().map(FullyWritten::at).min();
         while self.unanswered_order.len() > UNANSWERED_MAX {
@@ -204,17 +247,19 @@ impl<'a> Submits<'a> {
                 self.unanswered.remove(&forgotten);
             }
         }
-        count
     }
 
-    /// Ends the session: what was written in full is reported as ambiguous, the rest comes back in its
-    /// order. Returns how many are ambiguous.
-    pub(super) fn end(self, mut surely_unsent: impl FnMut(Item)) -> u64 {
-        let ambiguous = self.written.len() as u64;
+    /// Ends the session: what was written in full is reported as ambiguous and told of, the rest comes back
+    /// in its order.
+    pub(super) fn end(
+        self,
+        mut ambiguous: impl FnMut(Sent, Option<u16>),
+        mut surely_unsent: impl FnMut(Outgoing),
+    ) {
         for submit in self.written.into_values() {
-            submit.ambiguous();
+            let reference = submit.reference;
+            ambiguous(submit.ambiguous(), reference);
         }
         self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut surely_unsent);
-        ambiguous
     }
 }

@@ -1,0 +1,175 @@
+//! All links to all SMSCs, on one thread.
+//!
+//! Each link is a task that owns its connection (see [`super::link`]); what they share — the routes, and for
+//! each SMSC the receipts that are waited for — is of this thread alone and lent for moments.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::link::settings::Settings;
+use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
+use super::outbox::{Item, Queue};
+use super::routes::{self, Routes, Table};
+use super::{DeliveryReport, Misconfigured};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::subscriber::code::Code;
+
+/// The most SMSCs.
+const SMSCS_MAX: usize = 16;
+
+/// An SMSC's settings, and its password, which a file of its own holds.
+#[derive(Clone)]
+pub struct SmscConfig {
+    /// `[[smsc]]`.
+    pub settings: link::Config,
+    /// The password of its binds.
+    pub password: Zeroizing<String>,
+}
+
+/// Shows no password.
+impl fmt::Debug for SmscConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmscConfig").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// `[[smsc]]` and `[[route]]`, as they are written.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// At least one, the preferred first.
+    pub smscs: Vec<SmscConfig>,
+    /// None: all SMSCs carry everything, in their order.
+    pub routes: Vec<routes::Config>,
+}
+
+/// The same within its bounds.
+struct Checked {
+    smscs: Vec<(Settings, Zeroizing<String>)>,
+    table: Table,
+}
+
+impl Config {
+    /// # Errors
+    ///
+    /// The first setting that is [`Misconfigured`]; the password counts to `password_file` and is not quoted.
+    pub fn validate(&self) -> Result<(), Misconfigured> {
+        self.check().map(drop)
+    }
+
+    fn check(&self) -> Result<Checked, Misconfigured> {
+        if !(1..=SMSCS_MAX).contains(&self.smscs.len()) {
+            return Err(Misconfigured::new("smsc", "1 to 16 tables [[smsc]]"));
+        }
+        let settings = |(index, smsc): (usize, &SmscConfig)| {
+            let settings = Settings::new(&smsc.settings, &smsc.password)
+                .map_err(|error| error.within(&format!("smsc[{index}]")))?;
+            Ok((settings, smsc.password.clone()))
+        };
+        let smscs: Vec<_> = self.smscs.iter().enumerate().map(settings).collect::<Result<_, _>>()?;
+        let names: Vec<&str> = smscs.iter().map(|(settings, _)| settings.name.as_str()).collect();
+        if let Some(index) = (1..names.len()).find(|index| names[..*index].contains(&names[*index])) {
+            return Err(Misconfigured::new(format!("smsc[{index}].name"), "another than those before"));
+        }
+        let windows: usize = smscs.iter().map(|(settings, _)| settings.window * settings.binds).sum();
+        if windows > WINDOW_MAX {
+            let expected = "10000 at most for all binds of all [[smsc]] together";
+            return Err(Misconfigured::new("smsc.window", expected));
+        }
+        let table = Table::new(&self.routes, &names)?;
+        Ok(Checked { smscs, table })
+    }
+}
+
+/// All links, to be [run](Links::run).
+pub struct Links<R> {
+    checked: Checked,
+    queue: Queue,
+    release: R,
+    reports: mpsc::Sender<DeliveryReport>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+/// Shows no password.
+impl<R> fmt::Debug for Links<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.checked.smscs.iter().map(|(settings, _)| settings);
+        f.debug_list().entries(settings).finish()
+    }
+}
+
+impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
+    /// Links that send what is in `queue`.
+    ///
+    /// `release` is asked just before an item is written: it derives the code and says what is left of its
+    /// time, or says that the item must not be sent any more. It must not block. `reports` gets one outcome
+    /// for each item (accepted, rejected, unknown or dropped), then what receipts say; more may follow an
+    /// unknown one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::validate`].
+    pub fn new(
+        config: &Config,
+        queue: Queue,
+        release: R,
+        reports: mpsc::Sender<DeliveryReport>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Misconfigured> {
+        Ok(Self { checked: config.check()?, queue, release, reports, clock, metrics })
+    }
+
+    /// Keeps the links up until `drain` is cancelled; then each sends what it can, and unbinds. To be run on
+    /// a [`tokio::runtime::LocalRuntime`].
+    ///
+    /// Dropping it instead loses what is queued, and in flight is then forever unknown.
+    pub async fn run(self, drain: CancellationToken) {
+        let Self { checked: Checked { smscs, table }, queue, release, reports, clock, metrics } = self;
+        let smscs: Vec<Rc<Smsc>> = smscs
+            .into_iter()
+            .map(|(settings, password)| {
+                let metrics = metrics.smsc(&settings.name);
+                Rc::new(Smsc::new(settings, password, metrics))
+            })
+            .collect();
+        let counts = smscs.iter().map(|smsc| (roles(&smsc.settings).count(), smsc.metrics.clone()));
+        let routes = Routes::new(queue, table, counts, clock.clone(), Arc::clone(&metrics));
+        let common = Rc::new(Common { release, reports: reports.clone(), clock, metrics });
+        let mut links = JoinSet::new();
+        let all = smscs.iter().flat_map(|smsc| roles(&smsc.settings).map(move |role| (smsc, role)));
+        for (index, (smsc, role)) in all.enumerate() {
+            let link = Link::new(Rc::clone(smsc), role, routes.lane(index), Rc::clone(&common));
+            links.spawn_local(link.run(drain.clone()));
+        }
+        let ended = async {
+            while let Some(ended) = links.join_next().await {
+                // Nothing cancels a link: it panicked, and so does this thread.
+                ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            }
+        };
+        tokio::select! {
+            () = routes.run(&drain, &reports) => {}
+            () = ended => {}
+        }
+        let dropped = routes.drop_the_rest(&reports);
+        tracing::info!(dropped, "all links have stopped");
+    }
+}
+
+/// The roles of an SMSC's links, in their order.
+fn roles(settings: &Settings) -> impl Iterator<Item = Role> + use<> {
+    let of_one: &[Role] = match settings.mode {
+        Mode::Transceiver => &[Role::Transceiver],
+        Mode::TransmitterReceiver => &[Role::Transmitter, Role::Receiver],
+    };
+    std::iter::repeat_n(of_one, settings.binds).flatten().copied()
+}
