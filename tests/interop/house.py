@@ -37,6 +37,9 @@ class Settings:
 class Program:
     """A program that was started here: what it says, line by line, and its end."""
 
+    # Those that have not been ended yet, for the runner: a start that fails leaves nobody else to end it.
+    running = set()
+
     def __init__(self, name, *command, environment=None):
         self.name = name
         self._process = subprocess.Popen(
@@ -47,6 +50,7 @@ class Program:
         self._said = collections.deque(maxlen=LINES_KEPT)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        Program.running.add(self)
 
     def _read(self):
         for line in self._process.stdout:
@@ -76,6 +80,7 @@ class Program:
 
     def end(self):
         """Ends it as a service manager does; returns its exit code."""
+        Program.running.discard(self)
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -105,6 +110,7 @@ class Peer(Program):
     def __init__(self, script, *arguments):
         runtime = shutil.which("node") if script.endswith(".js") else HERE / ".venv/bin/python"
         options = [] if script.endswith(".js") else ["-B"]
+        self._events = []
         super().__init__(script, runtime, *options, HERE / "peers" / script, *arguments)
 
     def ask(self, verb, **arguments):
@@ -116,12 +122,20 @@ class Peer(Program):
         return answer
 
     def event(self, kind):
-        """Waits for an event, passing over others."""
+        """Waits for an event, and takes it; others wait for whoever asks for them."""
+        for said in self._events:
+            if said["event"] == kind:
+                self._events.remove(said)
+                return said
+
         def found(line):
             said = json_line(line)
-            if said and said["event"] == "error":
+            if said is None or said["event"] == kind:
+                return said
+            if said["event"] == "error":
                 raise self.trouble(said["error"])
-            return said if said and said["event"] == kind else None
+            self._events.append(said)
+            return None
         return self.hear(found, kind)
 
 
@@ -152,12 +166,12 @@ class Simulator(Program):
 
 
 class Gateway(Program):
-    """A gateway on free ports with one subscriber, bound to the SMSC at `smpp`."""
+    """A gateway on free ports with one subscriber, bound to the SMSC at `smpp` by these settings."""
 
     PHONE = "+628120001234"
     SUBSCRIBER = {"corporate_id": "ACME01", "user_id": "BUDI"}
 
-    def __init__(self, smpp):
+    def __init__(self, smpp, *settings):
         self._folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self._folder.name)
         binary = Settings.binaries / "otp-gateway"
@@ -180,11 +194,12 @@ listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 [log]
 json = true
-[smsc]
+[[smsc]]
+name = "theirs"
 address = "{smpp}"
 system_id = "{SYSTEM_ID}"
 password_file = "smsc.password"
-""")
+""" + "\n".join(settings))
         super().__init__("otp-gateway", binary, "serve", "--config", folder / "gateway.toml")
         self._api = "http://" + self.hear(self._ready, "line that it is ready")["api"]
 

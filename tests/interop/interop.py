@@ -29,7 +29,11 @@ def main():
 
 def run(names):
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
-    return unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    try:
+        return unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    finally:
+        for program in list(house.Program.running):
+            program.end()
 
 
 if __name__ == "__main__":

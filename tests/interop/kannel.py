@@ -41,7 +41,11 @@ class Listener:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def next(self):
-        return self._queries.get(timeout=house.PATIENCE_SECONDS)
+        """The next one, oldest first."""
+        try:
+            return self._queries.get(timeout=house.PATIENCE_SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"Kannel called nobody within {house.PATIENCE_SECONDS} s") from None
 
     def end(self):
         self._server.shutdown()
@@ -102,12 +106,8 @@ catch-all = true
 max-messages = 0
 get-url = "{self.listener.url}?kind=message&from=%p&to=%P&text=%b"
 """)
-        try:
-            self._start("bearerbox", config, "type_name: enquire_link_resp")
-            self._start("smsbox", config, "Connected to bearerbox")
-        except AssertionError:
-            self.end()
-            raise
+        self._start("bearerbox", config, "type_name: enquire_link_resp")
+        self._start("smsbox", config, "Connected to bearerbox")
 
     def _start(self, name, config, ready):
         program = shutil.which(name)

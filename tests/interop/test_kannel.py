@@ -5,7 +5,7 @@ import unittest
 from datetime import datetime, timedelta
 
 from house import Simulator
-from kannel import ACCEPTED_BY_SMSC, DELIVERED, Kannel
+from kannel import ACCEPTED_BY_SMSC, DELIVERED, REFUSED_BY_SMSC, Kannel
 
 SENDER = "BankContoh"
 ACCEPTED = "0: Accepted for delivery"
@@ -60,3 +60,9 @@ class Boxes(unittest.TestCase):
                 self.assertEqual((message["text"], message["segments"] > 1), (text, True))
                 # Kannel tells every step of the last part alone.
                 self.check_steps(to, ACCEPTED_BY_SMSC, DELIVERED)
+
+    def test_a_refused_message_is_told_as_refused(self):
+        to = "628130000003"
+        # Scheduled delivery, in minutes from now, which the simulator does not do.
+        self.assertEqual(self.kannel.send(**{"from": SENDER, "to": to, "text": "Kode", "deferred": 5}), ACCEPTED)
+        self.check_steps(to, REFUSED_BY_SMSC)

@@ -9,6 +9,8 @@ CODE = re.compile(r"#(\d{6})$")
 ALPHANUMERIC, INTERNATIONAL = 5, 1
 # The time to live of a code, less what the way to the SMSC may take.
 VALID_SECONDS = (120, 181)
+# The ordinal of a challenge's first send, in its mark.
+FIRST_SEND = "00"
 
 
 class Conversation:
@@ -16,14 +18,17 @@ class Conversation:
 
     script = None
 
-    def test_a_code_is_sent_delivered_and_approved(self):
+    def talk(self, *settings, binds=("bind_transceiver",)):
+        """From the bind to the unbind; returns the submit, and the challenge that it was sent for."""
         server = Peer(self.script, SYSTEM_ID, PASSWORD)
         self.addCleanup(server.end)
-        gateway = Gateway(f"127.0.0.1:{server.event('listening')['port']}")
+        gateway = Gateway(f"localhost:{server.event('listening')['port']}", *settings)
         self.addCleanup(gateway.end)
-        self.assertEqual(server.event("bound"), {
-            "event": "bound", "mode": "bind_transceiver", "status": 0, "version": 0x34})
-        self.assertEqual(server.event("enquired")["status"], 0)
+        bound = [server.event("bound") for _ in binds]
+        self.assertCountEqual([one["mode"] for one in bound], binds)
+        self.assertEqual({(one["status"], one["version"]) for one in bound}, {(0, 0x34)})
+        for _ in binds:
+            self.assertEqual(server.event("enquired")["status"], 0)
 
         challenge = gateway.generate()["challenge_id"]
         submit = server.event("submit")
@@ -38,16 +43,35 @@ class Conversation:
         self.assertEqual(gateway.verify(challenge, code)["verdict"], "approved")
 
         self.assertEqual(gateway.end(), 0)
-        server.event("unbind")
-        server.event("closed")
+        for _ in binds:
+            server.event("unbind")
+            server.event("closed")
+        return submit, challenge
+
+    def test_a_code_is_sent_delivered_and_approved(self):
+        self.talk()
+
+    def test_a_transmitter_and_a_receiver_do_it_together(self):
+        self.talk('mode = "transmitter_receiver"', binds=("bind_transmitter", "bind_receiver"))
+
+    def test_an_absolute_validity_is_understood(self):
+        self.talk('validity = "absolute"')
+
+    def test_a_reference_and_a_mark_do_no_harm(self):
+        submit, challenge = self.talk("user_message_reference = true", "mark_tlv = 0x1400")
+        self.assertIsInstance(submit["reference"], int)
+        if self.shows_marks:
+            self.assertEqual(submit["mark"], challenge + FIRST_SEND)
 
 
 class Npm(Conversation, unittest.TestCase):
     script = "server.js"
+    shows_marks = True
 
 
 class Twisted(Conversation, unittest.TestCase):
     script = "twisted_server.py"
+    shows_marks = False
 
 
 class Ours(unittest.TestCase):

@@ -17,6 +17,8 @@ WAIT_SECONDS = 20
 # Of silence, before it asks whether the link is alive.
 ENQUIRE_SECONDS = 0.1
 UDHI = 0x40
+# What a deliver_sm is queued as that is one.
+RECEIPT = "receipt"
 
 
 class Ears(aiosmpplib.AbstractHook):
@@ -39,7 +41,8 @@ class Ears(aiosmpplib.AbstractHook):
 
     async def received(self, smpp_message, pdu, client_id):
         if smpp_message is not None:
-            self.queue(type(smpp_message)).put_nowait(smpp_message)
+            receipt = isinstance(smpp_message, protocol.DeliverSm) and smpp_message.is_receipt()
+            self.queue(RECEIPT if receipt else type(smpp_message)).put_nowait(smpp_message)
             return
         # Without a message it is a part of a long one, for which aiosmpplib answers by itself, or an error without
         # a body, as SMPP has it, which aiosmpplib cannot read.
@@ -81,14 +84,17 @@ class Esme:
         return {"ids": [response.message_id]}
 
     async def receipt(self):
-        message = await self._ears.next(protocol.DeliverSm)
-        if not message.is_receipt():
-            raise ValueError("a message that is no receipt")
+        message = await self._ears.next(RECEIPT)
         said = message.parse_receipt()
         parameters = {parameter.tag: parameter.value for parameter in message.optional_params}
         return {
             "id": said["id"], "stat": said["stat"], "from": message.source.number,
             "tlv_id": parameters[state.RECEIPTED_MESSAGE_ID], "tlv_state": parameters[state.MESSAGE_STATE]}
+
+    async def message(self):
+        message = await self._ears.next(protocol.DeliverSm)
+        return {
+            "from": message.source.number, "to": message.destination.number, "text": message.short_message}
 
     async def enquire(self):
         answers = self._ears.queue(protocol.EnquireLinkResp)

@@ -17,21 +17,39 @@ const ENCODING = { gsm: 'ASCII', ucs2: 'UCS2' };
 
 let session;
 let reference = 0;
-const receipts = [];
-const waiting = [];
+
+/** What the SMSC has sent of one kind, and who waits for it. */
+class Queue {
+    #items = [];
+    #waiting = [];
+
+    put(item) {
+        this.#waiting.length > 0 ? this.#waiting.shift()(item) : this.#items.push(item);
+    }
+
+    next() {
+        return this.#items.length > 0 ? this.#items.shift() : new Promise((arrived) => this.#waiting.push(arrived));
+    }
+}
+
+const receipts = new Queue();
+const messages = new Queue();
 
 function take(pdu) {
     session.send(pdu.response());
-    const said = parseReceipt(pdu.short_message.message);
-    const receipt = {
+    const text = pdu.short_message.message;
+    if (!(pdu.esm_class & smpp.ESM_CLASS.MC_DELIVERY_RECEIPT)) {
+        messages.put({ from: pdu.source_addr, to: pdu.destination_addr, text });
+        return;
+    }
+    const said = parseReceipt(text);
+    receipts.put({
         id: said.id,
         stat: said.stat,
         from: pdu.source_addr,
         tlv_id: pdu.receipted_message_id,
         tlv_state: pdu.message_state,
-    };
-    if (!(pdu.esm_class & smpp.ESM_CLASS.MC_DELIVERY_RECEIPT)) throw new Error('a message that is no receipt');
-    waiting.length > 0 ? waiting.shift()(receipt) : receipts.push(receipt);
+    });
 }
 
 /** Sends a request and waits for its answer. */
@@ -92,9 +110,8 @@ const verbs = {
         }));
         return { ids: (await Promise.all(answers)).map((pdu) => pdu.message_id) };
     },
-    receipt() {
-        return receipts.length > 0 ? receipts.shift() : new Promise((arrived) => waiting.push(arrived));
-    },
+    receipt: () => receipts.next(),
+    message: () => messages.next(),
     async query({ sender, id }) {
         const pdu = await call('query_sm', {
             message_id: id,

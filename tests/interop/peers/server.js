@@ -1,17 +1,24 @@
-// An SMSC of npm's smpp: server.js SYSTEM_ID PASSWORD
-// It answers each submit with an id, then sends the receipt of a delivery, and asks once whether the link is alive.
+// An SMSC of npm's smpp: server.js SYSTEM_ID PASSWORD [CERTIFICATE KEY]
+// It answers each submit with an id, then sends the receipt of a delivery to the session that receives, and asks each
+// session once whether it is alive. With a certificate it speaks TLS.
 'use strict';
 
+const fs = require('node:fs');
 const { say } = require('./peer.js');
 const smpp = require('smpp');
 
-const [system_id, password] = process.argv.slice(2);
+const [system_id, password, certificate, key] = process.argv.slice(2);
+const tls = certificate === undefined ? {} : { cert: fs.readFileSync(certificate), key: fs.readFileSync(key) };
+// The vendor's tag of the challenge's id and the send's ordinal.
+const MARK_TLV = 0x1400;
 let last_id = 1000;
+let receiver;
 
 function bind(session, pdu) {
     const refused = pdu.system_id === system_id
         ? (pdu.password === password ? smpp.ESME_ROK : smpp.ESME_RINVPASWD)
         : smpp.ESME_RINVSYSID;
+    if (pdu.command !== 'bind_transmitter') receiver = session;
     session.send(pdu.response({ command_status: refused, system_id: 'npm-smpp' }));
     say({ event: 'bound', mode: pdu.command, status: refused, version: pdu.interface_version });
     session.enquire_link({}, (answer) => say({ event: 'enquired', status: answer.command_status }));
@@ -29,8 +36,11 @@ function submit(session, pdu) {
         registered_delivery: pdu.registered_delivery,
         // The library makes it a date from now on.
         valid_seconds: (pdu.validity_period - Date.now()) / 1000,
+        reference: pdu.user_message_reference,
+        // What the library does not know it leaves as octets.
+        mark: pdu[MARK_TLV] && pdu[MARK_TLV].toString('hex'),
     });
-    session.deliver_sm({
+    receiver.deliver_sm({
         esm_class: smpp.ESM_CLASS.MC_DELIVERY_RECEIPT,
         source_addr_ton: pdu.dest_addr_ton,
         source_addr: pdu.destination_addr,
@@ -43,7 +53,7 @@ function submit(session, pdu) {
     }, (answer) => say({ event: 'receipt_answered', status: answer.command_status }));
 }
 
-const server = smpp.createServer((session) => {
+const server = smpp.createServer(tls, (session) => {
     for (const mode of ['bind_transceiver', 'bind_transmitter', 'bind_receiver']) {
         session.on(mode, (pdu) => bind(session, pdu));
     }

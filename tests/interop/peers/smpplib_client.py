@@ -35,6 +35,7 @@ class Esme:
         self._credentials = {"system_id": system_id, "password": password}
         self._answers = []
         self._receipts = []
+        self._messages = []
         self._client.set_message_sent_handler(lambda pdu: self._answers.append(pdu))
         self._client.set_query_resp_handler(lambda pdu: self._answers.append(pdu))
         self._client.set_message_received_handler(self._take)
@@ -72,6 +73,11 @@ class Esme:
             self._read()
         return self._receipts.pop(0)
 
+    def message(self):
+        while not self._messages:
+            self._read()
+        return self._messages.pop(0)
+
     def query(self, sender, id):
         self._client.query_message(message_id=id, source_addr_ton=consts.SMPP_TON_ALNUM, source_addr=sender)
         pdu = self._answer()
@@ -100,7 +106,11 @@ class Esme:
 
     def _take(self, pdu):
         if not pdu.esm_class & SMSC_DELIVERY_RECEIPT:
-            raise ValueError("a message that is no receipt")
+            alphabet = "utf-16-be" if pdu.data_coding == consts.SMPP_ENCODING_ISO10646 else "ascii"
+            self._messages.append({
+                "from": pdu.source_addr.decode(), "to": pdu.destination_addr.decode(),
+                "text": pdu.short_message.decode(alphabet)})
+            return
         said = peer.parse_receipt(pdu.short_message.decode("ascii"))
         self._receipts.append({
             "id": said["id"], "stat": said["stat"], "from": pdu.source_addr.decode(),

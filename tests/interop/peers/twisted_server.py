@@ -1,8 +1,10 @@
 """An SMSC of Python's smpp.twisted3: twisted_server.py SYSTEM_ID PASSWORD
 
-It answers each submit with an id, then sends the receipt of a delivery, and asks once whether the link is alive.
+It answers each submit with an id, then sends the receipt of a delivery to the session that receives, and asks each
+session once whether it is alive. It drops parameters of vendors without a word.
 """
 
+import datetime
 import itertools
 import logging
 import sys
@@ -63,8 +65,9 @@ class Session(SMPPServerProtocol):
                 "version": reqPDU.params["interface_version"]})
             enquiry = self.sendRequest(operations.EnquireLink(), RESPONSE_SECONDS)
             enquiry.addCallback(lambda result: peer.say({"event": "enquired", "status": status_of(result)}))
-        elif isinstance(reqPDU, operations.SubmitSM):
-            receipt = self.sendDataRequest(receipt_of(reqPDU.params, params["message_id"]))
+        elif isinstance(reqPDU, operations.SubmitSM) and status == pdu_types.CommandStatus.ESME_ROK:
+            receiver = self.factory.getBoundConnections(self.system_id).getNextBindingForDelivery()
+            receipt = receiver.sendDataRequest(receipt_of(reqPDU.params, params["message_id"]))
             receipt.addCallback(lambda result: peer.say({"event": "receipt_answered", "status": status_of(result)}))
 
     def connectionLost(self, reason):
@@ -91,7 +94,6 @@ def receipt_of(submit, message_id):
 
 def take(system_id, session, pdu):
     """Answers a submit."""
-    validity = pdu.params["validity_period"]
     peer.say({
         "event": "submit",
         "from": pdu.params["source_addr"].decode(), "to": pdu.params["destination_addr"].decode(),
@@ -100,9 +102,17 @@ def take(system_id, session, pdu):
         "registered_delivery":
             int(pdu.params["registered_delivery"].receipt
                 == pdu_types.RegisteredDeliveryReceipt.SMSC_DELIVERY_RECEIPT_REQUESTED),
-        "valid_seconds": validity.hours * 3600 + validity.minutes * 60 + validity.seconds,
+        "valid_seconds": seconds_of(pdu.params["validity_period"]),
+        "reference": pdu.params.get("user_message_reference"),
     })
     return DataHandlerResponse(status=pdu_types.CommandStatus.ESME_ROK, message_id=b"%d" % next(ids))
+
+
+def seconds_of(validity):
+    """From now on; the library makes a relative validity a tuple, and one in UTC a date without a time zone."""
+    if isinstance(validity, datetime.datetime):
+        return (validity - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)).total_seconds()
+    return validity.hours * 3600 + validity.minutes * 60 + validity.seconds
 
 
 def ton_of(ton):
