@@ -22,6 +22,7 @@ EXPECTED = {
     "npm": CLIENT,
     "kannel": {"bind_transceiver", "submit_sm", "deliver_sm", "enquire_link", "unbind"},
     "gateway": {"bind_transceiver", "submit_sm", "deliver_sm", "unbind"},
+    "gateway-pair": {"bind_transmitter", "bind_receiver", "submit_sm", "deliver_sm", "unbind"},
 }
 
 

@@ -75,12 +75,12 @@ class Twisted(Conversation, unittest.TestCase):
 
 
 class Ours(unittest.TestCase):
-    """For the capture of the gateway's side."""
+    """For the captures of the gateway's side."""
 
-    def test_a_code_is_sent_delivered_and_approved(self):
-        simulator = Simulator("gateway")
+    def talk(self, capture, *settings):
+        simulator = Simulator(capture)
         self.addCleanup(simulator.end)
-        gateway = Gateway(simulator.smpp)
+        gateway = Gateway(simulator.smpp, *settings)
         self.addCleanup(gateway.end)
         challenge = gateway.generate()["challenge_id"]
         message = simulator.message(Gateway.PHONE.removeprefix("+"))
@@ -88,3 +88,10 @@ class Ours(unittest.TestCase):
         verdict = gateway.verify(challenge, CODE.search(message["text"]).group(1))
         self.assertEqual(verdict["verdict"], "approved")
         self.assertEqual(gateway.end(), 0)
+
+    def test_a_code_is_sent_delivered_and_approved(self):
+        self.talk("gateway")
+
+    def test_a_pair_sends_with_all_that_can_be_added(self):
+        self.talk("gateway-pair", 'mode = "transmitter_receiver"', 'validity = "absolute"',
+                  "user_message_reference = true", "mark_tlv = 0x1400")
