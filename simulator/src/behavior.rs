@@ -34,9 +34,9 @@ mod profiles;
 mod sections;
 mod values;
 
-pub(crate) use draw::Same;
+pub(crate) use draw::{Draw, Same, Stream, hash};
 pub use error::BehaviorError;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
 pub use sections::{
     BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm, IdPlace,

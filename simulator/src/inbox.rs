@@ -10,6 +10,7 @@ mod details;
 mod message;
 
 pub use address::{ADDRESS_OCTETS_MAX, Address};
+pub(crate) use details::HistoryPlace;
 pub use details::{Details, Direction, RECEIPTS_MAX, ReceiptOutcome, ReceiptSent, TLVS_BYTES_MAX};
 pub(crate) use message::{Draft, Wire};
 pub use message::{Message, MessageId, ReceiptState, VALIDITY_OCTETS_MAX, Validity};

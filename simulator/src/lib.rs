@@ -25,12 +25,10 @@
 //! # }
 //! ```
 
-#[expect(dead_code, reason = "the sessions take the rest of it up next")]
 pub mod behavior;
 mod capture;
 mod clock;
 mod config;
-#[expect(dead_code, reason = "the sessions take the rest of it up next")]
 pub mod inbox;
 mod metrics;
 mod smsc;
@@ -40,6 +38,7 @@ mod web;
 pub use behavior::Behavior;
 pub use config::{Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
 pub use inbox::Inbox;
+pub use smsc::HandsetError;
 pub use tls::{Tls, TlsError};
 
 use capture::Capture;
@@ -105,6 +104,7 @@ impl Simulator {
         let site = Web::new(guard, about, instance, Arc::clone(&inbox), metrics, stopping.clone());
         let mut tasks = vec![
             tokio::spawn(Arc::clone(&smsc).serve(smpp, None, stopping.clone())),
+            tokio::spawn(Arc::clone(&smsc).deliver_pending(stopping.clone())),
             tokio::spawn(site.serve(web)),
         ];
         if let Some(((listener, _), acceptor)) = under_tls {
@@ -160,6 +160,44 @@ impl Simulator {
     /// and answering it. Cut to [`DELAY_MAX`].
     pub fn set_latency(&self, latency: Duration) {
         self.smsc.set_behavior(self.smsc.behavior().with_latency(latency));
+    }
+
+    /// Has the handset `from` write `text` to `to`, a number or name of the ESME
+    /// called `system_id`, or of the first one with a session that receives.
+    /// The message is listed in the inbox, and DELIVERED once the ESME has
+    /// answered.
+    ///
+    /// # Errors
+    ///
+    /// [`HandsetError`] when an address or the text makes no sense, or when no
+    /// session is bound that receives.
+    pub fn send_from_handset(
+        &self,
+        from: &str,
+        to: &str,
+        text: &str,
+        system_id: Option<&str>,
+    ) -> Result<Arc<inbox::Message>, HandsetError> {
+        let at = smsc::Moment { now: clock::now(), wall: clock::wall() };
+        self.smsc.send_from_handset(from, to, text, system_id, &at)
+    }
+
+    /// Submits whose [`Config::unique_tlv`] had come before.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.smsc.metrics().repeated.get()
+    }
+
+    /// Messages that a handset showed after their expiry: none, ever.
+    #[must_use]
+    pub fn shown_late(&self) -> u64 {
+        self.smsc.metrics().shown_late.get()
+    }
+
+    /// Submits accepted, segments each by itself.
+    #[must_use]
+    pub fn submits_accepted(&self) -> u64 {
+        self.smsc.metrics().submits_accepted.get()
     }
 
     /// Has the SMSC unbind every session, as an operator does for maintenance.

@@ -40,11 +40,70 @@ pub(crate) struct Metrics {
     pub(crate) unknown_commands: IntCounter,
     /// Responses that answer nothing.
     pub(crate) stray_responses: IntCounter,
+    /// Submits whose mark came before.
+    pub(crate) repeated: IntCounter,
+    /// Messages that a handset showed after their expiry: none, ever.
+    pub(crate) shown_late: IntCounter,
+    /// Messages that handsets sent.
+    pub(crate) from_handsets: IntCounter,
+    pub(crate) requests: Requests,
+    pub(crate) faults: Faults,
     /// Web connections closed at once because there were too many.
     pub(crate) web_refused: IntCounter,
     /// Messages that stream readers were too slow for.
     pub(crate) stream_lost: IntCounter,
     inbox: InboxMetrics,
+}
+
+/// Requests about messages that were submitted.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    pub(crate) query: IntCounter,
+    pub(crate) cancel: IntCounter,
+    pub(crate) replace: IntCounter,
+}
+
+/// What the SMSC did wrong on purpose.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    /// A submit refused by the behaviour.
+    pub(crate) refused: IntCounter,
+    pub(crate) unanswered: IntCounter,
+    pub(crate) answered_twice: IntCounter,
+    pub(crate) unknown_sequence: IntCounter,
+    pub(crate) generic_nack: IntCounter,
+    pub(crate) disconnected: IntCounter,
+    pub(crate) unbound: IntCounter,
+    pub(crate) half_open: IntCounter,
+    pub(crate) malformed: IntCounter,
+    pub(crate) bind_refused: IntCounter,
+    pub(crate) bind_unanswered: IntCounter,
+    pub(crate) enquire_link_ignored: IntCounter,
+    pub(crate) receipt_lost: IntCounter,
+}
+
+impl Faults {
+    fn new(registry: &Registry) -> Self {
+        let opts =
+            Opts::new("smscsim_faults_total", "What the simulator did wrong because its behaviour says so.");
+        let family = register(registry, IntCounterVec::new(opts, &["kind"]));
+        let kind = |kind: &str| family.with_label_values(&[kind]);
+        Self {
+            refused: kind("refused"),
+            unanswered: kind("unanswered"),
+            answered_twice: kind("answered_twice"),
+            unknown_sequence: kind("unknown_sequence"),
+            generic_nack: kind("generic_nack"),
+            disconnected: kind("disconnected"),
+            unbound: kind("unbound"),
+            half_open: kind("half_open"),
+            malformed: kind("malformed"),
+            bind_refused: kind("bind_refused"),
+            bind_unanswered: kind("bind_unanswered"),
+            enquire_link_ignored: kind("enquire_link_ignored"),
+            receipt_lost: kind("receipt_lost"),
+        }
+    }
 }
 
 /// What the inbox counts under its own lock, brought here when somebody looks.
@@ -108,6 +167,7 @@ impl Metrics {
         );
         let errors =
             family("smscsim_protocol_errors_total", "kind", "What a peer sent against the protocol.");
+        let requests = family("smscsim_requests_total", "command", "Requests about messages.");
         Self {
             sessions_bound: gauge("smscsim_sessions_bound", "SMPP sessions bound now."),
             connections: connections.with_label_values(&["accepted"]),
@@ -139,6 +199,15 @@ impl Metrics {
             malformed_pdus: errors.with_label_values(&["malformed"]),
             unknown_commands: errors.with_label_values(&["unknown_command"]),
             stray_responses: errors.with_label_values(&["stray_response"]),
+            repeated: counter("smscsim_repeated_total", "Submits whose unique parameter had come before."),
+            shown_late: counter("smscsim_shown_late_total", "Messages shown after their expiry: none."),
+            from_handsets: counter("smscsim_from_handsets_total", "Messages that handsets sent."),
+            requests: Requests {
+                query: requests.with_label_values(&["query_sm"]),
+                cancel: requests.with_label_values(&["cancel_sm"]),
+                replace: requests.with_label_values(&["replace_sm"]),
+            },
+            faults: Faults::new(&registry),
             web_refused: counter("smscsim_web_refused_total", "Web connections closed for being too many."),
             stream_lost: counter(
                 "smscsim_stream_lost_total",

@@ -1,25 +1,38 @@
 //! The SMSC: accepts ESMEs, and holds what their sessions share.
 
+mod account;
+mod agenda;
 mod connection;
+mod faults;
+mod handset;
 mod long_messages;
+mod pending;
 mod receipts;
+mod requests;
+mod seen;
 mod session;
 mod submit;
 
-use crate::behavior::{Behavior, Delay, Plan};
+pub use handset::HandsetError;
+pub(crate) use submit::Moment;
+
+use crate::behavior::{Behavior, Plan};
 use crate::capture::{Capture, Tap};
 use crate::clock;
 use crate::config::{Config, Esme};
 use crate::inbox::{Inbox, MessageId};
 use crate::metrics::Metrics;
+use account::Account;
 use arc_swap::ArcSwap;
 use long_messages::LongMessages;
-use receipts::Held;
+use pending::PendingMessages;
+use seen::Seen;
+use smpp::status::CommandStatus;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use subtle::ConstantTimeEq as _;
+use subtle::Choice;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -54,10 +67,11 @@ pub(crate) struct Smsc {
     capture: Option<Capture>,
     plan: ArcSwap<Plan>,
     next_id: AtomicU64,
-    sessions_bound: AtomicUsize,
+    accounts: Vec<Arc<Account>>,
     long_messages: Mutex<LongMessages>,
-    /// Receipts that wait for a session that can carry them.
-    held: Held,
+    pending: PendingMessages,
+    /// Marks of the parameter that must not come twice.
+    seen: Mutex<Seen>,
     orders: watch::Sender<Orders>,
 }
 
@@ -69,16 +83,19 @@ impl Smsc {
         metrics: Arc<Metrics>,
         capture: Option<Capture>,
     ) -> Self {
+        let start = clock::now();
+        let account = |esme: &Esme| Arc::new(Account::new(esme.clone(), start));
         Self {
+            accounts: config.esmes.iter().map(account).collect(),
             inbox,
             metrics,
             capture,
             plan: ArcSwap::from_pointee(Plan::new(config.behavior.clone())),
             // 2³² ids before two lives of the simulator could share one.
             next_id: AtomicU64::new(u64::from(instance) << 32),
-            sessions_bound: AtomicUsize::new(0),
-            long_messages: Mutex::new(LongMessages::default()),
-            held: Held::default(),
+            long_messages: Mutex::default(),
+            pending: PendingMessages::default(),
+            seen: Mutex::default(),
             orders: watch::Sender::new(Orders::default()),
             config,
         }
@@ -132,7 +149,11 @@ impl Smsc {
     }
 
     pub(crate) fn sessions_bound(&self) -> usize {
-        self.sessions_bound.load(Ordering::Relaxed)
+        self.accounts.iter().map(|account| account.bound()).sum()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn behavior(&self) -> Behavior {
@@ -151,45 +172,26 @@ impl Smsc {
         self.orders.send_modify(|orders| orders.disconnect += 1);
     }
 
-    fn latency(&self) -> Duration {
-        match self.plan.load().behavior.submit.latency {
-            Delay::Fixed(latency) => latency.value(),
-            _ => Duration::ZERO,
-        }
-    }
-
     fn next_id(&self) -> MessageId {
         MessageId::new(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn esme(&self) -> &Esme {
-        &self.config.esmes[0]
-    }
-
-    fn is_system_id(&self, system_id: &[u8]) -> bool {
-        system_id.ct_eq(self.esme().system_id.as_bytes()).into()
-    }
-
-    fn is_password(&self, password: &[u8]) -> bool {
-        password.ct_eq(self.esme().password.as_bytes()).into()
-    }
-
-    /// Counts a session in, unless there are as many as may be.
-    fn take_seat(&self) -> bool {
-        let max = self.esme().binds_max;
-        let taken = self
-            .sessions_bound
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bound| (bound < max).then_some(bound + 1))
-            .is_ok();
-        if taken {
-            self.metrics.sessions_bound.inc();
+    /// Whose credentials these are, or the status that says what is wrong. All
+    /// are compared, and each in constant time.
+    fn admit(&self, system_id: &[u8], password: &[u8]) -> Result<&Arc<Account>, CommandStatus> {
+        let (mut known, mut proven) = (Choice::from(0), None);
+        for account in &self.accounts {
+            let (name, word) = account.admits(system_id, password);
+            known |= name;
+            if (name & word).into() {
+                proven = Some(account);
+            }
         }
-        taken
-    }
-
-    fn leave_seat(&self) {
-        self.sessions_bound.fetch_sub(1, Ordering::Relaxed);
-        self.metrics.sessions_bound.dec();
+        match proven {
+            Some(account) => Ok(account),
+            None if known.into() => Err(CommandStatus::ESME_RINVPASWD),
+            None => Err(CommandStatus::ESME_RINVSYSID),
+        }
     }
 }
 

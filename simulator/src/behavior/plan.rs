@@ -5,7 +5,7 @@ use super::{Behavior, Receipts, Submit};
 use smpp::pdu::DataCoding;
 use smpp::text;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a submit fares: the sections with the changes of the rule that it meets.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Plan {
     pub(crate) behavior: Behavior,
     /// Without a rule.
-    otherwise: Treatment,
+    otherwise: Arc<Treatment>,
     /// As [`Behavior::rules`].
-    treatments: Vec<Treatment>,
+    treatments: Vec<Arc<Treatment>>,
     /// Whether anything of a submit is left to chance.
     is_random: bool,
     looks_at_text: bool,
@@ -51,12 +51,15 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(behavior: Behavior) -> Self {
-        let otherwise = Treatment::new(behavior.submit.clone(), behavior.receipts.clone());
+        let otherwise = Arc::new(Treatment::new(behavior.submit.clone(), behavior.receipts.clone()));
         let treatments: Vec<_> = behavior
             .rules
             .iter()
             .map(|rule| {
-                Treatment::new(rule.submit.over(&behavior.submit), rule.receipts.over(&behavior.receipts))
+                Arc::new(Treatment::new(
+                    rule.submit.over(&behavior.submit),
+                    rule.receipts.over(&behavior.receipts),
+                ))
             })
             .collect();
         let is_random = otherwise.is_random
@@ -77,7 +80,7 @@ impl Plan {
     /// How a submit fares, and its draws. Counts it for its destination.
     ///
     /// Without chance: no lock, no hash. Without rules: no look at the text.
-    pub(crate) fn treat(&self, subject: &Subject<'_>) -> (&Treatment, Draw) {
+    pub(crate) fn treat(&self, subject: &Subject<'_>) -> (&Arc<Treatment>, Draw) {
         let draw = if self.is_random {
             // Nothing panics under this lock; it is short.
             let mut ordinals = self.ordinals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,6 +104,11 @@ impl Plan {
         };
         let met = (0..self.treatments.len()).find(|number| meets(*number));
         (met.map_or(&self.otherwise, |number| &self.treatments[number]), draw)
+    }
+
+    /// How whatever has no rule fares.
+    pub(crate) const fn otherwise(&self) -> &Arc<Treatment> {
+        &self.otherwise
     }
 
     /// Whether `bind` of `[session]` is for the next bind of `system_id`.

@@ -325,8 +325,8 @@ pub struct Session {
     pub limit_status: Status,
     /// What becomes of the ESME's enquire_link.
     pub enquire_link: EnquireLink,
-    /// After so many submits, a session neither reads nor writes any more,
-    /// and stays open.
+    /// After so many submits, a session reads and says nothing more, and stays
+    /// open for two minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub half_open_after: Option<Count<1, { u32::MAX }>>,
     /// After so many submits, the SMSC unbinds.

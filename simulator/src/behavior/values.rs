@@ -236,6 +236,10 @@ const STATS: [&str; 10] = [
 impl Stat {
     /// On the handset.
     pub const DELIVRD: Self = Self("DELIVRD");
+    /// Not delivered in time.
+    pub const EXPIRED: Self = Self("EXPIRED");
+    /// Cancelled.
+    pub const DELETED: Self = Self("DELETED");
 
     /// The word.
     #[must_use]
@@ -247,11 +251,6 @@ impl Stat {
     #[must_use]
     pub fn state(self) -> MessageState {
         MessageState::from_text(self.0.as_bytes()).unwrap_or(MessageState::UNKNOWN)
-    }
-
-    /// The word for a state.
-    pub(crate) const fn of(state: MessageState) -> Self {
-        Self(state.text())
     }
 
     /// Whether it says that the handset did not get the message.

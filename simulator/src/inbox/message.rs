@@ -81,6 +81,14 @@ pub(crate) struct Draft {
     pub(crate) details: Details,
 }
 
+impl Draft {
+    /// It came in parts with these ids.
+    pub(crate) fn take_parts(&mut self, ids: Box<[MessageId]>) {
+        self.segments = u8::try_from(ids.len()).unwrap_or(u8::MAX);
+        self.details.parts = ids;
+    }
+}
+
 /// The `message_id` that the SMSC gave out: unique, also across restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId(u64);
@@ -113,18 +121,28 @@ impl MessageId {
     /// The id as an SMPP session writes it; empty for a form that has none.
     #[must_use]
     pub fn written(self, form: IdForm) -> Vec<u8> {
+        let mut written = Vec::new();
+        self.write(form, &mut written);
+        written
+    }
+
+    pub(crate) fn write(self, form: IdForm, out: &mut Vec<u8>) {
         let Self(value) = self;
         match form {
-            IdForm::Hex => self.to_hex().to_vec(),
-            IdForm::HexUpper => self.to_hex().to_ascii_uppercase(),
-            IdForm::Decimal => value.to_string().into_bytes(),
-            IdForm::LeadingZeros => format!("{value:020}").into_bytes(),
+            IdForm::Hex => out.extend_from_slice(&self.to_hex()),
+            IdForm::HexUpper => out.extend_from_slice(&self.to_hex().to_ascii_uppercase()),
+            IdForm::Decimal => out.extend_from_slice(value.to_string().as_bytes()),
+            IdForm::LeadingZeros => out.extend_from_slice(format!("{value:020}").as_bytes()),
             IdForm::Uuid => {
-                format!("{:08x}-0000-4000-8000-0000{:08x}", value >> 32, value & 0xFFFF_FFFF).into_bytes()
+                let (high, low) = (value >> 32, value & 0xFFFF_FFFF);
+                out.extend_from_slice(format!("{high:08x}-0000-4000-8000-0000{low:08x}").as_bytes());
             }
-            IdForm::Empty | IdForm::Missing => Vec::new(),
-            IdForm::TooLong => format!("{value:065x}").into_bytes(),
-            IdForm::NonAscii => [b"\xE9\xA0", &self.to_hex()[..]].concat(),
+            IdForm::Empty | IdForm::Missing => {}
+            IdForm::TooLong => out.extend_from_slice(format!("{value:065x}").as_bytes()),
+            IdForm::NonAscii => {
+                out.extend_from_slice(b"\xE9\xA0");
+                out.extend_from_slice(&self.to_hex());
+            }
         }
     }
 
@@ -240,8 +258,9 @@ impl Message {
         }
     }
 
-    pub(super) fn draft(&self) -> &Draft {
-        &self.draft
+    /// What would make this message anew, with another text.
+    pub(crate) fn draft_with(&self, text: String) -> Draft {
+        Draft { text: text.into_boxed_str(), ..self.draft.clone() }
     }
 
     /// The `message_id` given to the sender; of a long message, the one of the

@@ -84,7 +84,8 @@ async fn serve<S>(smsc: Arc<Smsc>, mut stream: S, mut tap: Option<Tap>, mut orde
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(Arc::clone(&smsc), *orders.borrow_and_update(), clock::now());
+    let mut session = Session::new(smsc, *orders.borrow_and_update(), clock::now());
+    let mailbox = Arc::clone(session.mailbox());
     let mut input = Input::new();
     let mut unflushed = false;
     let mut armed = session.due();
@@ -96,7 +97,7 @@ where
             biased;
             _ = orders.changed() => {
                 let ordered = *orders.borrow_and_update();
-                session.on_orders(ordered, clock::now());
+                session.on_orders(ordered, &Moment { now: clock::now(), wall: clock::wall() });
             }
             moved = turn(&mut stream, session.pending(), &mut unflushed, room) => match moved {
                 Ok(Moved::Out(count)) if count > 0 => {
@@ -111,26 +112,25 @@ where
                 }
                 _ => break,
             },
-            () = smsc.held.arrived(), if session.wants_receipts() => {}
+            () = mailbox.arrived(), if session.receives() => {}
             () = &mut timer => {}
         }
-        let now = clock::now();
+        let at = Moment { now: clock::now(), wall: clock::wall() };
         // What has already come is heard before it is missed.
-        if session.due() <= now && session.wants_input() {
+        if session.due() <= at.now && session.wants_input() {
             match read_now(&mut stream, input.room()).await {
                 Poll::Ready(Ok(count)) if count > 0 => {
-                    let at = Moment { now, wall: clock::wall() };
                     input.give(count, &mut session, &mut tap, &at);
                 }
                 Poll::Pending => {}
                 Poll::Ready(_) => break,
             }
         }
-        session.on_time(now);
+        session.on_time(&at);
         // A timer that is early costs a turn; one that is set anew each turn
         // costs more.
         let due = session.due();
-        if due < armed || armed <= now {
+        if due < armed || armed <= at.now {
             armed = due;
             timer.as_mut().reset(due.into());
         }

@@ -1,6 +1,6 @@
 //! Puts long messages together from their segments.
 
-use crate::inbox::Address;
+use crate::inbox::{Address, MessageId};
 use smpp::text::concatenation::Reference;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const WAITING_BYTES_MAX: usize = 1_024 * 4 * 160;
 /// What one message may take: 255 segments of 160 octets. A payload parameter
 /// could bring four hundred times as much, which no phone and no page shows;
 /// such a message is given up.
-const MESSAGE_BYTES_MAX: usize = 255 * (size_of::<Box<[u8]>>() + 160);
+const MESSAGE_BYTES_MAX: usize = 255 * (size_of::<Option<Part>>() + 160);
 
 /// A message that has waited for so long is given up when its reference comes
 /// again, so that two texts do not mix.
@@ -35,14 +35,20 @@ pub(super) struct Key {
 pub(super) struct Whole {
     /// The segments' contents in order, without their headers.
     pub(super) octets: Vec<u8>,
-    pub(super) segments: u8,
+    /// The segments' ids in order.
+    pub(super) ids: Box<[MessageId]>,
+}
+
+struct Part {
+    id: MessageId,
+    octets: Box<[u8]>,
 }
 
 struct Waiting {
     key: Key,
     since: Instant,
     /// By place; empty contents are possible, so absence is `None`.
-    parts: Vec<Option<Box<[u8]>>>,
+    parts: Vec<Option<Part>>,
     missing: usize,
     bytes: usize,
 }
@@ -50,13 +56,19 @@ struct Waiting {
 impl Waiting {
     fn new(key: Key, since: Instant) -> Self {
         let total = usize::from(key.total);
-        Self { key, since, parts: vec![None; total], missing: total, bytes: total * size_of::<Box<[u8]>>() }
+        Self {
+            key,
+            since,
+            parts: std::iter::repeat_with(|| None).take(total).collect(),
+            missing: total,
+            bytes: total * size_of::<Option<Part>>(),
+        }
     }
 
-    fn put(&mut self, part: u8, octets: &[u8]) -> bool {
+    fn put(&mut self, part: u8, id: MessageId, octets: &[u8]) -> bool {
         match self.parts.get_mut(usize::from(part).wrapping_sub(1)) {
             Some(place @ None) => {
-                *place = Some(octets.into());
+                *place = Some(Part { id, octets: octets.into() });
                 self.missing -= 1;
                 self.bytes += octets.len();
                 true
@@ -84,7 +96,14 @@ pub(super) struct LongMessages {
 impl LongMessages {
     /// Takes a segment in: place `part` (from 1) of `key.total`. The whole
     /// message if it was the last one missing.
-    pub(super) fn add(&mut self, key: Key, part: u8, octets: &[u8], now: Instant) -> Option<Whole> {
+    pub(super) fn add(
+        &mut self,
+        key: Key,
+        part: u8,
+        id: MessageId,
+        octets: &[u8],
+        now: Instant,
+    ) -> Option<Whole> {
         let found = self.waiting.iter().position(|waiting| waiting.key == key);
         let found = found.filter(|at| !self.give_up_if_old(*at, now));
         let at = found.unwrap_or_else(|| {
@@ -94,7 +113,7 @@ impl LongMessages {
             self.waiting.len() - 1
         });
         let waiting = &mut self.waiting[at];
-        if waiting.put(part, octets) {
+        if waiting.put(part, id, octets) {
             self.bytes += octets.len();
         }
         if waiting.bytes > MESSAGE_BYTES_MAX {
@@ -107,8 +126,9 @@ impl LongMessages {
         }
         let waiting = self.waiting.remove(at)?;
         self.bytes -= waiting.bytes;
-        let octets = waiting.parts.into_iter().flatten().flatten().collect();
-        Some(Whole { octets, segments: key.total })
+        let parts: Vec<_> = waiting.parts.into_iter().flatten().collect();
+        let ids = parts.iter().map(|part| part.id).collect();
+        Some(Whole { octets: parts.into_iter().flat_map(|part| part.octets).collect(), ids })
     }
 
     /// Segments given up since this was last asked.
@@ -143,6 +163,8 @@ mod tests {
     use super::*;
     use crate::clock;
 
+    const ID: MessageId = MessageId::new(1);
+
     fn key(reference: u8, total: u8) -> Key {
         Key {
             from: Address::new(b"BANK").unwrap(),
@@ -155,11 +177,11 @@ mod tests {
     #[test]
     fn segments_in_any_order_and_twice_make_one_message() {
         let (mut long, now) = (LongMessages::default(), clock::now());
-        assert_eq!(long.add(key(1, 3), 3, b"ghi", now), None);
-        assert_eq!(long.add(key(1, 3), 1, b"abc", now), None);
-        assert_eq!(long.add(key(1, 3), 1, b"xyz", now), None);
-        let whole = long.add(key(1, 3), 2, b"def", now).unwrap();
-        assert_eq!((whole.octets.as_slice(), whole.segments), (&b"abcdefghi"[..], 3));
+        assert_eq!(long.add(key(1, 3), 3, ID, b"ghi", now), None);
+        assert_eq!(long.add(key(1, 3), 1, ID, b"abc", now), None);
+        assert_eq!(long.add(key(1, 3), 1, ID, b"xyz", now), None);
+        let whole = long.add(key(1, 3), 2, ID, b"def", now).unwrap();
+        assert_eq!((whole.octets.as_slice(), whole.ids.len()), (&b"abcdefghi"[..], 3));
         assert_eq!(long.bytes, 0);
         assert!(long.waiting.is_empty());
     }
@@ -167,9 +189,9 @@ mod tests {
     #[test]
     fn other_references_do_not_mix() {
         let (mut long, now) = (LongMessages::default(), clock::now());
-        assert_eq!(long.add(key(1, 2), 1, b"a", now), None);
-        assert_eq!(long.add(key(2, 2), 2, b"d", now), None);
-        assert_eq!(long.add(key(1, 2), 2, b"b", now).unwrap().octets, b"ab");
+        assert_eq!(long.add(key(1, 2), 1, ID, b"a", now), None);
+        assert_eq!(long.add(key(2, 2), 2, ID, b"d", now), None);
+        assert_eq!(long.add(key(1, 2), 2, ID, b"b", now).unwrap().octets, b"ab");
     }
 
     #[test]
@@ -177,7 +199,7 @@ mod tests {
         let (mut long, now) = (LongMessages::default(), clock::now());
         for n in 0..=WAITING_MAX {
             let reference = Reference::Word(u16::try_from(n).unwrap());
-            assert_eq!(long.add(Key { reference, ..key(0, 2) }, 1, b"a", now), None);
+            assert_eq!(long.add(Key { reference, ..key(0, 2) }, 1, ID, b"a", now), None);
         }
         assert_eq!(long.waiting.len(), WAITING_MAX);
         assert_eq!((long.take_dropped(), long.take_dropped()), (1, 0));
@@ -189,7 +211,7 @@ mod tests {
         let segment = [b'x'; 160];
         for reference in 0..20 {
             for part in 1..=254 {
-                assert_eq!(long.add(key(reference, 255), part, &segment, now), None);
+                assert_eq!(long.add(key(reference, 255), part, ID, &segment, now), None);
                 assert!(long.bytes <= WAITING_BYTES_MAX);
             }
         }
@@ -199,18 +221,18 @@ mod tests {
     #[test]
     fn a_message_that_no_phone_would_show_is_given_up() {
         let (mut long, now) = (LongMessages::default(), clock::now());
-        assert_eq!(long.add(key(1, 2), 1, b"a", now), None);
-        assert_eq!(long.add(key(1, 2), 2, &[b'x'; MESSAGE_BYTES_MAX], now), None);
+        assert_eq!(long.add(key(1, 2), 1, ID, b"a", now), None);
+        assert_eq!(long.add(key(1, 2), 2, ID, &[b'x'; MESSAGE_BYTES_MAX], now), None);
         assert_eq!((long.take_dropped(), long.bytes, long.waiting.len()), (2, 0, 0));
     }
 
     #[test]
     fn an_old_reference_starts_anew() {
         let (mut long, now) = (LongMessages::default(), clock::now());
-        assert_eq!(long.add(key(1, 2), 1, b"old", now), None);
+        assert_eq!(long.add(key(1, 2), 1, ID, b"old", now), None);
         let later = now + WAITING_TIME_MAX + Duration::from_secs(1);
-        assert_eq!(long.add(key(1, 2), 2, b"new", later), None);
-        assert_eq!(long.add(key(1, 2), 1, b"a ", later).unwrap().octets, b"a new");
+        assert_eq!(long.add(key(1, 2), 2, ID, b"new", later), None);
+        assert_eq!(long.add(key(1, 2), 1, ID, b"a ", later).unwrap().octets, b"a new");
         assert_eq!(long.take_dropped(), 1);
     }
 }

@@ -12,18 +12,24 @@
 //!                          Closed ◄── disconnected, or silent in spite of enquire_link
 //! ```
 //!
-//! An enquire_link is answered in every state but the last two.
+//! An enquire_link is answered in every state but the last two. A behaviour can
+//! make a session go quiet in any of the others: it then neither reads nor
+//! writes, until its time is up.
 
-use super::receipts::Deliveries;
-use super::submit::{Accepted, Moment};
+mod input;
+
+use super::account::Account;
+use super::agenda::Agenda;
+use super::faults;
+use super::receipts::{Deliveries, Mailbox};
+use super::submit::Moment;
 use super::{Orders, Smsc};
+use crate::behavior::{Disconnect, Dribble, IdForm, Malformed, Plan, Response, Treatment};
 use crate::inbox::MessageId;
-use smpp::codec::{self, DecodeError, DecodeErrorKind};
-use smpp::frame;
-use smpp::pdu::{Bind, BindResp, Body, INTERFACE_VERSION, Pdu, SequenceNumber, SubmitSm, SubmitSmResp};
+use smpp::codec;
+use smpp::frame::{self, HEADER_BYTES};
+use smpp::pdu::{BindResp, Body, CommandId, Pdu, SequenceNumber};
 use smpp::status::CommandStatus;
-use smpp::tlv::{Tag, TlvBuffer};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,10 +42,18 @@ pub(super) const UNBIND_TIMEOUT: Duration = Duration::from_secs(1);
 /// For the last answers to be written before the connection is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a session that went quiet holds its connection: longer than ESMEs
+/// wait for an answer. What the ESME does meanwhile, its closing included, is
+/// not noticed.
+const QUIET_TIME: Duration = Duration::from_secs(120);
+
 /// Octets that may wait to be written. Beyond, nothing is read and no receipt
 /// is added, so that an ESME that does not read stops itself. What one read
 /// can still add is about twice its size.
 const OUT_BYTES_MAX: usize = 256 * 1_024;
+
+/// Sequence numbers that no ESME reaches are from here.
+const UNUSED_SEQUENCE: u32 = 0x7F00_0000;
 
 /// How far a session may carry messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,51 +82,78 @@ impl Role {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 enum State {
     Open { until: Instant },
-    Bound(Role),
-    Unbinding { role: Role, until: Instant },
+    Bound(Bound),
+    Unbinding { bound: Bound, until: Instant },
     Closing { until: Instant },
     Closed,
 }
 
+/// Who is bound, and as what.
+#[derive(Clone)]
+struct Bound {
+    role: Role,
+    account: Arc<Account>,
+}
+
 impl State {
-    /// What the session may carry, while it is bound.
-    const fn role(self) -> Option<Role> {
+    /// Who is bound, while the session is.
+    const fn bound(&self) -> Option<&Bound> {
         match self {
-            Self::Bound(role) | Self::Unbinding { role, .. } => Some(role),
+            Self::Bound(bound) | Self::Unbinding { bound, .. } => Some(bound),
             Self::Open { .. } | Self::Closing { .. } | Self::Closed => None,
         }
     }
 }
 
-/// A submit that waits for its answer, for as long as the latency.
+/// An answer to a submit_sm or data_sm.
 struct Answer {
-    due: Instant,
     sequence: SequenceNumber,
-    id: MessageId,
+    /// The response's.
+    command: CommandId,
+    /// Of the message, if it was accepted.
+    id: Option<MessageId>,
+    treatment: Arc<Treatment>,
+}
+
+/// What trickles, and when it goes on.
+#[derive(Clone, Copy)]
+struct Trickle {
+    dribble: Dribble,
+    /// Octets that may be written now.
+    allowed: usize,
+    next: Option<Instant>,
 }
 
 /// The session of one connection. Its task feeds it octets and time, and
 /// writes what it has to say.
 pub(super) struct Session {
     smsc: Arc<Smsc>,
+    /// As it was when the session last had a turn.
+    plan: Arc<Plan>,
     state: State,
     /// What was ordered before this session began is not for it.
     orders: Orders,
     /// Octets to write, of which the first `written` are out already.
     out: Vec<u8>,
     written: usize,
-    /// In the order of their instants, at most a window of them.
-    answers: VecDeque<Answer>,
+    /// Answers that wait for their time, at most a window of them.
+    answers: Agenda<Answer>,
     deliveries: Deliveries,
+    mailbox: Arc<Mailbox>,
     next_sequence: SequenceNumber,
     heard: Instant,
     /// When we asked whether the ESME is still there, if it owes the answer.
     asked: Option<Instant>,
     /// Whether messages came in that nobody was woken for yet.
     delivered: bool,
+    /// Submits since the bind.
+    submits: u32,
+    /// Until when the session neither reads nor says anything, if it went quiet.
+    quiet: Option<Instant>,
+    trickle: Option<Trickle>,
 }
 
 impl Session {
@@ -121,22 +162,38 @@ impl Session {
         let deliveries =
             Deliveries::new(Arc::clone(&smsc.metrics), config.receipt_window, config.response_timeout);
         Self {
+            plan: smsc.plan.load_full(),
             state: State::Open { until: now + BIND_TIMEOUT },
             orders,
             out: Vec::new(),
             written: 0,
-            answers: VecDeque::new(),
+            answers: Agenda::default(),
             deliveries,
+            mailbox: Arc::default(),
             next_sequence: SequenceNumber::FIRST,
             heard: now,
             asked: None,
             delivered: false,
+            submits: 0,
+            quiet: None,
+            trickle: None,
             smsc,
         }
     }
 
-    /// What is to be written.
+    /// Where others leave deliveries for this session.
+    pub(super) const fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// What is to be written now.
     pub(super) fn pending(&self) -> &[u8] {
+        let unwritten = self.unwritten();
+        let allowed = self.trickle.map_or(usize::MAX, |trickle| trickle.allowed);
+        &unwritten[..allowed.min(unwritten.len())]
+    }
+
+    fn unwritten(&self) -> &[u8] {
         &self.out[self.written..]
     }
 
@@ -151,22 +208,26 @@ impl Session {
             self.out.drain(..self.written);
             self.written = 0;
         }
+        if let Some(trickle) = &mut self.trickle {
+            trickle.allowed = trickle.allowed.saturating_sub(count);
+        }
     }
 
     /// Whether more may be read now.
     pub(super) fn wants_input(&self) -> bool {
-        self.pending().len() < OUT_BYTES_MAX && !matches!(self.state, State::Closing { .. } | State::Closed)
+        self.quiet.is_none() && self.unwritten().len() < OUT_BYTES_MAX && self.wants_pdus()
     }
 
-    /// Whether receipts that other sessions left are welcome.
-    pub(super) fn wants_receipts(&self) -> bool {
-        matches!(self.state, State::Bound(role) if role.receives()) && !self.deliveries.is_full()
+    /// Whether deliveries that others left are welcome.
+    pub(super) fn receives(&self) -> bool {
+        let receives = matches!(&self.state, State::Bound(bound) if bound.role.receives());
+        receives && self.quiet.is_none() && !self.deliveries.is_full()
     }
 
     /// Whether the connection is to be closed now.
     pub(super) fn is_over(&self) -> bool {
         match self.state {
-            State::Closing { .. } => self.pending().is_empty(),
+            State::Closing { .. } => self.unwritten().is_empty(),
             State::Closed => true,
             State::Open { .. } | State::Bound(_) | State::Unbinding { .. } => false,
         }
@@ -174,11 +235,14 @@ impl Session {
 
     /// Whether the last words are written, and were meant as such.
     pub(super) fn ends_in_order(&self) -> bool {
-        matches!(self.state, State::Closing { .. }) && self.pending().is_empty()
+        matches!(self.state, State::Closing { .. }) && self.unwritten().is_empty()
     }
 
     /// When [`Session::on_time`] has something to do, if nothing comes before.
     pub(super) fn due(&self) -> Instant {
+        if let Some(until) = self.quiet {
+            return until;
+        }
         let alive = match self.state {
             State::Open { until } | State::Unbinding { until, .. } | State::Closing { until } => until,
             State::Bound(_) | State::Closed => match self.asked {
@@ -186,25 +250,19 @@ impl Session {
                 None => self.heard + self.smsc.config.enquire_link_interval,
             },
         };
-        let mut due = alive;
-        if let Some(answer) = self.answers.front() {
-            due = due.min(answer.due);
-        }
         // With no room in `out`, it is the next write that lets receipts go on.
-        if self.may_deliver()
-            && let Some(deliveries) = self.deliveries.due()
-        {
-            due = due.min(deliveries);
-        }
-        due
+        let deliveries = if self.may_deliver() { self.deliveries.due() } else { None };
+        let trickle = self.trickle.and_then(|trickle| trickle.next);
+        [self.answers.due(), deliveries, trickle].into_iter().flatten().fold(alive, Instant::min)
     }
 
     /// Takes all whole PDUs out of `input`; returns how many octets they had.
     pub(super) fn on_bytes(&mut self, input: &[u8], at: &Moment) -> usize {
+        self.plan = self.smsc.plan.load_full();
         self.heard = at.now;
         self.asked = None;
         let mut consumed = 0;
-        while self.wants_pdus() {
+        while self.wants_pdus() && self.quiet.is_none() {
             match frame::cut(&input[consumed..], frame::COMMAND_LENGTH_MAX) {
                 Ok(Some(frame)) => {
                     self.on_frame(frame, at);
@@ -224,37 +282,50 @@ impl Session {
         consumed
     }
 
-    /// Does what is due: answers, receipts, timers.
-    pub(super) fn on_time(&mut self, now: Instant) {
-        self.answer(now);
-        self.deliveries.give_up_unanswered(now);
-        if self.wants_receipts() {
-            self.deliveries.take_over(&self.smsc.held);
+    /// Does what is due: receipts, answers, timers.
+    pub(super) fn on_time(&mut self, at: &Moment) {
+        if let Some(until) = self.quiet {
+            if until <= at.now {
+                self.close();
+            }
+            return;
         }
+        self.deliveries.give_up_unanswered(at);
+        self.collect();
         if self.may_deliver() {
             let room = self.written + OUT_BYTES_MAX;
-            self.deliveries.send(now, room, &mut self.next_sequence, &mut self.out);
+            self.deliveries.send(at, room, &mut self.next_sequence, &mut self.out);
         }
-        self.keep_alive(now);
+        // After the receipts: one that is to come before its answer does.
+        while let Some(answer) = self.answers.pop_due(at.now) {
+            self.answer(&answer, at);
+        }
+        self.keep_alive(at.now);
+        self.let_trickle(at.now);
     }
 
     /// The operator ordered something.
-    pub(super) fn on_orders(&mut self, orders: Orders, now: Instant) {
+    pub(super) fn on_orders(&mut self, orders: Orders, at: &Moment) {
         if orders.disconnect != self.orders.disconnect {
             self.close();
         }
         if orders.unbind != self.orders.unbind {
-            match self.state {
-                State::Open { .. } => self.close_after_writing(now),
-                State::Bound(role) => {
-                    let sequence = self.take_sequence();
-                    self.send(&Pdu::new(sequence, Body::Unbind));
-                    self.state = State::Unbinding { role, until: now + UNBIND_TIMEOUT };
-                }
-                State::Unbinding { .. } | State::Closing { .. } | State::Closed => {}
-            }
+            self.quiet = None;
+            self.unbind(at.now);
         }
         self.orders = orders;
+    }
+
+    fn unbind(&mut self, now: Instant) {
+        match &self.state {
+            State::Open { .. } => self.close_after_writing(now),
+            State::Bound(bound) => {
+                self.state = State::Unbinding { bound: bound.clone(), until: now + UNBIND_TIMEOUT };
+                let sequence = self.take_sequence();
+                self.send(&Pdu::new(sequence, Body::Unbind));
+            }
+            State::Unbinding { .. } | State::Closing { .. } | State::Closed => {}
+        }
     }
 
     /// Ends the session, whatever is unanswered. Receipts go to the next one.
@@ -267,12 +338,18 @@ impl Session {
     }
 
     fn leave(&mut self, state: State) {
-        if self.state.role().is_some() {
-            self.smsc.leave_seat();
-            self.deliveries.hand_over(&self.smsc.held);
+        let before = std::mem::replace(&mut self.state, state);
+        if let Some(bound) = before.bound() {
+            self.smsc.metrics.sessions_bound.dec();
+            bound.account.leave_seat();
+            bound.account.leave(&self.mailbox, self.deliveries.leave(), &self.smsc.metrics);
             tracing::debug!("session ended");
         }
-        self.state = state;
+    }
+
+    /// Neither reads nor says anything any more, and leaves the connection open.
+    fn go_quiet(&mut self, now: Instant) {
+        self.quiet = Some(now + QUIET_TIME);
     }
 
     fn wants_pdus(&self) -> bool {
@@ -280,7 +357,28 @@ impl Session {
     }
 
     fn may_deliver(&self) -> bool {
-        matches!(self.state, State::Bound(role) if role.receives()) && self.pending().len() < OUT_BYTES_MAX
+        matches!(&self.state, State::Bound(bound) if bound.role.receives())
+            && self.unwritten().len() < OUT_BYTES_MAX
+    }
+
+    /// Takes over what others left, as much as there is room for.
+    fn collect(&mut self) {
+        if !self.receives() {
+            return;
+        }
+        for delivery in self.mailbox.take(self.deliveries.room()) {
+            self.deliveries.add(delivery);
+        }
+        let State::Bound(bound) = &self.state else {
+            return;
+        };
+        loop {
+            let held = bound.account.take_held(self.deliveries.room());
+            if held.is_empty() {
+                return;
+            }
+            held.into_iter().for_each(|delivery| self.deliveries.add(delivery));
+        }
     }
 
     fn take_sequence(&mut self) -> SequenceNumber {
@@ -299,186 +397,64 @@ impl Session {
     }
 }
 
-/// What the ESME says.
-impl Session {
-    fn on_frame(&mut self, frame: &[u8], at: &Moment) {
-        match codec::decode(frame) {
-            Ok(decoded) => self.on_pdu(&decoded.pdu, at),
-            Err(error) => self.on_malformed(&error),
-        }
-    }
-
-    fn on_pdu(&mut self, pdu: &Pdu<'_>, at: &Moment) {
-        tracing::trace!(command = %pdu.body.command_id(), sequence = pdu.sequence.0, "received");
-        let sequence = pdu.sequence;
-        match &pdu.body {
-            Body::SubmitSm(submit) => self.on_submit(submit, sequence, at),
-            Body::DeliverSmResp(_) | Body::GenericNack => {
-                let status = match pdu.body {
-                    Body::GenericNack if pdu.status.is_ok() => CommandStatus::ESME_RUNKNOWNERR,
-                    _ => pdu.status,
-                };
-                if !self.deliveries.answered(sequence, status, at.now) {
-                    self.smsc.metrics.stray_responses.inc();
-                }
-            }
-            Body::EnquireLink => self.send(&Pdu::new(sequence, Body::EnquireLinkResp)),
-            // Whatever came, it was a sign of life.
-            Body::EnquireLinkResp => {}
-            Body::BindTransmitter(bind) => self.on_bind(Role::Transmitter, bind, sequence, at),
-            Body::BindReceiver(bind) => self.on_bind(Role::Receiver, bind, sequence, at),
-            Body::BindTransceiver(bind) => self.on_bind(Role::Transceiver, bind, sequence, at),
-            Body::Unbind => self.on_unbind(sequence, at),
-            Body::UnbindResp => match self.state {
-                State::Unbinding { .. } => self.close_after_writing(at.now),
-                _ => self.smsc.metrics.stray_responses.inc(),
-            },
-            // Messages go from the ESME to us as submit_sm.
-            Body::DeliverSm(_)
-            | Body::DataSm(_)
-            | Body::QuerySm(_)
-            | Body::CancelSm(_)
-            | Body::ReplaceSm(_)
-            | Body::Outbind(_)
-            | Body::AlertNotification(_) => {
-                self.smsc.metrics.unknown_commands.inc();
-                self.reply(CommandStatus::ESME_RINVCMDID, sequence, Body::GenericNack);
-            }
-            Body::SubmitSmResp(_)
-            | Body::BindTransmitterResp(_)
-            | Body::BindReceiverResp(_)
-            | Body::BindTransceiverResp(_)
-            | Body::DataSmResp(_)
-            | Body::QuerySmResp(_)
-            | Body::CancelSmResp
-            | Body::ReplaceSmResp => self.smsc.metrics.stray_responses.inc(),
-        }
-    }
-
-    fn on_malformed(&mut self, error: &DecodeError) {
-        tracing::debug!(%error, "malformed PDU");
-        if error.kind == DecodeErrorKind::UnknownCommand {
-            self.smsc.metrics.unknown_commands.inc();
-        } else {
-            self.smsc.metrics.malformed_pdus.inc();
-        }
-        if let Some(reply) = error.reply() {
-            self.send(&reply);
-        }
-    }
-
-    fn on_bind(&mut self, role: Role, bind: &Bind<'_>, sequence: SequenceNumber, at: &Moment) {
-        if !matches!(self.state, State::Open { .. }) {
-            self.smsc.metrics.binds_refused.inc();
-            return self.reply(CommandStatus::ESME_RALYBND, sequence, role.response(BindResp::default()));
-        }
-        if let Err(status) = self.admit(bind) {
-            tracing::info!(%status, "bind refused");
-            self.smsc.metrics.binds_refused.inc();
-            self.reply(status, sequence, role.response(BindResp::default()));
-            return self.close_after_writing(at.now);
-        }
-        tracing::info!(?role, "bound");
-        self.smsc.metrics.binds_accepted.inc();
-        self.state = State::Bound(role);
-        let mut tlvs = TlvBuffer::new();
-        tlvs.push_u8(Tag::SC_INTERFACE_VERSION, INTERFACE_VERSION);
-        let smsc = Arc::clone(&self.smsc);
-        let body = BindResp { system_id: smsc.esme().system_id.as_bytes(), tlvs: tlvs.as_tlvs() };
-        self.reply(CommandStatus::ESME_ROK, sequence, role.response(body));
-    }
-
-    /// Both are always compared, and each in constant time.
-    fn admit(&self, bind: &Bind<'_>) -> Result<(), CommandStatus> {
-        let known = self.smsc.is_system_id(bind.system_id);
-        let proven = self.smsc.is_password(bind.password);
-        match (known, proven) {
-            (false, _) => Err(CommandStatus::ESME_RINVSYSID),
-            (true, false) => Err(CommandStatus::ESME_RINVPASWD),
-            (true, true) if self.smsc.take_seat() => Ok(()),
-            (true, true) => Err(CommandStatus::ESME_RALYBND),
-        }
-    }
-
-    fn on_submit(&mut self, submit: &SubmitSm<'_>, sequence: SequenceNumber, at: &Moment) {
-        let latency = self.smsc.latency();
-        // After those before it, even if the latency has become shorter; but
-        // without one, at once.
-        let due = match self.answers.back() {
-            Some(last) if !latency.is_zero() => last.due.max(at.now + latency),
-            _ => at.now + latency,
-        };
-        let role = self.state.role();
-        let result = match role {
-            Some(role) if role.submits() => self.accept(submit, sequence, role, at, due),
-            _ => Err(CommandStatus::ESME_RINVBNDSTS),
-        };
-        let metrics = &self.smsc.metrics;
-        match result {
-            Ok(id) => {
-                metrics.submits_accepted.inc();
-                self.delivered = true;
-                if latency.is_zero() {
-                    self.reply_submit(sequence, id);
-                } else {
-                    self.answers.push_back(Answer { due, sequence, id });
-                }
-            }
-            Err(status) => {
-                match status {
-                    CommandStatus::ESME_RTHROTTLED => metrics.submits_throttled.inc(),
-                    _ => metrics.submits_refused.inc(),
-                }
-                self.reply(status, sequence, Body::SubmitSmResp(SubmitSmResp::default()));
-            }
-        }
-    }
-
-    fn accept(
-        &mut self,
-        submit: &SubmitSm<'_>,
-        sequence: SequenceNumber,
-        role: Role,
-        at: &Moment,
-        answered: Instant,
-    ) -> Result<MessageId, CommandStatus> {
-        if self.answers.len() >= self.smsc.esme().window {
-            return Err(CommandStatus::ESME_RTHROTTLED);
-        }
-        if self.deliveries.is_full() && self.smsc.is_receipt_wanted(submit) {
-            return Err(CommandStatus::ESME_RMSGQFUL);
-        }
-        let Accepted { id, receipt } = self.smsc.accept(submit, sequence, at, answered)?;
-        match receipt {
-            Some(receipt) if role.receives() => self.deliveries.add(receipt),
-            Some(receipt) => self.smsc.held.put(std::iter::once(receipt), &self.smsc.metrics),
-            None => {}
-        }
-        Ok(id)
-    }
-
-    fn on_unbind(&mut self, sequence: SequenceNumber, at: &Moment) {
-        // What was accepted is answered, the latency notwithstanding.
-        while let Some(answer) = self.answers.pop_front() {
-            self.reply_submit(answer.sequence, answer.id);
-        }
-        self.send(&Pdu::new(sequence, Body::UnbindResp));
-        self.close_after_writing(at.now);
-    }
-}
-
 /// What time brings.
 impl Session {
-    fn answer(&mut self, now: Instant) {
-        while let Some(answer) = self.answers.pop_front_if(|answer| answer.due <= now) {
-            self.reply_submit(answer.sequence, answer.id);
+    /// Answers a submit, as its treatment says.
+    fn answer(&mut self, answer: &Answer, at: &Moment) {
+        let settings = &answer.treatment.submit;
+        let faults = &self.smsc.metrics.faults;
+        if settings.disconnect == Disconnect::BeforeResponse {
+            faults.disconnected.inc();
+            return self.close();
+        }
+        match settings.response {
+            Response::None => faults.unanswered.inc(),
+            Response::Once => self.write_answer(answer, answer.sequence),
+            Response::Twice => {
+                faults.answered_twice.inc();
+                self.write_answer(answer, answer.sequence);
+                self.write_answer(answer, answer.sequence);
+            }
+            Response::UnknownSequence => {
+                faults.unknown_sequence.inc();
+                self.write_answer(answer, answer.sequence);
+                self.write_answer(answer, SequenceNumber(UNUSED_SEQUENCE | answer.sequence.0 & 0xFFFF));
+            }
+            Response::GenericNack | Response::GenericNackZero => {
+                faults.generic_nack.inc();
+                let to_it = settings.response == Response::GenericNack;
+                let sequence = if to_it { answer.sequence } else { SequenceNumber::NONE };
+                self.reply(CommandStatus::ESME_RSYSERR, sequence, Body::GenericNack);
+            }
+        }
+        if settings.disconnect == Disconnect::AfterResponse {
+            self.smsc.metrics.faults.disconnected.inc();
+            self.close_after_writing(at.now);
         }
     }
 
-    fn reply_submit(&mut self, sequence: SequenceNumber, id: MessageId) {
-        let message_id = &id.to_hex();
-        let body = SubmitSmResp { message_id, ..SubmitSmResp::default() };
-        self.reply(CommandStatus::ESME_ROK, sequence, Body::SubmitSmResp(body));
+    /// Octet by octet, since behaviours ask for what no encoder writes.
+    fn write_answer(&mut self, answer: &Answer, sequence: SequenceNumber) {
+        let settings = &answer.treatment.submit;
+        let status = if answer.id.is_some() { CommandStatus::ESME_ROK } else { settings.status.0 };
+        let start = self.out.len();
+        self.out.extend_from_slice(&[0; 4]);
+        for field in [answer.command.0, status.0, sequence.0] {
+            self.out.extend_from_slice(&field.to_be_bytes());
+        }
+        debug_assert_eq!(self.out.len() - start, HEADER_BYTES);
+        if let Some(id) = answer.id
+            && settings.message_id != IdForm::Missing
+        {
+            id.write(settings.message_id, &mut self.out);
+            self.out.push(0);
+        }
+        faults::set_length(start, &mut self.out);
+        if settings.malformed != Malformed::No {
+            self.smsc.metrics.faults.malformed.inc();
+            let own = self.take_sequence();
+            faults::spoil(settings.malformed, start, own, &mut self.out);
+        }
     }
 
     fn keep_alive(&mut self, now: Instant) {
@@ -503,6 +479,28 @@ impl Session {
             State::Open { .. } | State::Unbinding { .. } | State::Closing { .. } | State::Closed => {}
         }
     }
+
+    /// Lets some more octets through, if the behaviour has them trickle.
+    fn let_trickle(&mut self, now: Instant) {
+        let Some(dribble) = self.plan.behavior.session.dribble else {
+            self.trickle = None;
+            return;
+        };
+        let octets = usize::try_from(dribble.octets.value()).unwrap_or(usize::MAX);
+        let waiting = !self.unwritten().is_empty();
+        let next = match self.trickle {
+            Some(trickle) if trickle.dribble == dribble => trickle,
+            _ => Trickle { dribble, allowed: octets, next: None },
+        };
+        let due = next.next.is_some_and(|due| due <= now);
+        self.trickle = Some(match next.next {
+            Some(_) if due => Trickle { allowed: octets, next: None, ..next },
+            None if next.allowed == 0 && waiting => {
+                Trickle { next: Some(now + dribble.interval.value()), ..next }
+            }
+            _ => next,
+        });
+    }
 }
 
 impl Drop for Session {
@@ -519,7 +517,7 @@ mod tests {
     use crate::config::Config;
     use crate::inbox::Inbox;
     use crate::metrics::Metrics;
-    use smpp::pdu::{Address, FINAL_RECEIPT};
+    use smpp::pdu::{Address, Bind, FINAL_RECEIPT, SubmitSm};
 
     fn at() -> Moment {
         Moment { now: clock::now(), wall: clock::wall() }
@@ -568,7 +566,7 @@ mod tests {
         let batch = submit().repeat(frame::COMMAND_LENGTH_MAX / submit().len());
         while session.wants_input() {
             session.on_bytes(&batch, &at);
-            session.on_time(at.now);
+            session.on_time(&at);
         }
         assert!(session.pending().len() < OUT_BYTES_MAX + 2 * frame::COMMAND_LENGTH_MAX);
         session.wrote(OUT_BYTES_MAX / 2);
@@ -582,7 +580,7 @@ mod tests {
         let at = at();
         let mut session = session(Config::default(), at.now);
         assert_eq!(session.due(), at.now + BIND_TIMEOUT);
-        session.on_time(session.due());
+        session.on_time(&Moment { now: session.due(), ..at });
         assert!(session.is_over() && !session.ends_in_order());
     }
 
@@ -591,9 +589,9 @@ mod tests {
         let at = at();
         let mut session = session(Config::default(), at.now);
         session.on_bytes(&bind(), &at);
-        session.on_orders(Orders { unbind: 1, ..Orders::default() }, at.now);
+        session.on_orders(Orders { unbind: 1, ..Orders::default() }, &at);
         assert_eq!(session.due(), at.now + UNBIND_TIMEOUT);
-        session.on_time(session.due());
+        session.on_time(&Moment { now: session.due(), ..at });
         assert!(session.is_over());
         assert_eq!(session.smsc.sessions_bound(), 0);
     }
@@ -616,18 +614,20 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_waits_for_its_answer_when_the_latency_becomes_shorter() {
+    fn an_answer_overtakes_a_slower_one_and_its_receipt_follows_it() {
         let at = at();
-        let minute = Duration::from_secs(60);
         let mut session = session(behaving("submit.latency = \"60s\""), at.now);
         session.on_bytes(&bind(), &at);
         session.on_bytes(&submit_asking(0), &at);
         session.wrote(session.pending().len());
         session.smsc.set_behavior(Behavior::default().with_latency(Duration::from_millis(1)));
         session.on_bytes(&submit(), &at);
-        session.answer(at.now + minute / 2);
-        assert_eq!(session.deliveries.due(), Some(at.now + minute));
         assert!(session.pending().is_empty());
+        assert_eq!(session.due(), at.now + Duration::from_millis(1));
+        session.on_time(&Moment { now: session.due(), ..at });
+        session.on_time(&Moment { now: session.due(), ..at });
+        assert!(session.pending().windows(4).any(|octets| octets == b"stat"), "a receipt");
+        assert_eq!(session.answers.due(), Some(at.now + Duration::from_secs(60)));
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! What becomes of a submit_sm: checked, decoded, put together, shown.
 
 use super::Smsc;
+use super::account::Account;
 use super::long_messages::{Key, Whole};
-use super::receipts::{Party, Receipt};
-use crate::behavior::IdForm;
+use super::pending::Pending;
+use super::receipts::{Delivery, Mailbox, Party, Report, Wanted};
+use crate::behavior::{Plan, Stat, Stream, Subject, Timing, Treatment, hash};
 use crate::inbox::{Address, Details, Draft, Message, MessageId, ReceiptState, Validity};
-use smpp::pdu::{self, SequenceNumber, SubmitSm};
+use smpp::pdu::{self, DataCoding, SequenceNumber, SubmitSm};
 use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::text;
 use smpp::text::concatenation::{self, Concatenation, Reference};
 use smpp::time::{self, Time};
 use smpp::tlv::{Tag, Tlvs};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Who a message is from whose sender is empty: the SMSC's default.
@@ -20,30 +22,83 @@ const DEFAULT_SENDER: &[u8] = b"SMSC";
 
 /// One instant on both clocks.
 #[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) now: Instant,
-    pub(super) wall: SystemTime,
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    pub(crate) wall: SystemTime,
 }
 
-/// An accepted submit.
-pub(super) struct Accepted {
-    pub(super) id: MessageId,
-    /// The receipt that its sender asked for.
-    pub(super) receipt: Option<Receipt>,
+/// Who submits, and on which session.
+pub(super) struct Origin<'a> {
+    pub(super) account: &'a Arc<Account>,
+    pub(super) mailbox: &'a Arc<Mailbox>,
+    pub(super) sequence: SequenceNumber,
+    pub(super) plan: &'a Plan,
 }
 
-/// Which outcomes a sender wants to hear of (SMPP 3.4, 5.2.17).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    None,
-    Any,
-    Failure,
+/// What comes of a submit.
+pub(super) struct Outcome {
+    pub(super) treatment: Arc<Treatment>,
+    /// When it is answered.
+    pub(super) answered: Instant,
+    /// Of the message, if it was accepted.
+    pub(super) id: Option<MessageId>,
+    /// The receipts that can be sent already.
+    pub(super) receipts: Option<Ready>,
+}
+
+/// Receipts of a message whose fate is decided.
+pub(super) struct Ready {
+    pub(super) report: Report,
+    /// Whether the message expired; else its states are those of the treatment.
+    pub(super) expired: bool,
+    pub(super) done: SystemTime,
+    pub(super) message: Weak<Message>,
+}
+
+impl Ready {
+    /// The receipts, the first a delay after `since`.
+    pub(super) fn receipts(&self, since: Instant) -> impl Iterator<Item = Delivery> + '_ {
+        let states =
+            if self.expired { &[Stat::EXPIRED] } else { self.report.treatment.receipts.states.words() };
+        self.report.receipts(states, self.done, since, &self.message)
+    }
+}
+
+/// The fields of a submit that were understood.
+struct Read {
+    from: Party,
+    to: Party,
+    validity: Option<Validity>,
+}
+
+impl Read {
+    fn new(submit: &SubmitSm<'_>, at: &Moment) -> Result<Self, CommandStatus> {
+        let (from, to) = (sender(&submit.source)?, handset(&submit.destination)?);
+        if !submit.schedule_delivery_time.is_empty() {
+            return Err(CommandStatus::ESME_RINVSCHED);
+        }
+        Ok(Self { from, to, validity: validity(submit.validity_period, at.wall)? })
+    }
+
+    fn is_expired(&self, at: &Moment) -> bool {
+        self.validity.is_some_and(|validity| validity.expires_at <= at.wall)
+    }
+
+    fn expires(&self, at: &Moment) -> Option<(Instant, SystemTime)> {
+        let expires_at = self.validity?.expires_at;
+        Some((instant_of(expires_at, at)?, expires_at))
+    }
+}
+
+/// The monotonic instant of a time to come; `None` beyond the clock's end.
+pub(super) fn instant_of(wall: SystemTime, at: &Moment) -> Option<Instant> {
+    at.now.checked_add(wall.duration_since(at.wall).unwrap_or_default())
 }
 
 impl Smsc {
-    /// Takes a submit in. A message shows at once, unless it is a segment of a
-    /// longer one or has expired. It is answered at `answered`, and its receipt
-    /// is due the configured delay after that.
+    /// Takes a submit in, as its treatment says. Unless that delays it, a
+    /// message shows at once, if it is no segment of a longer one and has not
+    /// expired.
     ///
     /// # Errors
     ///
@@ -51,111 +106,168 @@ impl Smsc {
     pub(super) fn accept(
         &self,
         submit: &SubmitSm<'_>,
-        sequence: SequenceNumber,
+        origin: &Origin<'_>,
         at: &Moment,
-        answered: Instant,
-    ) -> Result<Accepted, CommandStatus> {
-        let from = sender(&submit.source)?;
-        let to = handset(&submit.destination)?;
-        if !submit.schedule_delivery_time.is_empty() {
-            return Err(CommandStatus::ESME_RINVSCHED);
+    ) -> Result<Outcome, CommandStatus> {
+        let read = Read::new(submit, at)?;
+        let (place, octets) = part_of(submit);
+        let subject = Subject { to: read.to.address.as_bytes(), data_coding: submit.data_coding, octets };
+        let (treatment, draw) = origin.plan.treat(&subject);
+        let answered = at.now + treatment.submit.latency.draw(draw, Stream::Latency);
+        let mut outcome = Outcome { treatment: Arc::clone(treatment), answered, id: None, receipts: None };
+        if !treatment.submit.status.0.is_ok() {
+            return Ok(outcome);
         }
-        let validity = validity(submit.validity_period, at.wall)?;
-        let expired = validity.is_some_and(|validity| validity.expires_at <= at.wall);
-        let wanted = self.wanted(submit);
+        let delay = treatment.submit.delivery_delay.draw(draw, Stream::DeliveryDelay);
+        if !delay.is_zero() && self.pending.is_full() {
+            return Err(CommandStatus::ESME_RMSGQFUL);
+        }
+        if let Some(tag) = self.config.unique_tlv {
+            self.prove_unique(submit, tag, place);
+        }
         let id = self.next_id();
-        let message = if expired {
-            self.metrics.messages_expired.inc();
-            None
-        } else {
-            self.show(submit, at, |whole, text| Draft {
-                id,
-                time: at.wall,
-                from: from.address,
-                to: to.address,
-                text: text.into_boxed_str(),
-                segments: whole,
-                data_coding: submit.data_coding.0,
-                validity,
-                receipt: if wanted == Wanted::Any {
-                    ReceiptState::Pending
-                } else {
-                    ReceiptState::NotRequested
-                },
-                details: Details::of_submit(
-                    submit,
-                    self.esme().system_id.as_str().into(),
-                    sequence.0,
-                    IdForm::Hex,
-                ),
-            })
-        };
-        let told = wanted == Wanted::Any || (wanted == Wanted::Failure && expired);
-        let receipt = told.then(|| Receipt {
+        outcome.id = Some(id);
+        let report = Report {
             id,
-            from,
-            to,
+            from: read.from,
+            to: read.to,
             submitted: at.wall,
-            done: at.wall,
-            state: if expired { MessageState::EXPIRED } else { MessageState::DELIVERED },
-            due: answered
-                + match self.plan.load().behavior.receipts.delay {
-                    crate::behavior::Delay::Fixed(d) => d.value(),
-                    _ => Duration::ZERO,
-                },
-            attempts: 0,
-            message: message.as_ref().map(Arc::downgrade).unwrap_or_default(),
-        });
-        Ok(Accepted { id, receipt })
-    }
-
-    /// Whether a submit asks for a receipt, of whatever outcome, and may get it.
-    pub(super) fn is_receipt_wanted(&self, submit: &SubmitSm<'_>) -> bool {
-        self.wanted(submit) != Wanted::None
-    }
-
-    fn wanted(&self, submit: &SubmitSm<'_>) -> Wanted {
-        if self.plan.load().behavior.receipts.copies.value() > 0 {
-            wanted(submit.registered_delivery)
-        } else {
-            Wanted::None
+            wanted: Wanted::by(submit.registered_delivery),
+            treatment: Arc::clone(treatment),
+            draw,
+        };
+        let segment = place.filter(|place| place.total > 1);
+        if !delay.is_zero() && !read.is_expired(at) {
+            let text = text::decode(submit.data_coding, octets);
+            let draft = draft(submit, &read, &report, origin, text);
+            self.pending.add(Pending {
+                message: self.inbox.keep(draft),
+                due: at.now + delay,
+                expires: read.expires(at),
+                answered: if treatment.receipts.timing == Timing::BeforeResponse { at.now } else { answered },
+                report,
+                account: Arc::clone(origin.account),
+                mailbox: Arc::downgrade(origin.mailbox),
+                segment: segment.map(|place| (place, submit.data_coding, octets.into())),
+            });
+            return Ok(outcome);
         }
+        let message = self.settle(submit, &read, &report, origin, (segment, octets), at);
+        if report.wanted != Wanted::None {
+            if treatment.receipts.copies.value() == 0 {
+                self.metrics.faults.receipt_lost.inc();
+            }
+            let (expired, message) =
+                (read.is_expired(at), message.as_ref().map(Arc::downgrade).unwrap_or_default());
+            outcome.receipts = Some(Ready { report, expired, done: at.wall, message });
+        }
+        Ok(outcome)
     }
 
-    /// Puts a message into the inbox if it is whole; `draft` gets the number of
-    /// its segments and its text.
-    fn show(
+    /// Decides the fate of a message that is not delayed; what there is to find
+    /// of it by its id, if it is no segment that waits for others.
+    fn settle(
         &self,
         submit: &SubmitSm<'_>,
+        read: &Read,
+        report: &Report,
+        origin: &Origin<'_>,
+        (segment, octets): (Option<Concatenation>, &[u8]),
         at: &Moment,
-        draft: impl FnOnce(u8, String) -> Draft,
     ) -> Option<Arc<Message>> {
-        let (place, octets) = part_of(submit);
-        let Some(place) = place.filter(|place| place.total > 1) else {
-            return Some(self.inbox.deliver(draft(1, text::decode(submit.data_coding, octets))));
+        let text = |octets: &[u8]| text::decode(submit.data_coding, octets);
+        let receipts = &report.treatment.receipts;
+        let failed = if read.is_expired(at) {
+            self.metrics.messages_expired.inc();
+            Some(MessageState::EXPIRED)
+        } else {
+            (!receipts.states.is_delivered()).then(|| receipts.last().state())
         };
-        let whole = self.put_together(submit, place, octets, at.now)?;
-        Some(self.inbox.deliver(draft(whole.segments, text::decode(submit.data_coding, &whole.octets))))
+        if let Some(state) = failed {
+            let message = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
+            message.end(state, at.wall);
+            return Some(message);
+        }
+        let Some(place) = segment else {
+            return Some(self.inbox.deliver(draft(submit, read, report, origin, text(octets))));
+        };
+        let whole = self.put_together(report.id, &read.from.address, &read.to.address, place, octets, at)?;
+        let mut draft = draft(submit, read, report, origin, text(&whole.octets));
+        draft.take_parts(whole.ids);
+        Some(self.inbox.deliver(draft))
+    }
+
+    /// A segment that was on its way is there: the whole message, if that makes
+    /// it whole.
+    pub(super) fn complete(
+        &self,
+        segment: &Message,
+        place: Concatenation,
+        data_coding: DataCoding,
+        octets: &[u8],
+        at: &Moment,
+    ) -> Option<Arc<Message>> {
+        let whole = self.put_together(segment.id(), segment.from(), segment.to(), place, octets, at)?;
+        let mut draft = segment.draft_with(text::decode(data_coding, &whole.octets));
+        draft.take_parts(whole.ids);
+        let message = self.inbox.keep(draft);
+        self.inbox.arrive(&message, at.wall);
+        Some(message)
     }
 
     fn put_together(
         &self,
-        submit: &SubmitSm<'_>,
+        id: MessageId,
+        from: &Address,
+        to: &Address,
         place: Concatenation,
         octets: &[u8],
-        now: Instant,
+        at: &Moment,
     ) -> Option<Whole> {
-        let key = Key {
-            from: sender(&submit.source).ok()?.address,
-            to: handset(&submit.destination).ok()?.address,
-            reference: place.reference,
-            total: place.total,
-        };
+        let key = Key { from: *from, to: *to, reference: place.reference, total: place.total };
         // Nothing panics under this lock; it is short, and taken for segments only.
         let mut long = self.long_messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = long.add(key, place.part, octets, now);
+        let whole = long.add(key, place.part, id, octets, at.now);
         self.metrics.segments_dropped.inc_by(long.take_dropped());
         whole
+    }
+
+    /// Counts a mark that came before. The parts of a message share their mark.
+    fn prove_unique(&self, submit: &SubmitSm<'_>, tag: u16, place: Option<Concatenation>) {
+        let Some(mark) = submit.tlvs.find(Tag(tag)) else {
+            return;
+        };
+        let part = place.map_or(0, |place| place.part);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.insert(hash(u64::from(part), mark.value)) {
+            self.metrics.repeated.inc();
+        }
+    }
+
+    /// Counts a message that is on the handset after its expiry. There is none.
+    pub(super) fn prove_in_time(&self, message: &Message, wall: SystemTime) {
+        if message.validity().is_some_and(|validity| validity.expires_at <= wall) {
+            self.metrics.shown_late.inc();
+        }
+    }
+}
+
+fn draft(submit: &SubmitSm<'_>, read: &Read, report: &Report, origin: &Origin<'_>, text: String) -> Draft {
+    let receipts = &report.treatment.receipts;
+    let told = report.wanted == Wanted::Any && receipts.copies.value() > 0;
+    let form = report.treatment.submit.message_id;
+    let system_id = Arc::clone(&origin.account.system_id);
+    Draft {
+        id: report.id,
+        time: report.submitted,
+        from: read.from.address,
+        to: read.to.address,
+        text: text.into_boxed_str(),
+        segments: 1,
+        data_coding: submit.data_coding.0,
+        validity: read.validity,
+        receipt: if told { ReceiptState::Pending } else { ReceiptState::NotRequested },
+        details: Details::of_submit(submit, system_id, origin.sequence.0, form),
     }
 }
 
@@ -172,7 +284,7 @@ fn handset(destination: &pdu::Address<'_>) -> Result<Party, CommandStatus> {
 }
 
 /// Reads `validity_period`; empty means that the message does not expire.
-fn validity(field: &[u8], received: SystemTime) -> Result<Option<Validity>, CommandStatus> {
+pub(super) fn validity(field: &[u8], received: SystemTime) -> Result<Option<Validity>, CommandStatus> {
     if field.is_empty() {
         return Ok(None);
     }
@@ -185,14 +297,6 @@ fn validity(field: &[u8], received: SystemTime) -> Result<Option<Validity>, Comm
     };
     let expires_at = expires_at.ok_or(CommandStatus::ESME_RINVEXPIRY)?;
     Ok(Some(Validity::new(field, expires_at)))
-}
-
-fn wanted(registered_delivery: u8) -> Wanted {
-    match registered_delivery & 0b11 {
-        1 => Wanted::Any,
-        2 => Wanted::Failure,
-        _ => Wanted::None,
-    }
 }
 
 /// Which part of a long message this is, if it is one, and its own content:
@@ -255,9 +359,20 @@ mod tests {
             .collect()
     }
 
-    fn accept(smsc: &Smsc, submit: &SubmitSm<'_>) -> Result<Accepted, CommandStatus> {
-        let at = at();
-        smsc.accept(submit, SequenceNumber::FIRST, &at, at.now)
+    fn accept(smsc: &Smsc, submit: &SubmitSm<'_>) -> Result<Outcome, CommandStatus> {
+        let (plan, mailbox) = (smsc.plan.load_full(), Arc::default());
+        let origin = Origin {
+            account: &smsc.accounts[0],
+            mailbox: &mailbox,
+            sequence: SequenceNumber::FIRST,
+            plan: &plan,
+        };
+        smsc.accept(submit, &origin, &at())
+    }
+
+    /// How many receipts follow it.
+    fn receipts(outcome: &Outcome) -> usize {
+        outcome.receipts.as_ref().map_or(0, |ready| ready.receipts(outcome.answered).count())
     }
 
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {
@@ -271,7 +386,7 @@ mod tests {
         let second = accept(&smsc, &submit(b"two")).ok().unwrap();
         assert_ne!(first.id, second.id);
         assert_eq!(texts(&smsc), ["@ price", "two"]);
-        assert_eq!(first.receipt.unwrap().state, MessageState::DELIVERED);
+        assert!(!first.receipts.unwrap().expired);
     }
 
     #[test]
@@ -292,9 +407,11 @@ mod tests {
         for validity_period in [&b"000000000000000R"[..], b"200101000000000+"] {
             let expired = SubmitSm { validity_period, ..submit(b"too late") };
             let accepted = accept(&smsc, &expired).ok().unwrap();
-            assert_eq!(accepted.receipt.unwrap().state, MessageState::EXPIRED);
+            assert!(accepted.receipts.unwrap().expired);
+            let kept = smsc.inbox.find(&accepted.id.unwrap().to_string()).unwrap();
+            assert_eq!(kept.state(), MessageState::EXPIRED);
             let failure_only = SubmitSm { registered_delivery: 2, ..expired };
-            assert!(accept(&smsc, &failure_only).ok().unwrap().receipt.is_some());
+            assert_eq!(receipts(&accept(&smsc, &failure_only).ok().unwrap()), 1);
         }
         assert!(texts(&smsc).is_empty());
         assert_eq!(smsc.metrics.messages_expired.get(), 4);
@@ -303,18 +420,16 @@ mod tests {
     #[test]
     fn a_receipt_is_made_only_for_those_who_ask() {
         let smsc = smsc();
-        for (registered_delivery, expected) in
-            [(0, false), (1, true), (2, false), (0x10, false), (0x11, true)]
-        {
+        for (registered_delivery, expected) in [(0, 0), (1, 1), (2, 0), (0x10, 0), (0x11, 1)] {
             let submit = SubmitSm { registered_delivery, ..submit(b"x") };
-            assert_eq!(accept(&smsc, &submit).ok().unwrap().receipt.is_some(), expected);
+            assert_eq!(receipts(&accept(&smsc, &submit).ok().unwrap()), expected);
         }
     }
 
     #[test]
     fn a_receipt_does_not_keep_a_message_that_the_inbox_has_dropped() {
         let smsc = smsc();
-        let receipt = accept(&smsc, &submit(b"x")).ok().unwrap().receipt.unwrap();
+        let receipt = accept(&smsc, &submit(b"x")).ok().unwrap().receipts.unwrap();
         assert!(receipt.message.upgrade().is_some());
         smsc.inbox.clear();
         assert!(receipt.message.upgrade().is_none());
@@ -335,7 +450,11 @@ mod tests {
         send(&part(1, b"price \x1b"));
         assert_eq!(texts(&smsc), ["price €5"]);
         let page = smsc.inbox.messages(&Filter::default());
-        assert_eq!(page.messages[0].segments(), 2);
+        let whole = &page.messages[0];
+        assert_eq!((whole.segments(), whole.details().parts().len()), (2, 2));
+        for part in whole.details().parts() {
+            assert!(Arc::ptr_eq(&smsc.inbox.find(&part.to_string()).unwrap(), whole));
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ impl Frame {
     pub(crate) fn pdu(&self) -> Pdu<'_> {
         codec::decode(&self.0).expect("the simulator sends well-formed PDUs").pdu
     }
+
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 pub(crate) struct Esme<S = TcpStream> {
@@ -38,6 +42,12 @@ impl Esme {
         esme.send(1, Body::BindTransceiver(credentials())).await;
         assert_eq!(esme.next().await.pdu().status, CommandStatus::ESME_ROK);
         esme
+    }
+
+    /// Whether nothing has come, and the connection is open.
+    pub(crate) fn has_nothing(&self) -> bool {
+        let read = self.stream.try_read(&mut [0]);
+        self.received.is_empty() && read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 }
 
@@ -67,6 +77,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Esme<S> {
                 return None;
             }
         }
+    }
+
+    /// What one read brings.
+    pub(crate) async fn read_once(&mut self) -> Vec<u8> {
+        self.received.reserve(4_096);
+        soon(self.stream.read_buf(&mut self.received)).await.unwrap();
+        std::mem::take(&mut self.received)
     }
 
     pub(crate) async fn next(&mut self) -> Frame {

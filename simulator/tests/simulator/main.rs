@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of #[test] functions fail a test by panicking, too")]
 
+mod behaviors;
 mod capture;
 mod command_line;
 mod esme;

@@ -1,0 +1,149 @@
+//! What handsets write: messages to an ESME, as deliver_sm to a session of it
+//! that receives.
+
+use super::Smsc;
+use super::account::Account;
+use super::receipts::{Delivery, FromHandset, Party};
+use super::submit::Moment;
+use crate::behavior::IdForm;
+use crate::inbox::{Address, Details, Direction, Draft, Message, ReceiptState};
+use smpp::pdu::{Npi, SubmitSm, Ton};
+use smpp::receipt::MessageState;
+use smpp::text::concatenation::Reference;
+use smpp::text::{self, Segmentation};
+use smpp::tlv::TlvBuffer;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a handset's message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandsetError {
+    /// `from` is no telephone number of 1 to 20 digits.
+    From,
+    /// `to` is no address of 1 to 20 printable characters.
+    To,
+    /// The text needs more than 255 parts.
+    TooLong,
+    /// No ESME of the configuration has this system_id.
+    UnknownSystemId,
+    /// No session is bound that receives, or none has room.
+    NoReceiver,
+}
+
+impl fmt::Display for HandsetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::From => "from must be a telephone number of 1 to 20 digits",
+            Self::To => "to must be an address of 1 to 20 printable characters",
+            Self::TooLong => "the text needs more than 255 parts",
+            Self::UnknownSystemId => "no ESME has this system_id",
+            Self::NoReceiver => "no session is bound that receives",
+        })
+    }
+}
+
+impl std::error::Error for HandsetError {}
+
+/// What a handset wrote, understood.
+struct Written {
+    from: Party,
+    to: Party,
+    parts: Vec<FromHandset>,
+    data_coding: u8,
+}
+
+impl Written {
+    fn new(from: &str, to: &str, text: &str, reference: u8) -> Result<Self, HandsetError> {
+        let number = Address::new(from.as_bytes()).filter(Address::is_number).ok_or(HandsetError::From)?;
+        let from = Party { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, address: number };
+        let address = Address::new(to.as_bytes()).ok_or(HandsetError::To)?;
+        let (ton, npi) = kind_of(&address);
+        let to = Party { ton, npi, address };
+        let mut octets = Vec::new();
+        let alphabet = text::encode_into(text, &mut octets);
+        let segments = text::segment(alphabet, &octets, Segmentation::Udh(Reference::Octet(reference)))
+            .map_err(|_| HandsetError::TooLong)?;
+        let mut no_tlvs = TlvBuffer::new();
+        let parts = segments.map(|segment| {
+            let mut short_message = Vec::new();
+            segment.write(&mut short_message, &mut no_tlvs);
+            FromHandset {
+                from,
+                to,
+                esm_class: segment.esm_class(),
+                data_coding: alphabet.data_coding(),
+                short_message: short_message.into_boxed_slice(),
+                message: None,
+            }
+        });
+        Ok(Self { from, to, parts: parts.collect(), data_coding: alphabet.data_coding().0 })
+    }
+}
+
+/// Short codes have no country code; names are no numbers.
+fn kind_of(address: &Address) -> (Ton, Npi) {
+    /// Digits of the longest short code.
+    const SHORT_CODE_MAX: usize = 8;
+    match (address.is_number(), address.as_bytes().len()) {
+        (false, _) => (Ton::ALPHANUMERIC, Npi::UNKNOWN),
+        (true, ..=SHORT_CODE_MAX) => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN),
+        (true, _) => (Ton::INTERNATIONAL, Npi::ISDN),
+    }
+}
+
+impl Smsc {
+    /// Sends `text` from a handset to the ESME called `system_id`, or to the
+    /// first that has a session which receives.
+    pub(crate) fn send_from_handset(
+        &self,
+        from: &str,
+        to: &str,
+        text: &str,
+        system_id: Option<&str>,
+        at: &Moment,
+    ) -> Result<Arc<Message>, HandsetError> {
+        let account = self.receiving(system_id)?;
+        let id = self.next_id();
+        let reference = u8::try_from(id.value() & 0xFF).unwrap_or_default();
+        let Written { from, to, mut parts, data_coding } = Written::new(from, to, text, reference)?;
+        let fields = SubmitSm { source: from.as_smpp(), destination: to.as_smpp(), ..SubmitSm::default() };
+        let mut details = Details::of_submit(&fields, Arc::clone(&account.system_id), 0, IdForm::Hex);
+        details.direction = Direction::FromHandset;
+        let message = self.inbox.originate(Draft {
+            id,
+            time: at.wall,
+            from: from.address,
+            to: to.address,
+            text: text.into(),
+            segments: u8::try_from(parts.len()).unwrap_or(u8::MAX),
+            data_coding,
+            validity: None,
+            receipt: ReceiptState::NotRequested,
+            details,
+        });
+        self.inbox.wake();
+        if let Some(last) = parts.last_mut() {
+            last.message = Some(Arc::clone(&message));
+        }
+        let deliveries = parts.into_iter().map(|part| Delivery::from_handset(at.now, part)).collect();
+        if account.deliver_together(deliveries).is_err() {
+            // The last receiver left just now, or all are full.
+            message.end(MessageState::UNDELIVERABLE, at.wall);
+            return Err(HandsetError::NoReceiver);
+        }
+        self.metrics.from_handsets.inc();
+        Ok(message)
+    }
+
+    fn receiving(&self, system_id: Option<&str>) -> Result<&Arc<Account>, HandsetError> {
+        let mut accounts = self.accounts.iter();
+        let Some(system_id) = system_id else {
+            return accounts
+                .find(|account| account.has_receiver_beside(None))
+                .ok_or(HandsetError::NoReceiver);
+        };
+        let account = accounts.find(|account| *account.system_id == *system_id);
+        let account = account.ok_or(HandsetError::UnknownSystemId)?;
+        if account.has_receiver_beside(None) { Ok(account) } else { Err(HandsetError::NoReceiver) }
+    }
+}
