@@ -12,7 +12,7 @@ mod message;
 pub use address::{ADDRESS_OCTETS_MAX, Address};
 pub(crate) use details::HistoryPlace;
 pub use details::{Details, Direction, RECEIPTS_MAX, ReceiptOutcome, ReceiptSent, TLVS_BYTES_MAX};
-pub(crate) use message::{Draft, Wire};
+pub(crate) use message::{Draft, Wire, state_name, timestamp};
 pub use message::{Message, MessageId, ReceiptState, VALIDITY_OCTETS_MAX, Validity};
 
 use crate::behavior::Same;
@@ -199,11 +199,26 @@ impl Inbox {
         Cursor(self.ring().head)
     }
 
-    /// The place from which at most the newest `count` messages are read.
+    /// The place from which at most the newest `count` messages that `filter`
+    /// admits are read.
     #[must_use]
-    pub fn cursor_before_last(&self, count: u64) -> Cursor {
-        let ring = self.ring();
-        Cursor(ring.head.saturating_sub(count).max(ring.tail()))
+    pub fn cursor_before_last(&self, count: u64, filter: &Filter) -> Cursor {
+        if filter.to.is_none() && filter.with.is_none() {
+            let ring = self.ring();
+            return Cursor(ring.head.saturating_sub(count).max(ring.tail()));
+        }
+        let kept = usize::try_from(count).unwrap_or(usize::MAX);
+        let filter = Filter { limit: usize::MAX, ..*filter };
+        let mut page = Page::default();
+        loop {
+            let more = self.read_on(&filter, &mut page);
+            let surplus = page.messages.len().saturating_sub(kept);
+            page.messages.drain(..surplus);
+            if !more {
+                let first = page.messages.first();
+                return first.map_or(page.cursor, |message| Cursor(message.cursor().0 - 1));
+            }
+        }
     }
 
     /// The messages that `filter` admits, without waiting.
@@ -499,9 +514,30 @@ mod tests {
         for text in ["1", "2", "3"] {
             inbox.deliver(draft("62811", text));
         }
-        let since = inbox.cursor_before_last(2);
-        assert_eq!(texts(&inbox.messages(&Filter { since, ..Filter::default() })), ["2", "3"]);
-        assert_eq!(inbox.cursor_before_last(99), Cursor::START);
+        let all = Filter::default();
+        let since = inbox.cursor_before_last(2, &all);
+        assert_eq!(texts(&inbox.messages(&Filter { since, ..all })), ["2", "3"]);
+        assert_eq!(inbox.cursor_before_last(99, &all), Cursor::START);
+    }
+
+    #[test]
+    fn the_last_messages_of_a_conversation_are_counted_without_the_others() {
+        let inbox = Inbox::new(10_000, usize::MAX);
+        for n in 0..3 * SCAN_MAX {
+            inbox.deliver(draft("62811", &format!("mine {n}")));
+            inbox.deliver(draft("62822", "other"));
+        }
+        let mine = Filter { with: Address::new(b"62811"), ..Filter::default() };
+        let since = inbox.cursor_before_last(2, &mine);
+        assert_eq!(texts(&inbox.messages(&Filter { since, ..mine })), ["mine 3070", "mine 3071"]);
+        assert_eq!(inbox.cursor_before_last(0, &mine), inbox.cursor());
+        let nobody = Filter { with: Address::new(b"62833"), ..Filter::default() };
+        assert!(
+            inbox
+                .messages(&Filter { since: inbox.cursor_before_last(5, &nobody), ..nobody })
+                .messages
+                .is_empty()
+        );
     }
 
     #[tokio::test]

@@ -99,9 +99,11 @@ impl Simulator {
         let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
         let (stop, stopping) = watch::channel(false);
         let guard = Guard::new(web_addr, config.token.clone());
-        let about = About { smpp: smpp_addr, tls: tls_addr, system_id: config.esmes[0].system_id.clone() };
+        let system_ids = config.esmes.iter().map(|esme| esme.system_id.clone()).collect();
+        let about = About { smpp: smpp_addr, tls: tls_addr, system_ids };
         let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics), capture));
-        let site = Web::new(guard, about, instance, Arc::clone(&inbox), metrics, stopping.clone());
+        let shared = (Arc::clone(&smsc), Arc::clone(&inbox), metrics);
+        let site = Web::new(guard, about, instance, shared, stopping.clone());
         let mut tasks = vec![
             tokio::spawn(Arc::clone(&smsc).serve(smpp, None, stopping.clone())),
             tokio::spawn(Arc::clone(&smsc).deliver_pending(stopping.clone())),

@@ -1,16 +1,26 @@
-//! The web listener: the inbox API, the metrics and the page of handsets.
+//! The web listener: the inbox API, the behaviour, the metrics and the page of
+//! handsets.
 
+mod behavior;
+mod counters;
+mod details;
 mod guard;
+mod originate;
 mod problem;
 mod query;
 mod reply;
 mod stall;
 mod stream;
 
+use crate::behavior::{Behavior, TEXT_BYTES_MAX};
 use crate::clock;
 use crate::inbox::{Cursor, Filter, Inbox, Page, Wire};
 use crate::metrics::Metrics;
+use crate::smsc::{Moment, Smsc};
+use behavior::{TOML, Written, profile_list};
 use bytes::Bytes;
+use counters::Counters;
+use details::Full;
 pub(crate) use guard::Guard;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -23,6 +33,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use originate::Originated;
 use problem::Problem;
 use query::{LIMIT_MAX, Query, parse_cursor, write_cursor};
 use reply::Reply;
@@ -47,8 +58,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// For a request's body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No call needs a body; a client may still send `{}`.
-const BODY_BYTES_MAX: usize = 1_024;
+/// Where no body is needed; a client may still send `{}`.
+const NO_BODY_BYTES_MAX: usize = 1_024;
 
 /// A request's headers: a browser on localhost sends up to a few kilobytes.
 const HEADERS_MAX: usize = 64;
@@ -68,15 +79,17 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the handlers share.
 pub(crate) struct Web {
+    smsc: Arc<Smsc>,
     inbox: Arc<Inbox>,
     metrics: Arc<Metrics>,
     instance: u32,
     guard: Guard,
     about: About,
+    written: Written,
     stop: watch::Receiver<bool>,
 }
 
-/// What an ESME needs to know to bind, but the password.
+/// What an ESME needs to know to bind, but its password.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct About {
     /// Where ESMEs connect.
@@ -84,7 +97,7 @@ pub(crate) struct About {
     /// Where those connect that speak TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<SocketAddr>,
-    pub(crate) system_id: String,
+    pub(crate) system_ids: Vec<String>,
 }
 
 impl Web {
@@ -92,11 +105,10 @@ impl Web {
         guard: Guard,
         about: About,
         instance: u32,
-        inbox: Arc<Inbox>,
-        metrics: Arc<Metrics>,
+        (smsc, inbox, metrics): (Arc<Smsc>, Arc<Inbox>, Arc<Metrics>),
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { inbox, metrics, instance, guard, about, stop }
+        Self { smsc, inbox, metrics, instance, guard, about, written: Written::default(), stop }
     }
 
     /// Accepts connections until the simulator stops, then lets the open ones
@@ -167,7 +179,11 @@ impl Web {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::METHOD_NOT_ALLOWED => {
-                let allowed = if head.uri.path() == "/messages" { "GET, DELETE" } else { "GET" };
+                let allowed = match head.uri.path() {
+                    "/messages" => "GET, POST, DELETE",
+                    "/behavior" => "GET, PUT",
+                    _ => "GET",
+                };
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             }
             _ => {}
@@ -187,12 +203,25 @@ impl Web {
         self.guard.authorize(head)?;
         match (path, &head.method) {
             ("/messages", &Method::GET) => self.list(head).await,
+            ("/messages", &Method::POST) => self.originate(body).await,
             ("/messages", &Method::DELETE) => self.clear(body).await,
             ("/messages/stream", &Method::GET) => self.stream(head),
+            ("/behavior", &Method::GET) => Ok(self.behavior()),
+            ("/behavior", &Method::PUT) => self.set_behavior(head, body).await,
+            ("/behavior/profiles", &Method::GET) => Ok(reply::json(StatusCode::OK, &profile_list())),
+            ("/counters", &Method::GET) => Ok(self.counters()),
             ("/about", &Method::GET) => Ok(reply::json(StatusCode::OK, &self.about)),
             ("/metrics", &Method::GET) => Ok(self.metrics()),
-            ("/messages" | "/messages/stream" | "/about" | "/metrics", _) => Err(METHOD),
-            _ => Err(NOT_FOUND),
+            (
+                "/messages" | "/messages/stream" | "/behavior" | "/behavior/profiles" | "/counters"
+                | "/about" | "/metrics",
+                _,
+            ) => Err(METHOD),
+            (path, method) => match path.strip_prefix("/messages/") {
+                Some(id) if *method == Method::GET => self.details(id),
+                Some(_) => Err(METHOD),
+                None => Err(NOT_FOUND),
+            },
         }
     }
 }
@@ -216,20 +245,51 @@ impl Web {
         Ok(reply::json(StatusCode::OK, &List::new(&page, self.instance)))
     }
 
+    /// `GET /messages/{id}`: all that is known of one message.
+    fn details(&self, id: &str) -> Result<Response<Reply>, Problem> {
+        let message = self.inbox.find(id).ok_or(NO_MESSAGE)?;
+        Ok(reply::json(StatusCode::OK, &Full::new(&message, clock::wall())))
+    }
+
+    /// `POST /messages`: a handset writes to an ESME.
+    async fn originate(&self, body: Incoming) -> Result<Response<Reply>, Problem> {
+        let body = read(body, originate::BODY_BYTES_MAX).await?;
+        let Originated { from, to, text, system_id } = Originated::parse(&body)?;
+        let at = Moment { now: clock::now(), wall: clock::wall() };
+        let message = self.smsc.send_from_handset(&from, &to, &text, system_id.as_deref(), &at)?;
+        Ok(reply::json(StatusCode::CREATED, &message.to_wire()))
+    }
+
     /// `DELETE /messages`.
     async fn clear(&self, body: Incoming) -> Result<Response<Reply>, Problem> {
-        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-            return Err(BODY_LARGE);
-        }
-        let body = Limited::new(body, BODY_BYTES_MAX).collect();
-        let body = clock::within(BODY_TIMEOUT, body).await;
-        body.ok_or(BODY_LATE)?.map_err(|_| BODY_LARGE)?;
+        read(body, NO_BODY_BYTES_MAX).await?;
         self.inbox.clear();
         tracing::info!("inbox cleared");
         Ok(reply::json(
             StatusCode::OK,
             &List::new(&Page { cursor: self.inbox.cursor(), ..Page::default() }, self.instance),
         ))
+    }
+
+    /// `GET /behavior`.
+    fn behavior(&self) -> Response<Reply> {
+        reply::whole(StatusCode::OK, TOML, self.written.of(&self.smsc.behavior()).into())
+    }
+
+    /// `PUT /behavior`, in TOML or, with the same fields, in JSON.
+    async fn set_behavior(&self, head: &Parts, body: Incoming) -> Result<Response<Reply>, Problem> {
+        let body = read(body, TEXT_BYTES_MAX).await?;
+        let text = str::from_utf8(&body).map_err(|_| NOT_UTF8)?;
+        let toml = guard::content_type(head)?.eq_ignore_ascii_case(TOML.as_bytes());
+        let behavior = if toml { Behavior::from_toml(text)? } else { Behavior::from_json(text)? };
+        if toml {
+            self.written.keep(behavior.clone(), text);
+        }
+        self.smsc.set_behavior(behavior);
+        tracing::info!("behavior changed");
+        let mut response = Response::new(Reply::Whole(Bytes::new()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
     }
 
     /// `GET /messages/stream`: every message from the asked place on.
@@ -260,19 +320,40 @@ impl Web {
         Ok(response)
     }
 
+    fn counters(&self) -> Response<Reply> {
+        reply::json(StatusCode::OK, &Counters::new(&self.metrics, &self.inbox.counts()))
+    }
+
     fn metrics(&self) -> Response<Reply> {
         let text = self.metrics.render(&self.inbox.counts());
         reply::whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text.into())
     }
 
     fn filter(&self, query: &Query, limit: usize) -> Filter {
+        let filter = Filter { to: query.to, with: query.with, limit, ..Filter::default() };
         let since = match (query.since, query.last) {
             (Some(since), _) => since,
-            (None, Some(last)) => self.inbox.cursor_before_last(last),
+            (None, Some(last)) => self.inbox.cursor_before_last(last, &filter),
             (None, None) => Cursor::START,
         };
-        Filter { to: query.to, since, limit, ..Filter::default() }
+        Filter { since, ..filter }
     }
+}
+
+/// The whole body, if it comes in time and has at most `bytes_max`.
+async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
+    let large = || {
+        Problem::worded(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            format!("The body may have {bytes_max} bytes."),
+        )
+    };
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(large());
+    }
+    let body = clock::within(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await;
+    Ok(body.ok_or(BODY_LATE)?.map_err(|_| large())?.to_bytes())
 }
 
 /// The reply of `GET /messages`.
@@ -319,26 +400,37 @@ const PROTECTION: [(HeaderName, &str); 6] = [
 const NOT_FOUND: Problem = Problem::new(
     StatusCode::NOT_FOUND,
     "not-found",
-    "There are /, /messages, /messages/stream, /about and /metrics.",
+    "There are /, /messages, /messages/stream, /messages/{id}, /behavior, /behavior/profiles, /counters, \
+     /about and /metrics.",
 );
+const NO_MESSAGE: Problem =
+    Problem::new(StatusCode::NOT_FOUND, "no-message", "The inbox has no message with this id any more.");
 const METHOD: Problem = Problem::new(
     StatusCode::METHOD_NOT_ALLOWED,
     "method-not-allowed",
-    "Read with GET; /messages is also emptied with DELETE.",
+    "Read with GET; a handset writes with POST /messages, DELETE /messages empties the inbox, and \
+     PUT /behavior changes the behaviour.",
 );
+const NOT_UTF8: Problem = Problem::new(StatusCode::BAD_REQUEST, "not-utf-8", "The body must be UTF-8.");
 const BODY_LATE: Problem =
     Problem::new(StatusCode::REQUEST_TIMEOUT, "body-late", "The body did not arrive in time.");
-const BODY_LARGE: Problem =
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body may have 1024 bytes.");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page's own files. They show nothing by themselves.
 fn asset(path: &str) -> Option<(&'static str, &'static str)> {
     Some(match path {
         "/" => ("text/html; charset=utf-8", include_str!("web/page/index.html")),
         "/page.css" => ("text/css; charset=utf-8", include_str!("web/page/page.css")),
-        "/page.js" => ("text/javascript; charset=utf-8", include_str!("web/page/page.js")),
-        "/feed.js" => ("text/javascript; charset=utf-8", include_str!("web/page/feed.js")),
-        "/wall.js" => ("text/javascript; charset=utf-8", include_str!("web/page/wall.js")),
+        "/page.js" => (JAVASCRIPT, include_str!("web/page/page.js")),
+        "/feed.js" => (JAVASCRIPT, include_str!("web/page/feed.js")),
+        "/wall.js" => (JAVASCRIPT, include_str!("web/page/wall.js")),
+        "/panel.js" => (JAVASCRIPT, include_str!("web/page/panel.js")),
+        "/conversation.js" => (JAVASCRIPT, include_str!("web/page/conversation.js")),
+        "/details.js" => (JAVASCRIPT, include_str!("web/page/details.js")),
+        "/behavior.js" => (JAVASCRIPT, include_str!("web/page/behavior.js")),
+        "/format.js" => (JAVASCRIPT, include_str!("web/page/format.js")),
+        "/words.js" => (JAVASCRIPT, include_str!("web/page/words.js")),
         "/icon.svg" => ("image/svg+xml", include_str!("web/page/icon.svg")),
         _ => return None,
     })

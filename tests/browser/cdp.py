@@ -141,6 +141,11 @@ new Promise((resolve, reject) => {
 KEYS = {
     "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
     "Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
+    "Escape": {"key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27},
+    "Home": {"key": "Home", "code": "Home", "windowsVirtualKeyCode": 36},
+    "End": {"key": "End", "code": "End", "windowsVirtualKeyCode": 35},
+    "ArrowUp": {"key": "ArrowUp", "code": "ArrowUp", "windowsVirtualKeyCode": 38},
+    "ArrowRight": {"key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39},
     "Space": {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
 
@@ -217,8 +222,8 @@ class Page:
             self.send("Input.dispatchMouseEvent",
                       {"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
 
-    def key(self, name, shift=False):
-        modifiers = {"modifiers": 8 if shift else 0}
+    def key(self, name, shift=False, control=False):
+        modifiers = {"modifiers": 8 * shift + 2 * control}
         self.send("Input.dispatchKeyEvent", {"type": "keyDown", **KEYS[name], **modifiers})
         self.send("Input.dispatchKeyEvent", {"type": "keyUp", **KEYS[name], **modifiers})
 

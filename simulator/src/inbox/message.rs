@@ -389,7 +389,7 @@ pub(crate) const fn state_name(state: MessageState) -> &'static str {
     }
 }
 
-fn timestamp(time: SystemTime) -> String {
+pub(crate) fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 

@@ -8,6 +8,7 @@
 //! header). With a token, every call to the API must present it; a browser
 //! adds it to nobody's request but the page's own.
 
+use super::behavior::TOML;
 use super::problem::Problem;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
@@ -55,9 +56,9 @@ impl Guard {
     }
 
     fn admit_write(&self, request: &Parts, host: &HeaderValue) -> Result<(), Problem> {
-        let content_type = single(request, &CONTENT_TYPE)?.map(HeaderValue::as_bytes).unwrap_or_default();
-        let essence = content_type.split(|octet| *octet == b';').next().unwrap_or_default();
-        if !essence.trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        let content_type = content_type(request)?;
+        let toml = request.uri.path() == "/behavior" && content_type.eq_ignore_ascii_case(TOML.as_bytes());
+        if !toml && !content_type.eq_ignore_ascii_case(b"application/json") {
             return Err(NOT_JSON);
         }
         match single(request, &ORIGIN)? {
@@ -96,7 +97,7 @@ const MISDIRECTED: Problem = Problem::new(
 const NOT_JSON: Problem = Problem::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "not-json",
-    "A write needs Content-Type: application/json.",
+    "A write needs Content-Type: application/json; /behavior takes application/toml, too.",
 );
 const CROSS_ORIGIN: Problem =
     Problem::new(StatusCode::FORBIDDEN, "cross-origin", "Origin must be this listener's own.");
@@ -105,6 +106,12 @@ const UNAUTHORIZED: Problem = Problem::new(
     "token-required",
     "Send Authorization: Bearer with the simulator's token.",
 );
+
+/// The content type without its parameters; empty where there is none.
+pub(super) fn content_type(request: &Parts) -> Result<&[u8], Problem> {
+    let value = single(request, &CONTENT_TYPE)?.map(HeaderValue::as_bytes).unwrap_or_default();
+    Ok(value.split(|octet| *octet == b';').next().unwrap_or_default().trim_ascii())
+}
 
 fn is_write(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)

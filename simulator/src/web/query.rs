@@ -16,6 +16,7 @@ pub(super) const LIMIT_MAX: usize = 1_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Query {
     pub(super) to: Option<Address>,
+    pub(super) with: Option<Address>,
     pub(super) since: Option<Cursor>,
     pub(super) wait: Option<Duration>,
     pub(super) limit: Option<usize>,
@@ -23,7 +24,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Reads `to`, `since`, `wait`, `limit` and `last`. A cursor that another
+    /// Reads `to`, `with`, `since`, `wait`, `limit` and `last`. A cursor that another
     /// life of the simulator gave out (`instance`) means the start.
     pub(super) fn parse(query: &str, instance: u32) -> Result<Self, Problem> {
         let mut parsed = Self::default();
@@ -31,13 +32,16 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decode(value).ok_or(Problem::bad_query("A parameter has a broken %-escape."))?;
             match name {
-                "to" => set(&mut parsed.to, parse_to(&value))?,
+                "to" => set(&mut parsed.to, parse_number(&value))?,
+                "with" => set(&mut parsed.with, parse_number(&value))?,
                 "since" => set(&mut parsed.since, parse_cursor(&value, instance))?,
                 "wait" => set(&mut parsed.wait, parse_wait(&value))?,
                 "limit" => set(&mut parsed.limit, parse_limit(&value))?,
                 "last" => set(&mut parsed.last, parse_last(&value))?,
                 _ => {
-                    return Err(Problem::bad_query("The parameters are to, since, wait, limit and last."));
+                    return Err(Problem::bad_query(
+                        "The parameters are to, with, since, wait, limit and last.",
+                    ));
                 }
             }
         }
@@ -62,11 +66,11 @@ pub(super) fn parse_cursor(text: &str, instance: u32) -> Result<Cursor, Problem>
     Ok(if of == instance { Cursor(place) } else { Cursor::START })
 }
 
-fn parse_to(text: &str) -> Result<Address, Problem> {
+fn parse_number(text: &str) -> Result<Address, Problem> {
     // A `+` in a query means a blank, so `to=+62812…` arrives with one.
     Address::new(text.trim().as_bytes())
         .filter(Address::is_number)
-        .ok_or(Problem::bad_query("to must be a phone number of 1 to 20 digits."))
+        .ok_or(Problem::bad_query("to and with must be a phone number of 1 to 20 digits."))
 }
 
 fn parse_wait(text: &str) -> Result<Duration, Problem> {
@@ -116,8 +120,9 @@ mod tests {
 
     #[test]
     fn reads_every_parameter() {
-        let query = Query::parse("to=%2B628120001234&since=0000000a-7&wait=5s&limit=3&last=9", 10).unwrap();
-        assert_eq!(query.to, Address::new(b"628120001234"));
+        let query = Query::parse("to=%2B628120001234&with=62811&since=0000000a-7&wait=5s&limit=3&last=9", 10)
+            .unwrap();
+        assert_eq!((query.to, query.with), (Address::new(b"628120001234"), Address::new(b"62811")));
         assert_eq!(query.since, Some(Cursor(7)));
         assert_eq!(query.wait, Some(Duration::from_secs(5)));
         assert_eq!((query.limit, query.last), (Some(3), Some(9)));

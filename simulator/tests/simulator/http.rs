@@ -27,7 +27,18 @@ impl Reply {
 /// Sends `head` (request line and headers, lines ended by `\n`) and reads the
 /// whole reply.
 pub(crate) async fn exchange(address: SocketAddr, head: &str) -> Reply {
-    let mut stream = send(address, head).await;
+    read(send(address, head).await).await
+}
+
+/// As [`exchange`], with a body.
+pub(crate) async fn call(address: SocketAddr, head: &str, body: &str) -> Reply {
+    let mut stream = send(address, &format!("{}\nContent-Length: {}", head.trim(), body.len())).await;
+    // A refusal may come, and close the connection, before all of it is sent.
+    let _ = soon(stream.write_all(body.as_bytes())).await;
+    read(stream).await
+}
+
+async fn read(mut stream: TcpStream) -> Reply {
     let mut reply = Vec::new();
     soon(stream.read_to_end(&mut reply)).await.unwrap();
     let reply = String::from_utf8(reply).unwrap();

@@ -172,9 +172,25 @@ async fn the_page_and_all_it_asks_for_are_served() {
     let web = simulator.web_addr();
     let page = get(web, "/").await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    let mut files = vec!["/feed.js", "/wall.js"];
-    files.extend(page.body.split('"').filter(|part| part.starts_with('/') && !part.contains('>')));
-    for file in files {
+    let mut files: Vec<String> = Vec::new();
+    let mut found: Vec<String> = page
+        .body
+        .split('"')
+        .filter(|part| part.starts_with('/') && !part.contains('>'))
+        .map(str::to_owned)
+        .collect();
+    // The scripts name further ones.
+    while let Some(file) = found.pop() {
+        if !files.contains(&file) {
+            let body = get(web, &file).await.body;
+            found.extend(
+                body.split('"').filter_map(|part| part.strip_prefix("./")).map(|name| format!("/{name}")),
+            );
+            files.push(file);
+        }
+    }
+    assert!(files.iter().filter(|file| file.ends_with(".js")).count() > 5, "{files:?}");
+    for file in &files {
         let reply = get(web, file).await;
         assert_eq!(reply.status, 200, "{file}");
         for away in ["http://", "https://", "innerHTML", "<style", " style="] {
@@ -204,7 +220,7 @@ async fn refusals_are_problem_details() {
     }
     let put = format!("PUT /messages HTTP/1.1\nHost: {web}\nContent-Type: application/json");
     let reply = exchange(web, &put).await;
-    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, DELETE")));
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, POST, DELETE")));
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@
 mod behaviors;
 mod capture;
 mod command_line;
+mod control_api;
 mod esme;
 mod http;
 mod inbox_api;
 mod logs;
+mod readme;
 mod sessions;
 mod time;
 mod tls;

@@ -12,6 +12,16 @@ const OPENING_MESSAGES = 500;
 
 export class TokenNeeded extends Error {}
 
+/** The simulator said no: `problem` is its RFC 9457 reply, if it sent one. */
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(`status ${status}`);
+    this.status = status;
+    this.problem = problem;
+    this.detail = problem?.detail;
+  }
+}
+
 export class Feed {
   #handlers;
   #token = "";
@@ -27,13 +37,13 @@ export class Feed {
     this.#token = token;
   }
 
-  /** Calls the API; throws on anything but success. */
+  /** Calls the API; throws Refused, or what fetch throws, on anything but success. */
   async call(path, options = {}) {
     const headers = new Headers(options.headers);
     if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
     const reply = await fetch(path, { ...options, headers, cache: "no-store" });
     if (reply.status === 401) throw new TokenNeeded();
-    if (!reply.ok) throw new Error(`status ${reply.status}`);
+    if (!reply.ok) throw new Refused(reply.status, await reply.json().catch(() => undefined));
     return reply;
   }
 

@@ -1,7 +1,11 @@
-// Wires the stream to the wall, and the wall to the controls.
+// Wires the stream to the wall and the conversation, and both to the controls.
 
+import { Behavior } from "./behavior.js";
+import { Conversation } from "./conversation.js";
 import { Feed } from "./feed.js";
-import { HANDSETS_MAX, Wall } from "./wall.js";
+import { counted } from "./format.js";
+import { Panel } from "./panel.js";
+import { handsetCount, Wall } from "./wall.js";
 
 /** Between draws: quick to the eye, and slow enough to read at full load. */
 const DRAW_MS = 200;
@@ -11,9 +15,10 @@ const ANNOUNCE_MS = 5_000;
 const SEARCH_MS = 250;
 /** From so many digits on, a number that is not on the wall is asked for. */
 const SEARCH_DIGITS = 6;
+/** Messages read of a number that is not on the wall: more than it draws. */
+const FOUND_MESSAGES = 100;
 
 const element = (id) => document.getElementById(id);
-const counted = new Intl.NumberFormat();
 
 const STATES = {
   connecting: "Connecting",
@@ -22,10 +27,11 @@ const STATES = {
   locked: "Token needed",
 };
 
-const wall = new Wall(element("wall"), element("handset-template"), element("bubble-template"));
 const totals = { messages: 0, lost: 0, sinceRate: 0, sinceAnnounced: 0 };
 let drawing = false;
 let ready = false;
+
+const wall = new Wall(element("wall"), element("handset-template"), element("bubble-template"), openHandset);
 
 const feed = new Feed({
   state(name) {
@@ -47,12 +53,34 @@ const feed = new Feed({
   },
 });
 
+const conversation = new Conversation(feed);
+
+const behavior = new Behavior(feed, (title, name) => {
+  const chip = element("behavior-name");
+  chip.textContent = title;
+  chip.hidden = false;
+  chip.dataset.name = name;
+});
+
+const panel = new Panel((sheet) => {
+  if (sheet === "conversation") {
+    const { number } = conversation;
+    conversation.close();
+    wall.mark(null);
+    if (!wall.focus(number)) element("search").focus();
+  } else {
+    element("behavior-open").setAttribute("aria-expanded", "false");
+    element("behavior-open").focus();
+  }
+});
+
 function take(type, data) {
   if (type === "message") {
     totals.messages += 1;
     totals.sinceRate += 1;
     totals.sinceAnnounced += 1;
     wall.add(data);
+    conversation.take(data);
   } else if (type === "lost") {
     totals.lost += data.lost;
     totals.messages += data.lost;
@@ -60,6 +88,7 @@ function take(type, data) {
   } else if (type === "cleared") {
     Object.assign(totals, { messages: 0, lost: 0, sinceAnnounced: 0 });
     wall.clear();
+    conversation.clear();
   }
 }
 
@@ -75,7 +104,7 @@ function requestDraw() {
 function draw() {
   wall.draw();
   element("messages").textContent = counted.format(totals.messages);
-  element("handsets").textContent = counted.format(wall.size) + (wall.size >= HANDSETS_MAX ? "+" : "");
+  element("handsets").textContent = handsetCount(wall);
   element("clear").disabled = totals.messages === 0;
   drawNotice();
   drawEmpty();
@@ -90,19 +119,37 @@ function drawNotice() {
 }
 
 function drawEmpty() {
+  const digits = searched();
   const searching = element("search").value.trim() !== "";
   element("empty").hidden = !ready || wall.shown > 0;
   element("about").hidden = searching || element("about-smpp").textContent === "";
   element("empty-title").textContent = searching ? "No such handset" : "No messages yet";
   element("empty-text").textContent = searching
-    ? "No message to this number is in the inbox. Type the whole number to look among older ones, too."
+    ? "No message of this number is in the inbox. Type the whole number to look among older ones, too."
     : "Bind to the SMSC and submit a message: its handset appears here at once.";
+  element("empty-write").hidden = digits.length < SEARCH_DIGITS;
+  element("empty-write").textContent = `Write from +${digits}`;
 }
 
 setInterval(() => {
   element("rate").textContent = counted.format(totals.sinceRate);
   totals.sinceRate = 0;
+  if (ready && !document.hidden) readCounters();
 }, RATE_MS);
+
+async function readCounters() {
+  try {
+    const counters = await (await feed.call("/counters")).json();
+    element("sessions").textContent = counted.format(counters.sessions_bound);
+    element("accepted").textContent = counted.format(counters.submits.accepted);
+    const { submits, faults } = counters;
+    element("refused").textContent = counted.format(submits.throttled + submits.refused + faults.refused);
+    element("expired").textContent = counted.format(counters.messages.expired);
+    element("receipts").textContent = counted.format(counters.receipts.acknowledged);
+  } catch {
+    // The state shows whether the simulator is there.
+  }
+}
 
 setInterval(() => {
   if (totals.sinceAnnounced === 0) return;
@@ -111,9 +158,38 @@ setInterval(() => {
   totals.sinceAnnounced = 0;
 }, ANNOUNCE_MS);
 
+// A handset's conversation, and the behaviour.
+
+function openHandset(number) {
+  element("behavior-open").setAttribute("aria-expanded", "false");
+  conversation.open(number);
+  wall.mark(number);
+  panel.open("conversation");
+}
+
+element("behavior-open").addEventListener("click", () => {
+  if (panel.sheet === "behavior") {
+    panel.close();
+    return;
+  }
+  conversation.close();
+  wall.mark(null);
+  element("behavior-open").setAttribute("aria-expanded", "true");
+  panel.open("behavior");
+  behavior.refresh().catch(() => {
+    // The state shows whether the simulator is there.
+  });
+});
+
+element("empty-write").addEventListener("click", () => openHandset(searched()));
+
 // Search: at once among the handsets on the wall, then in the inbox.
 
 let searchTimer;
+
+function searched() {
+  return element("search").value.replace(/\D/g, "");
+}
 
 element("search").addEventListener("input", (event) => {
   wall.search(event.target.value);
@@ -122,17 +198,18 @@ element("search").addEventListener("input", (event) => {
   searchTimer = setTimeout(find, SEARCH_MS);
 });
 
-element("search-form").addEventListener("submit", (event) => {
+element("search-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   clearTimeout(searchTimer);
-  find();
+  await find();
+  if (searched() !== "" && wall.first) openHandset(wall.first);
 });
 
 async function find() {
-  const digits = element("search").value.replace(/\D/g, "");
+  const digits = searched();
   if (digits.length < SEARCH_DIGITS || wall.shown > 0) return;
   try {
-    const reply = await feed.call(`/messages?to=${digits}`);
+    const reply = await feed.call(`/messages?with=${digits}&last=${FOUND_MESSAGES}`);
     const { messages } = await reply.json();
     if (messages.length > 0) wall.replace(digits, messages);
   } catch {
@@ -159,9 +236,12 @@ element("token-form").addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && !(event.target instanceof HTMLInputElement)) {
+  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+  if (event.key === "/" && !typing) {
     event.preventDefault();
     element("search").focus();
+  } else if (event.key === "Escape") {
+    panel.close();
   }
 });
 
@@ -169,7 +249,11 @@ async function open() {
   try {
     const about = await (await feed.call("/about")).json();
     element("about-smpp").textContent = about.smpp;
-    element("about-system-id").textContent = about.system_id;
+    element("about-tls").textContent = about.tls ?? "";
+    element("about-tls-row").hidden = about.tls === undefined;
+    element("about-system-id").textContent = about.system_ids.join(", ");
+    await behavior.load();
+    readCounters();
   } catch {
     // The stream tells what is wrong.
   }

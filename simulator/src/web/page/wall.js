@@ -1,14 +1,14 @@
 // The wall: one handset for each number, newest first. What it holds and what
 // it draws is bounded, however many messages go by.
 
+import { counted, fillBubble, handsetOf, messages } from "./format.js";
+
 /** Handsets kept and drawn; older ones are found by number. */
 export const HANDSETS_MAX = 60;
 
-/** Messages kept and drawn on each handset. */
-const BUBBLES_MAX = 15;
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const counted = new Intl.NumberFormat();
+/** Messages kept and drawn on each handset: about what its screen shows. The
+ *  conversation has more. */
+const BUBBLES_MAX = 5;
 
 export class Wall {
   #list;
@@ -21,11 +21,22 @@ export class Wall {
    *  is seen changes only then. */
   #gone = [];
   #search = "";
+  #current = null;
 
-  constructor(list, handsetTemplate, bubbleTemplate) {
+  /** opened(number): somebody chose a handset. */
+  constructor(list, handsetTemplate, bubbleTemplate, opened) {
     this.#list = list;
     this.#handsetTemplate = handsetTemplate;
     this.#bubbleTemplate = bubbleTemplate;
+    list.addEventListener("click", (event) => {
+      const button = event.target.closest(".handset-open");
+      if (button) opened(button.dataset.number);
+    });
+    list.addEventListener("focusin", (event) => {
+      const button = event.target.closest(".handset-open");
+      if (button) this.#rove(button);
+    });
+    list.addEventListener("keydown", (event) => this.#move(event));
   }
 
   get size() {
@@ -39,11 +50,17 @@ export class Wall {
     return shown;
   }
 
+  /** The number of the first handset that is shown. */
+  get first() {
+    return this.#buttons()[0]?.dataset.number;
+  }
+
   /** Takes a message in; drawn with the next draw(). */
   add(message) {
-    const handset = this.#handsets.get(message.to) ?? { number: message.to, total: 0, fresh: [], element: null };
-    this.#handsets.delete(message.to);
-    this.#handsets.set(message.to, handset);
+    const number = handsetOf(message);
+    const handset = this.#handsets.get(number) ?? { number, total: 0, fresh: [], element: null };
+    this.#handsets.delete(number);
+    this.#handsets.set(number, handset);
     handset.total += 1;
     handset.fresh.push(message);
     if (handset.fresh.length > BUBBLES_MAX) handset.fresh.shift();
@@ -52,9 +69,9 @@ export class Wall {
   }
 
   /** Puts the messages of one number on the wall, in place of what was there. */
-  replace(number, messages) {
+  replace(number, all) {
     this.#drop(number);
-    for (const message of messages) this.add(message);
+    for (const message of all) this.add(message);
   }
 
   clear() {
@@ -67,6 +84,7 @@ export class Wall {
   search(text) {
     this.#search = text.replace(/\D/g, "");
     for (const handset of this.#handsets.values()) this.#showOrHide(handset);
+    this.#settle();
   }
 
   draw() {
@@ -74,6 +92,20 @@ export class Wall {
     this.#gone = [];
     for (const handset of this.#changed) this.#drawHandset(handset);
     this.#changed.clear();
+    this.#settle();
+  }
+
+  /** Marks the handset whose conversation is open. */
+  mark(number) {
+    this.#current = number;
+    for (const handset of this.#handsets.values()) this.#markOne(handset);
+  }
+
+  /** Gives the focus back to a handset, if it is still there. */
+  focus(number) {
+    const button = this.#handsets.get(number)?.element?.querySelector(".handset-open") ?? this.#buttons()[0];
+    if (button) button.focus();
+    return Boolean(button);
   }
 
   #matches(number) {
@@ -92,6 +124,13 @@ export class Wall {
     if (handset.element) handset.element.hidden = !this.#matches(handset.number);
   }
 
+  #markOne(handset) {
+    if (!handset.element) return;
+    const current = handset.number === this.#current;
+    handset.element.classList.toggle("current", current);
+    handset.element.querySelector(".handset-open").setAttribute("aria-expanded", String(current));
+  }
+
   #drop(number) {
     const handset = this.#handsets.get(number);
     if (!handset) return;
@@ -103,60 +142,73 @@ export class Wall {
   #drawHandset(handset) {
     const isNew = handset.element === null;
     if (isNew) handset.element = this.#newElement(handset);
-    const { element, bubbles, count } = parts(handset);
-    const atEnd = bubbles.scrollHeight - bubbles.scrollTop - bubbles.clientHeight < 40;
+    const { element } = handset;
+    const bubbles = element.querySelector(".bubbles");
     for (const message of handset.fresh) bubbles.append(this.#newBubble(message));
     handset.fresh = [];
     while (bubbles.childElementCount > BUBBLES_MAX) bubbles.firstElementChild.remove();
-    count.textContent = handset.total === 1 ? "1 message" : `${counted.format(handset.total)} messages`;
+    const count = messages(handset.total);
+    element.querySelector(".count").textContent = count;
+    element.querySelector(".handset-open").setAttribute("aria-label", `Open +${handset.number}, ${count}`);
     restart(element, "fresh");
     this.#showOrHide(handset);
-    // Moving an element takes the focus from it: who reads a handset keeps it
+    this.#markOne(handset);
+    // Moving an element takes the focus from it: who is at a handset keeps it
     // where it is.
     if (isNew || !element.contains(document.activeElement)) this.#list.prepend(element);
-    if (isNew || atEnd) bubbles.scrollTop = bubbles.scrollHeight;
   }
 
   #newElement(handset) {
     const element = this.#handsetTemplate.content.firstElementChild.cloneNode(true);
-    const number = element.querySelector(".number");
-    number.textContent = `+${handset.number}`;
-    element.querySelector(".bubbles").setAttribute("aria-label", `Messages to +${handset.number}`);
+    element.querySelector(".number").textContent = `+${handset.number}`;
+    element.querySelector(".handset-open").dataset.number = handset.number;
     return element;
   }
 
   #newBubble(message) {
     const bubble = this.#bubbleTemplate.content.firstElementChild.cloneNode(true);
-    bubble.querySelector(".bubble-from").textContent = message.from;
-    bubble.querySelector(".bubble-text").textContent = message.text;
-    const time = bubble.querySelector("time");
-    time.dateTime = message.time;
-    time.textContent = clock.format(new Date(message.time));
-    bubble.querySelector(".bubble-note").textContent = note(message);
+    fillBubble(bubble, message);
     bubble.classList.add("fresh");
     return bubble;
   }
+
+  #buttons() {
+    return [...this.#list.querySelectorAll(".handset:not([hidden]) .handset-open")];
+  }
+
+  /** The wall is one stop for Tab; the arrows go on from there. */
+  #rove(button) {
+    for (const other of this.#list.querySelectorAll(".handset-open[tabindex='0']")) other.tabIndex = -1;
+    button.tabIndex = 0;
+  }
+
+  /** There is always one handset that Tab stops at. */
+  #settle() {
+    const buttons = this.#buttons();
+    if (buttons.length > 0 && !buttons.some((button) => button.tabIndex === 0)) this.#rove(buttons[0]);
+  }
+
+  #move(event) {
+    const buttons = this.#buttons();
+    const at = buttons.indexOf(document.activeElement);
+    if (at < 0) return;
+    const top = buttons[0].offsetParent.offsetTop;
+    const columns = buttons.filter((button) => button.offsetParent.offsetTop === top).length;
+    const to = {
+      ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns,
+      Home: 0, End: buttons.length - 1,
+    }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    if (to < 0 || to >= buttons.length) return;
+    buttons[to].focus();
+    buttons[to].scrollIntoView({ block: "nearest" });
+  }
 }
 
-function parts(handset) {
-  const { element } = handset;
-  return { element, bubbles: element.querySelector(".bubbles"), count: element.querySelector(".count") };
-}
-
-/** What is worth knowing of a message beside its text. */
-function note(message) {
-  const notes = [];
-  if (message.segments > 1) notes.push(`${message.segments} segments`);
-  if (message.expires_at) notes.push(`valid ${duration(new Date(message.expires_at) - new Date(message.time))}`);
-  return notes.join(" · ");
-}
-
-function duration(milliseconds) {
-  const seconds = Math.round(milliseconds / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+/** As many as are on the wall, and whether there are more. */
+export function handsetCount(wall) {
+  return counted.format(wall.size) + (wall.size >= HANDSETS_MAX ? "+" : "");
 }
 
 function restart(element, animation) {

@@ -1,0 +1,92 @@
+//! The behaviour over HTTP: what is in use, what to begin with, and changes.
+
+use super::problem::{Place, Problem};
+use crate::behavior::{Behavior, BehaviorError, profiles};
+use hyper::StatusCode;
+use serde::Serialize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The content type of a behaviour as people write it.
+pub(super) const TOML: &str = "application/toml";
+
+/// The text that was last put, with its comments, and what it means: to show
+/// it again for as long as it is in use.
+#[derive(Default)]
+pub(super) struct Written(Mutex<Option<(Behavior, String)>>);
+
+impl Written {
+    pub(super) fn keep(&self, behavior: Behavior, text: &str) {
+        *self.place() = Some((behavior, text.to_owned()));
+    }
+
+    /// `in_use` as somebody wrote it: the text that was put, or a profile's, or
+    /// else with every setting spelt out.
+    pub(super) fn of(&self, in_use: &Behavior) -> String {
+        if let Some((behavior, text)) = &*self.place()
+            && behavior == in_use
+        {
+            return text.clone();
+        }
+        let profile = profiles().iter().find(|profile| profile.behavior() == *in_use);
+        profile.map_or_else(|| in_use.to_toml(), |profile| profile.toml.to_owned())
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<(Behavior, String)>> {
+        // Nothing in this module panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A profile as JSON.
+#[derive(Serialize)]
+pub(super) struct ProfileWire {
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+    toml: &'static str,
+}
+
+pub(super) fn profile_list() -> Vec<ProfileWire> {
+    let wire = |profile: &crate::behavior::Profile| ProfileWire {
+        name: profile.name,
+        title: profile.title,
+        description: profile.description,
+        toml: profile.toml,
+    };
+    profiles().iter().map(wire).collect()
+}
+
+impl From<BehaviorError> for Problem {
+    fn from(error: BehaviorError) -> Self {
+        let BehaviorError { line, column, field, detail } = error;
+        Self::worded(StatusCode::UNPROCESSABLE_ENTITY, "bad-behavior", detail).at(Place {
+            line,
+            column,
+            field,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_is_shown_with_its_comments_while_it_is_in_use() {
+        let written = Written::default();
+        assert_eq!(Behavior::from_toml(&written.of(&Behavior::default())).unwrap(), Behavior::default());
+        let text = "# mine\nseed = 7\n";
+        let mine = Behavior::from_toml(text).unwrap();
+        written.keep(mine.clone(), text);
+        assert_eq!(written.of(&mine), text);
+        let other = Behavior::from_toml("seed = 8").unwrap();
+        assert_eq!(Behavior::from_toml(&written.of(&other)).unwrap(), other);
+    }
+
+    #[test]
+    fn a_profile_in_use_is_shown_as_it_is_written() {
+        for profile in profiles() {
+            assert_eq!(Written::default().of(&profile.behavior()), profile.toml, "{}", profile.name);
+        }
+    }
+}

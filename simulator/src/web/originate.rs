@@ -1,0 +1,92 @@
+//! Messages that a handset sends, as `POST /messages` takes them.
+
+use super::problem::Problem;
+use crate::smsc::HandsetError;
+use hyper::StatusCode;
+use serde::Deserialize;
+
+/// Characters of a message: more than six segments carry.
+const TEXT_CHARACTERS_MAX: usize = 1_000;
+
+/// Octets of the JSON around and in the longest text, every character escaped
+/// as a pair of surrogates.
+pub(super) const BODY_BYTES_MAX: usize = 16 * 1_024;
+
+const _: () = assert!(12 * TEXT_CHARACTERS_MAX + 1_024 <= BODY_BYTES_MAX);
+
+/// What a handset sends, and to whom.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Originated {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) text: String,
+    /// The ESME that gets it; any that receives, if absent.
+    pub(super) system_id: Option<String>,
+}
+
+impl Originated {
+    /// Reads the body of a request. What it says of addresses is for the SMSC
+    /// to judge.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let originated: Self = serde_json::from_slice(body).map_err(|_| SHAPE)?;
+        if originated.text.is_empty() || originated.text.chars().count() > TEXT_CHARACTERS_MAX {
+            return Err(refused("text must have 1 to 1000 characters."));
+        }
+        Ok(originated)
+    }
+}
+
+impl From<HandsetError> for Problem {
+    fn from(error: HandsetError) -> Self {
+        match error {
+            HandsetError::From => refused("from must be a phone number of 1 to 20 digits."),
+            HandsetError::To => refused("to must be an address of 1 to 20 printable characters."),
+            HandsetError::TooLong => refused("text needs more than 255 segments."),
+            HandsetError::UnknownSystemId => refused("No ESME has this system_id."),
+            HandsetError::NoReceiver => Self::new(
+                StatusCode::CONFLICT,
+                "no-receiver",
+                "No session is bound that receives: bind one as receiver or transceiver, and send it again.",
+            ),
+        }
+    }
+}
+
+const fn refused(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-message", detail)
+}
+
+const SHAPE: Problem = Problem::new(
+    StatusCode::BAD_REQUEST,
+    "bad-body",
+    "The body must be a JSON object of the strings from, to, text and, if wanted, system_id.",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_a_handset_sends() {
+        let body = br#"{"from":"+628120001234","to":"BANK","text":"STOP","system_id":"gateway"}"#;
+        let read = Originated::parse(body).unwrap();
+        assert_eq!((read.from.as_str(), read.to.as_str()), ("+628120001234", "BANK"));
+        assert_eq!((read.text.as_str(), read.system_id.as_deref()), ("STOP", Some("gateway")));
+    }
+
+    #[test]
+    fn refuses_what_is_no_message() {
+        let long = format!(r#"{{"from":"1","to":"2","text":"{}"}}"#, "x".repeat(TEXT_CHARACTERS_MAX + 1));
+        for (body, kind) in [
+            ("", "bad-body"),
+            ("[]", "bad-body"),
+            (r#"{"from":"1","to":"2"}"#, "bad-body"),
+            (r#"{"from":"1","to":"2","text":"x","code":1}"#, "bad-body"),
+            (r#"{"from":"1","to":"2","text":""}"#, "bad-message"),
+            (&long, "bad-message"),
+        ] {
+            assert_eq!(Originated::parse(body.as_bytes()).unwrap_err().kind, kind, "{body}");
+        }
+    }
+}

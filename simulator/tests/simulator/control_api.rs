@@ -1,0 +1,191 @@
+//! The rest of the HTTP API: the behaviour, one message in full, counters, and
+//! what handsets send.
+
+use crate::esme::{Esme, behaving, simulator, text, with_receipt};
+use crate::http::{Reply, call, get};
+use smpp::pdu::{Body, DataCoding, SubmitSm};
+use smpp::status::CommandStatus;
+use smpp::tlv::{Tag, TlvBuffer};
+use smsc_simulator::behavior::{Profile, TEXT_BYTES_MAX, profiles};
+use smsc_simulator::{Behavior, Config};
+use std::net::SocketAddr;
+
+/// A request with a body.
+async fn write(web: SocketAddr, request: &str, content_type: &str, body: &str) -> Reply {
+    let head = format!("{request} HTTP/1.1\nHost: {web}\nContent-Type: {content_type}");
+    call(web, &head, body).await
+}
+
+async fn put(web: SocketAddr, toml: &str) -> Reply {
+    write(web, "PUT /behavior", "application/toml", toml).await
+}
+
+#[tokio::test]
+async fn a_behavior_is_put_shown_as_it_was_written_and_in_effect() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let mut esme = Esme::bound(&simulator).await;
+    let toml = "# my own\n[submit]\nstatus = \"ESME_RSYSERR\"\n";
+    let reply = put(web, toml).await;
+    assert_eq!((reply.status, reply.body.as_str()), (204, ""));
+    let shown = get(web, "/behavior").await;
+    assert_eq!((shown.body.as_str(), shown.header("content-type")), (toml, Some("application/toml")));
+    assert_eq!(simulator.behavior(), Behavior::from_toml(toml).unwrap());
+    esme.send(2, Body::SubmitSm(text(b"x"))).await;
+    assert_eq!(esme.answer().await, (CommandStatus::ESME_RSYSERR, 2));
+    // What is changed in process is shown as well.
+    simulator.set_behavior(Profile::named("slow").unwrap().behavior());
+    assert_eq!(get(web, "/behavior").await.body, Profile::named("slow").unwrap().toml);
+}
+
+#[tokio::test]
+async fn a_behavior_may_be_put_as_json() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let json = r#"{"seed": 7, "submit": {"latency": "5ms"}}"#;
+    assert_eq!(write(web, "PUT /behavior", "application/json", json).await.status, 204);
+    let shown = get(web, "/behavior").await.body;
+    assert!(shown.contains("seed = 7") && shown.contains("latency = \"5ms\""), "{shown}");
+}
+
+#[tokio::test]
+async fn a_fault_in_a_behavior_is_told_with_its_place_and_changes_nothing() {
+    let simulator = simulator(behaving("seed = 5")).await;
+    let web = simulator.web_addr();
+    let reply = put(web, "seed = 1\n\n[submit]\nlatency = \"fast\"\n").await;
+    assert_eq!((reply.status, reply.header("content-type")), (422, Some("application/problem+json")));
+    let problem = reply.json();
+    assert_eq!((&problem["line"], &problem["column"]), (&4.into(), &11.into()));
+    assert_eq!(problem["field"], "submit.latency");
+    assert!(problem["detail"].as_str().unwrap().contains("\"fast\""), "{problem}");
+    assert_eq!(simulator.behavior().seed, 5);
+    let large = put(web, &"#".repeat(TEXT_BYTES_MAX + 1)).await;
+    assert_eq!(large.status, 413);
+}
+
+#[tokio::test]
+async fn a_behavior_is_written_by_our_own_page_alone() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    assert_eq!(write(web, "PUT /behavior", "text/plain", "seed = 2").await.status, 415);
+    assert_eq!(write(web, "DELETE /messages", "application/toml", "").await.status, 415);
+    let foreign = "application/toml\nOrigin: http://evil.example";
+    assert_eq!(write(web, "PUT /behavior", foreign, "seed = 2").await.status, 403);
+    assert_eq!(write(web, "POST /behavior", "application/toml", "").await.header("allow"), Some("GET, PUT"));
+    assert_eq!(simulator.behavior(), Behavior::default());
+}
+
+#[tokio::test]
+async fn every_profile_is_listed_with_its_text() {
+    let simulator = simulator(Config::default()).await;
+    let list = get(simulator.web_addr(), "/behavior/profiles").await.json();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), profiles().len());
+    for (listed, profile) in list.iter().zip(profiles()) {
+        assert_eq!((&listed["name"], &listed["toml"]), (&profile.name.into(), &profile.toml.into()));
+        assert_eq!(
+            (&listed["title"], &listed["description"]),
+            (&profile.title.into(), &profile.description.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_told_in_full() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let mut esme = Esme::bound(&simulator).await;
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 7);
+    let submit = SubmitSm {
+        service_type: b"CMT",
+        validity_period: b"000000000300000R",
+        priority_flag: 2,
+        data_coding: DataCoding(8),
+        tlvs: tlvs.as_tlvs(),
+        ..with_receipt(text(b"\x00H\x00i"))
+    };
+    esme.send(2, Body::SubmitSm(submit)).await;
+    let frame = esme.next().await;
+    let Body::SubmitSmResp(answer) = frame.pdu().body else { panic!("no answer to the submit") };
+    let id = str::from_utf8(answer.message_id).unwrap();
+    esme.receipt().await;
+    // Answered after the acknowledgement, and so proof that it was read.
+    esme.send(9, Body::EnquireLink).await;
+    esme.answer().await;
+    let told = get(web, &format!("/messages/{id}")).await.json();
+    assert_eq!((&told["id"], &told["message_id"], &told["text"]), (&id.into(), &id.into(), &"Hi".into()));
+    assert_eq!((&told["state"], &told["data_coding"]), (&"delivered".into(), &8.into()));
+    let left = told["seconds_left"].as_f64().unwrap();
+    assert!((100.0..=180.0).contains(&left), "{left}");
+    let pdu = &told["pdu"];
+    assert_eq!((&pdu["system_id"], &pdu["sequence_number"]), (&"gateway".into(), &2.into()));
+    assert_eq!((&pdu["service_type"], &pdu["priority_flag"]), (&"CMT".into(), &2.into()));
+    assert_eq!(pdu["source"], serde_json::json!({"ton": 5, "npi": 0, "address": "BANK"}));
+    assert_eq!(told["tlvs"], serde_json::json!([{"tag": 0x0204, "value": "0007"}]));
+    assert_eq!(told["receipts"][0]["state"], "delivered");
+    assert_eq!(told["receipts"][0]["outcome"], "acknowledged");
+    for nobody in ["/messages/0000000000000001", "/messages/no-id"] {
+        assert_eq!(get(web, nobody).await.status, 404, "{nobody}");
+    }
+}
+
+#[tokio::test]
+async fn counters_count_what_the_metrics_count() {
+    let simulator = simulator(Config::default()).await;
+    let mut esme = Esme::bound(&simulator).await;
+    esme.send(2, Body::SubmitSm(text(b"x"))).await;
+    assert!(esme.answer().await.0.is_ok());
+    let counters = get(simulator.web_addr(), "/counters").await.json();
+    assert_eq!((&counters["sessions_bound"], &counters["submits"]["accepted"]), (&1.into(), &1.into()));
+    assert_eq!((&counters["messages"]["delivered"], &counters["inbox"]["messages"]), (&1.into(), &1.into()));
+    assert_eq!(counters["receipts"]["sent"], 0);
+}
+
+#[tokio::test]
+async fn a_conversation_is_read_with_its_newest_messages() {
+    let simulator = simulator(Config::default()).await;
+    let mut esme = Esme::bound(&simulator).await;
+    for (sequence, (number, content)) in
+        (2..).zip([("62811", "1"), ("62822", "2"), ("62811", "3"), ("62811", "4")])
+    {
+        let destination = smpp::pdu::Address::international(number.as_bytes());
+        esme.send(sequence, Body::SubmitSm(SubmitSm { destination, ..text(content.as_bytes()) })).await;
+        assert!(esme.answer().await.0.is_ok());
+    }
+    let read = get(simulator.web_addr(), "/messages?with=62811&last=2").await.json();
+    let texts: Vec<_> = read["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["3", "4"]);
+}
+
+#[tokio::test]
+async fn d9_what_a_handset_writes_is_delivered_and_listed() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let post =
+        |body: &'static str| async move { write(web, "POST /messages", "application/json", body).await };
+    let stop = r#"{"from":"+628120001234","to":"BANK","text":"STOP"}"#;
+    let alone = post(stop).await;
+    assert_eq!(
+        (alone.status, alone.json()["type"].as_str()),
+        (409, Some("urn:smsc-simulator:problem:no-receiver"))
+    );
+    let mut esme = Esme::bound(&simulator).await;
+    let created = post(stop).await;
+    assert_eq!((created.status, &created.json()["direction"]), (201, &"from_handset".into()));
+    let frame = esme.next().await;
+    let Body::DeliverSm(deliver) = frame.pdu().body else { panic!("no deliver_sm") };
+    assert!(!deliver.esm_class.is_receipt());
+    assert_eq!((deliver.source.digits, deliver.destination.digits), (&b"628120001234"[..], &b"BANK"[..]));
+    assert_eq!(deliver.short_message, b"STOP");
+    let listed = get(web, "/messages?with=628120001234").await.json();
+    assert_eq!(listed["messages"][0]["text"], "STOP");
+    for (body, status) in [
+        (r#"{"from":"BANK","to":"BANK","text":"x"}"#, 422),
+        (r#"{"from":"1","to":"","text":"x"}"#, 422),
+        (r#"{"from":"1","to":"2","text":"x","system_id":"nobody"}"#, 422),
+        (r#"{"from":"1"}"#, 400),
+    ] {
+        assert_eq!(post(body).await.status, status, "{body}");
+    }
+}

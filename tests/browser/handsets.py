@@ -1,0 +1,482 @@
+"""The simulator's page in a real browser: the wall, conversations, details, the behaviour, replies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+from cdp import WAIT_SECONDS, Browser
+from esme import BIND_TRANSMITTER, USER_DATA_HEADER, Esme, tlv
+from page_checks import CONTRAST, check, no_overflow
+
+THROTTLED = 0x58
+# As in wall.js and conversation.js.
+HANDSETS_MAX, BUBBLES_MAX, MESSAGES_MAX = 60, 5, 200
+# The simulator's, for each session.
+WINDOW = 256
+TOKEN = "open-sesame"
+# What the browser says by itself of a reply that refuses; the page has to say it, too.
+REFUSALS = ("status of 401", "status of 409", "status of 422")
+MARK = tlv(0x0204, b"\0\7") + tlv(0x1400, bytes(range(17)))
+
+
+class Simulator:
+    """One simulator process, with any free ports."""
+
+    def __init__(self, binary, *options):
+        ports = ["--smpp-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"]
+        self._process = subprocess.Popen(
+            [binary, "serve", "--ready-json", "--log", "warn", *ports, *options], stdout=subprocess.PIPE, text=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the simulator did not start")
+        self.ready = json.loads(line)
+        self.web = self.ready["web"]
+
+    def stop(self):
+        """Ends it as a service manager does; it must end well."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(WAIT_SECONDS)
+
+
+def handset(number):
+    return f"document.querySelector('.handset-open[data-number=\"{number}\"]')"
+
+
+def shown(number):
+    return f"{handset(number)}?.getClientRects().length > 0"
+
+
+def bubbles():
+    return "[...document.querySelectorAll('#thread button.bubble')].map((node) => node.innerText)"
+
+
+class Tests:
+    """Each test has numbers of its own, and leaves the behaviour healthy."""
+
+    def __init__(self, binary, simulator, esme, browser, pictures):
+        self.binary = binary
+        self.simulator = simulator
+        self.esme = esme
+        self.browser = browser
+        self.pictures = pictures
+
+    def submit(self, to, text, **fields):
+        status, message_id = self.esme.submit(to, text, **fields)
+        check(status == 0, f"refused with {status:#x}")
+        return message_id
+
+    def open(self, page, simulator=None):
+        page.open((simulator or self.simulator).web + "/")
+        page.until("document.querySelector('#state').dataset.state === 'live'")
+
+    def conversation(self, page, number):
+        """Opens a handset's conversation by a click, and waits for its messages."""
+        page.until(shown(number))
+        page.click(f".handset-open[data-number='{number}']")
+        page.until("document.querySelectorAll('#thread .message').length > 0")
+
+    def details(self, page, text):
+        """Opens the details of the message with this text."""
+        page.script(f"[...document.querySelectorAll('#thread button.bubble')]"
+                    f".find((node) => node.innerText.includes({json.dumps(text)})).id = 'wanted'")
+        page.click("#wanted")
+        page.until("document.querySelector('#thread .facts dd')")
+
+    def facts(self, page):
+        return dict(page.script("[...document.querySelectorAll('#thread .facts > div')]"
+                                ".map((row) => [row.children[0].innerText, row.children[1].innerText])"))
+
+    def behave(self, page, toml):
+        """Writes a behaviour into the editor and applies it."""
+        if page.script("document.querySelector('#behavior').hidden"):
+            page.click("#behavior-open")
+        page.script(f"""(() => {{
+            const text = document.querySelector("#behavior-text");
+            text.value = {json.dumps(toml)};
+            text.dispatchEvent(new Event("input", {{bubbles: true}}));
+        }})()""")
+        page.click("#behavior-form .primary")
+        page.until("['good', 'fault'].includes(document.querySelector('#behavior-told').dataset.kind)")
+        return page.text("#behavior-told")
+
+    def test_a_message_is_on_its_handset_at_once(self, page):
+        self.open(page)
+        self.submit("628110000001", "kode 482913")
+        page.until(shown("628110000001"))
+        wall = page.text("#wall")
+        check("+628110000001" in wall and "kode 482913" in wall and "BANK" in wall, wall)
+        check("valid 3 min" in wall, wall)
+        page.until("Number(document.querySelector('#accepted').textContent.replace(/\\D/g, '')) > 0")
+        check(page.text("#sessions") == "1", page.text("#sessions"))
+
+    def test_a_search_finds_a_number_on_the_wall_and_among_older_ones(self, page):
+        self.submit("628120990000", "the oldest of all")
+        for other in range(HANDSETS_MAX + 5):
+            self.submit(f"6281209{other:05}", "another handset")
+        self.open(page)
+        page.until(f"document.querySelectorAll('.handset').length === {HANDSETS_MAX}")
+        check(not page.script(shown("628120990000")), "the oldest handset is still on the wall")
+        page.fill("#search", "0900064")
+        page.until("[...document.querySelectorAll('.handset')].filter((one) => !one.hidden).length === 1")
+        check(page.script(shown("628120900064")), page.text("#wall"))
+        page.fill("#search", "62 812-0990 000")
+        page.until(shown("628120990000"))
+        check("the oldest of all" in page.text("#wall"), page.text("#wall"))
+        page.fill("#search", "628999999")
+        page.until("!document.querySelector('#empty').hidden")
+        check("No such handset" in page.text("#empty"), page.text("#empty"))
+        check("Write from +628999999" in page.text("#empty"), page.text("#empty"))
+
+    def test_a_conversation_shows_messages_both_ways_as_they_come(self, page):
+        self.submit("628110000002", "first")
+        self.open(page)
+        self.conversation(page, "628110000002")
+        check(page.text("#conversation-title") == "+628110000002", page.text("#conversation-title"))
+        self.submit("628110000002", "second")
+        self.submit("628110000003", "for somebody else")
+        page.until(f"{bubbles()}.length === 2")
+        check(page.script("document.querySelector('#reply-to').value") == "BANK", "the sender is not the recipient")
+        page.fill("#reply-text", "STOP, please")
+        page.key("Enter")
+        page.until(f"{bubbles()}.length === 3")
+        check("STOP, please" in page.text("#thread .message.sent"), page.text("#thread"))
+        check(page.script("document.querySelector('#reply-text').value") == "", "the reply stays in its field")
+        told = self.esme.originated.get(timeout=WAIT_SECONDS)
+        check(told == ("628110000002", "BANK", "STOP, please"), str(told))
+        page.until(f"{handset('628110000002')}.closest('.handset').innerText.includes('STOP, please')")
+
+    def test_a_handset_without_a_message_can_write_first(self, page):
+        self.open(page)
+        page.fill("#search", "628110000004")
+        page.until("!document.querySelector('#empty').hidden")
+        page.click("#empty-write")
+        page.fill("#reply-to", "2858")
+        page.fill("#reply-text", "REG")
+        page.click("#reply .primary")
+        page.until(f"{bubbles()}.length === 1")
+        told = self.esme.originated.get(timeout=WAIT_SECONDS)
+        check(told == ("628110000004", "2858", "REG"), str(told))
+
+    def test_details_tell_the_fields_in_words(self, page):
+        message_id = self.submit("628110000005", "Halo \u20ac", coding=8, tlvs=MARK)
+        self.open(page)
+        self.conversation(page, "628110000005")
+        self.details(page, "Halo")
+        page.until("document.querySelector('#thread .receipts li').dataset.outcome === 'acknowledged'")
+        facts = self.facts(page)
+        check(facts["message_id"] == message_id, str(facts))
+        check(facts["data_coding"] == "0x08 \u00b7 UCS-2", str(facts))
+        check("TON 5 alphanumeric" in facts["source"] and "TON 1 international" in facts["destination"], str(facts))
+        check(facts["validity_period"] == "000000000300000R", str(facts))
+        check("receipt: success or failure" in facts["registered_delivery"], str(facts))
+        check(facts["TLV 0x0204"] == "user_message_reference \u00b7 0007", str(facts))
+        check(facts["TLV 0x1400"].startswith("vendor's \u00b7 000102"), str(facts))
+        check(facts["characters"] == "6 in 1 segment", str(facts))
+        check("Delivered" in page.text("#thread .details-state"), page.text("#thread .details-state"))
+        check("Delivered acknowledged" in page.text("#thread .receipts").replace("\n", " "), page.text("#thread .receipts"))
+
+    def test_details_of_a_long_message_name_its_segments(self, page):
+        ids = [self.submit("628110000006", bytes([5, 0, 3, 77, 2, part]) + b"part %d. " % part,
+                           esm_class=USER_DATA_HEADER) for part in (1, 2)]
+        self.open(page)
+        self.conversation(page, "628110000006")
+        check("part 1. part 2." in page.text("#thread") and "2 segments" in page.text("#thread"), page.text("#thread"))
+        self.details(page, "part 1")
+        facts = self.facts(page)
+        check([facts["segment 1"], facts["segment 2"]] == ids, f"{facts} {ids}")
+        check("user data header" in facts["esm_class"], str(facts))
+
+    def test_the_validity_counts_down(self, page):
+        self.submit("628110000007", "three minutes")
+        self.submit("628110000007", "for ever", validity="")
+        self.submit("628110000007", "two seconds", validity="000000000002000R")
+        self.open(page)
+        self.conversation(page, "628110000007")
+        self.details(page, "two seconds")
+        page.until("document.querySelector('#thread .life-label').textContent.startsWith('Its validity ended')")
+        page.script("document.querySelector('#wanted').removeAttribute('id')")
+        self.details(page, "three minutes")
+        left = page.until("document.querySelector('#thread .life-left').textContent")
+        check(left.startswith("2:"), left)
+        page.until(f"document.querySelector('#thread .life-left').textContent < {json.dumps(left)}")
+        bar = page.script("document.querySelector('#thread .life-bar').value")
+        page.until(f"document.querySelector('#thread .life-bar').value < {bar}")
+        page.script("document.querySelector('#wanted').removeAttribute('id')")
+        self.details(page, "for ever")
+        check(page.script("document.querySelector('#thread .life').hidden"), "no validity, and yet a countdown")
+        check(page.script("document.querySelectorAll('#thread .details').length") == 1, "two details are open")
+
+    def test_a_profile_is_applied_and_seen_in_effect(self, page):
+        self.open(page)
+        check(page.text("#behavior-name") == "Healthy", page.text("#behavior-name"))
+        page.click("#behavior-open")
+        page.until("document.querySelector('#profile').options.length > 10")
+        page.choose("#profile", "Throttling")
+        check("ESME_RTHROTTLED" in page.script("document.querySelector('#behavior-text').value"), "the profile's text")
+        check("ESME_RTHROTTLED" in page.text("#profile-description"), page.text("#profile-description"))
+        check(page.text("#behavior-told") == "Not applied yet.", page.text("#behavior-told"))
+        page.click("#behavior-form .primary")
+        page.until("document.querySelector('#behavior-told').dataset.kind === 'good'")
+        check(page.text("#behavior-name") == "Throttling", page.text("#behavior-name"))
+        refused = int(page.text("#refused").replace(",", ""))
+        statuses = [self.esme.submit("628110000008", f"try {count}")[0] for count in range(60)]
+        check(THROTTLED in statuses and 0 in statuses, str(statuses))
+        page.until(f"Number(document.querySelector('#refused').textContent.replace(/\\D/g, '')) > {refused}")
+        other = self.browser.page()
+        self.open(other)
+        check(other.text("#behavior-name") == "Throttling", "another page does not know what is in use")
+        other.close()
+        page.choose("#profile", "Healthy")
+        page.click("#behavior-form .primary")
+        page.until("document.querySelector('#behavior-name').textContent === 'Healthy'")
+        check(all(self.esme.submit("628110000008", "well")[0] == 0 for _ in range(60)), "it is not healthy again")
+
+    def test_settings_of_ones_own_keep_their_comments(self, page):
+        self.open(page)
+        told = self.behave(page, "# only this one\n[[rule]]\nto = \"628110000009\"\nsubmit.status = \"ESME_RTHROTTLED\"\n")
+        check("Applied at" in told, told)
+        check(page.text("#behavior-name") == "Your own", page.text("#behavior-name"))
+        check(self.esme.submit("628110000009", "no")[0] == THROTTLED, "the rule has no effect")
+        check(self.esme.submit("628110000010", "yes")[0] == 0, "the rule has effect on others")
+        self.open(page)
+        page.click("#behavior-open")
+        page.until("document.querySelector('#behavior-text').value.startsWith('# only this one')")
+        check("Applied at" in self.behave(page, self.healthy(page)), page.text("#behavior-told"))
+
+    def healthy(self, page):
+        return page.script("fetch('/behavior/profiles').then((reply) => reply.json())"
+                           ".then((all) => all.find((one) => one.name === 'healthy').toml)")
+
+    def test_a_fault_is_told_with_its_line_and_column(self, page):
+        self.open(page)
+        told = self.behave(page, "seed = 1\n\n[submit]\nlatency = \"fast\"\n")
+        check("Line 4, column 11" in told and "submit.latency" in told and "fast" in told, told)
+        selected = page.script("(() => { const text = document.activeElement;"
+                               " return text.value.slice(text.selectionStart, text.selectionEnd); })()")
+        check(selected == "latency = \"fast\"", f"selected: {selected}")
+        check(page.script("document.querySelector('#behavior-text').getAttribute('aria-invalid')") == "true", "not invalid")
+        check(page.text("#behavior-name") == "Healthy", "a fault was applied")
+        told = self.behave(page, "seed = 1\n" * 40 + "[[rule]\n")
+        check("Line 2" in told or "Line 41" in told, told)
+        page.click("#behavior-revert")
+        page.until("document.querySelector('#behavior-told').textContent === 'This is in use.'")
+
+    def test_a_reply_without_a_receiver_is_told_in_words(self, page):
+        alone = Simulator(self.binary)
+        try:
+            transmitter = Esme(alone.ready, BIND_TRANSMITTER)
+            transmitter.submit("628110000011", "one way")
+            self.open(page, alone)
+            self.conversation(page, "628110000011")
+            page.fill("#reply-text", "anybody there?")
+            page.click("#reply .primary")
+            page.until("!document.querySelector('#reply-told').hidden")
+            check("receive" in page.text("#reply-told").lower(), page.text("#reply-told"))
+            check(page.script("document.querySelector('#reply-text').value") == "anybody there?", "the text is gone")
+            check(page.script(f"{bubbles()}.length") == 1, "it looks as if it were sent")
+            transmitter.close()
+        finally:
+            code = alone.stop()
+        check(code == 0, f"the simulator ended with {code}")
+        page.until("document.querySelector('#state').textContent === 'Reconnecting'")
+        page.complaints.clear()  # The connection was refused, as it should be.
+
+    def test_a_token_is_asked_for_and_opens_everything(self, page):
+        guarded = Simulator(self.binary, "--token", TOKEN)
+        try:
+            esme = Esme(guarded.ready)
+            esme.submit("628110000012", "behind a token")
+            page.open(guarded.web + "/")
+            page.until("document.activeElement.id === 'token'")
+            check("behind a token" not in page.text("body"), "it is shown without a token")
+            page.type("wrong")
+            page.key("Enter")
+            page.until("document.activeElement.id === 'token' && document.activeElement.value === ''")
+            page.type(TOKEN)
+            page.key("Enter")
+            page.until("document.querySelector('#state').dataset.state === 'live'")
+            self.conversation(page, "628110000012")
+            self.details(page, "behind a token")
+            check(page.text("#behavior-name") == "Healthy", page.text("#behavior-name"))
+            esme.close()
+        finally:
+            guarded.stop()
+        page.until("document.querySelector('#state').textContent === 'Reconnecting'")
+        page.complaints.clear()
+
+    def test_the_keyboard_is_enough(self, page):
+        for number in ("628110000021", "628110000022", "628110000023"):
+            self.submit(number, f"to {number}")
+        self.submit("628110000023", "the last one")
+        self.open(page)
+        page.until(shown("628110000023"))
+
+        def focused(wanted):
+            return page.script(f"document.activeElement.matches({json.dumps(wanted)})")
+
+        def tab_to(wanted):
+            for _ in range(20):
+                if focused(wanted):
+                    return
+                page.key("Tab")
+                check(page.script("document.activeElement === document.body || "
+                                  "[document.activeElement, document.activeElement.parentElement].some((node) =>"
+                                  " getComputedStyle(node).outlineStyle !== 'none')"), "focus is not visible")
+            raise AssertionError(f"Tab does not lead to {wanted}")
+
+        page.type("/")
+        check(focused("#search"), "a slash does not lead to the search")
+        page.type("6281100000")
+        tab_to(".handset-open[data-number='628110000023']")
+        page.key("ArrowRight")
+        check(focused("[data-number='628110000022']"), "the right arrow")
+        page.key("End")
+        page.key("Home")
+        check(focused("[data-number='628110000023']"), "Home")
+        page.key("Enter")
+        page.until("document.activeElement.id === 'conversation-title'")
+        page.until("document.querySelectorAll('#thread .message').length === 2")
+        tab_to("#thread button.bubble")
+        page.key("End")
+        check("the last one" in page.script("document.activeElement.innerText"), "End")
+        page.key("Enter")
+        page.until("document.querySelector('#thread .facts dd')")
+        check(page.script("document.activeElement.getAttribute('aria-expanded')") == "true", "aria-expanded")
+        page.key("ArrowUp")
+        check("to 628110000023" in page.script("document.activeElement.innerText"), "the up arrow")
+        tab_to("#reply-text")
+        page.type("typed")
+        tab_to("#reply .primary")
+        page.key("Enter")
+        check(self.esme.originated.get(timeout=WAIT_SECONDS)[2] == "typed", "the reply")
+        page.key("Escape")
+        check(focused("[data-number='628110000023']"), "Escape does not lead back")
+        page.key("Tab", shift=True)
+        tab_to("#behavior-open")
+        page.key("Enter")
+        page.until("document.activeElement.id === 'behavior-title'")
+        tab_to("#behavior-text")
+        page.key("Enter", control=True)
+        page.until("document.querySelector('#behavior-told').dataset.kind === 'good'")
+        page.key("Escape")
+        check(focused("#behavior-open"), "Escape does not lead back to the behaviour's button")
+
+    def test_what_is_drawn_is_bounded(self, page):
+        self.open(page)
+        texts = [(f"62813{count % 150:08}", f"message {count}") for count in range(3_000)]
+        texts += [("628140000000", f"of many {count}") for count in range(MESSAGES_MAX + 100)]
+        for batch in range(0, len(texts), WINDOW):
+            sent = [self.esme.send(to, text) for to, text in texts[batch:batch + WINDOW]]
+            check(all(self.esme.answer(one)[0] == 0 for one in sent), "refused")
+        page.until(f"document.querySelector('#wall').innerText.includes('of many {MESSAGES_MAX + 99}')")
+        self.conversation(page, "628140000000")
+        page.until(f"document.querySelectorAll('#thread .message').length === {MESSAGES_MAX}")
+        check("of many 100\n" in page.text("#thread") and "of many 99\n" not in page.text("#thread"), "the newest")
+        self.submit("628140000000", "one more")
+        page.until("document.querySelector('#thread').lastElementChild.innerText.includes('one more')")
+        counts = page.script("['.handset', '.handset .bubble', '.message'].map("
+                             "(one) => document.querySelectorAll(one).length)")
+        check(counts[0] == HANDSETS_MAX and counts[1] <= HANDSETS_MAX * BUBBLES_MAX, str(counts))
+        check(counts[2] == MESSAGES_MAX, str(counts))
+
+    def test_it_can_be_read_at_every_width_in_light_and_dark(self, page):
+        self.submit("628110000031", "A longer text, so that it goes over a line or two. Kode 482913.", tlvs=MARK)
+        self.submit("628110000031", "\u0631\u0645\u0632\u0643 \u0647\u0648 482913", coding=8)
+        for width, height, dark in ((1280, 900, False), (1280, 900, True), (390, 844, False), (390, 844, True)):
+            name = f"handsets-{width}-{'dark' if dark else 'light'}"
+            page.look(width, height, dark)
+            self.open(page)
+
+            def picture(state):
+                page.screenshot(os.path.join(self.pictures, f"{name}-{state}.png"), whole=False)
+                check(page.script(CONTRAST) == [], f"{name} {state}: {page.script(CONTRAST)}")
+                no_overflow(page, f"{name} {state}")
+
+            page.until(shown("628110000031"))
+            page.until("document.querySelector('#accepted').textContent !== '0'")
+            picture("1-wall")
+            self.conversation(page, "628110000031")
+            picture("2-conversation")
+            self.details(page, "longer text")
+            page.until("document.querySelector('#thread .receipts li').dataset.outcome === 'acknowledged'")
+            picture("3-details")
+            page.fill("#reply-text", "STOP")
+            page.fill("#reply-to", "BANK" + "K" * 16)
+            page.click("#conversation .close")
+            self.behave(page, "[submit]\nlatency = \"" + "fast" * 40 + "\"\n")
+            picture("4-fault")
+            page.click("#behavior .close")
+            page.fill("#search", "62899")
+            page.until("!document.querySelector('#empty').hidden")
+            picture("5-none")
+        page.look(320, 640)
+        no_overflow(page, "320")
+
+    def test_zz_clearing_empties_the_wall_and_the_conversation(self, page):
+        """Last, since it takes everybody's messages."""
+        self.submit("628110000041", "to be cleared")
+        self.open(page)
+        self.conversation(page, "628110000041")
+        page.click("#clear")
+        page.until("document.querySelectorAll('.handset').length === 0")
+        page.until("document.querySelectorAll('.message').length === 0")
+        check("No messages yet" in page.text("#empty"), page.text("#empty"))
+        check("127.0.0.1" in page.text("#about-smpp"), page.text("#about"))
+        self.submit("628110000041", "after it")
+        page.until(shown("628110000041"))
+        page.until("document.querySelectorAll('.message').length === 1")
+
+
+def run(tests, names, browser):
+    """Runs the tests in order; returns those that failed."""
+    failed = []
+    for name in names:
+        started = time.monotonic()
+        page = browser.page()
+        try:
+            getattr(tests, name)(page)
+            foreign = [url for url in page.requests if not url.startswith(("http://127.0.0.1:", "data:"))]
+            check(foreign == [], f"requests to others: {foreign}")
+            complaints = [one for one in page.complaints if not any(refusal in one for refusal in REFUSALS)]
+            check(complaints == [], f"the console says: {complaints}")
+            print(f"ok     {time.monotonic() - started:5.1f} s  {name}", flush=True)
+        except Exception:  # Any failure of a test is told, and the next one runs.
+            failed.append(name)
+            print(f"FAILED {time.monotonic() - started:5.1f} s  {name}", flush=True)
+            traceback.print_exc()
+            page.screenshot(os.path.join(tests.pictures, f"failed-{name}.png"))
+        finally:
+            page.close()
+    return failed
+
+
+def main(binary, chromium, pictures, *wanted):
+    os.makedirs(pictures, exist_ok=True)
+    started = time.monotonic()
+    simulator, browser = Simulator(binary), None
+    try:
+        esme = Esme(simulator.ready)
+        browser = Browser(chromium)
+        tests = Tests(binary, simulator, esme, browser, pictures)
+        names = [name for name in dir(tests) if name.startswith("test_") and (not wanted or name in wanted)]
+        failed = run(tests, names, browser)
+        esme.close()
+    finally:
+        if browser:
+            browser.close()
+        code = simulator.stop()
+    names.append("stop")
+    if code != 0:
+        failed.append("stop")
+        print(f"FAILED  the simulator ended with {code} on SIGTERM")
+    print(f"after {time.monotonic() - started:.0f} s:")
+    print(f"{len(names) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
