@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::failure::Failure;
+
 /// The highest core that can be named in a `CpuSet` (CPU_SETSIZE).
 const CORES_MAX: usize = 1024;
 
@@ -28,6 +30,42 @@ impl Sub for Ticks {
             user: self.user.saturating_sub(earlier.user),
             system: self.system.saturating_sub(earlier.system),
         }
+    }
+}
+
+/// Which core does what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cores {
+    /// The measured server's, alone.
+    pub(crate) server: usize,
+    /// This process's, and the simulator's.
+    pub(crate) client: usize,
+}
+
+impl Cores {
+    /// Takes the cores asked for, else the first two that may be used, and confines this process to the
+    /// client's: threads that start from here on inherit it.
+    ///
+    /// # Errors
+    ///
+    /// A core that may not be used; only one core, unless `may_share`: good for a smoke test alone.
+    pub(crate) fn take(
+        server: Option<usize>,
+        client: Option<usize>,
+        may_share: bool,
+    ) -> Result<Self, Failure> {
+        let allowed = allowed_cores().map_err(Failure::io("cannot tell the cores of this machine"))?;
+        let first = *allowed.first().ok_or_else(|| Failure::Setting("no core may be used".into()))?;
+        let second = *allowed.get(1).unwrap_or(&first);
+        let cores = Self { server: server.unwrap_or(first), client: client.unwrap_or(second) };
+        if !allowed.contains(&cores.server) || !allowed.contains(&cores.client) {
+            return Err(Failure::Setting(format!("of the cores, {allowed:?} may be used")));
+        }
+        if cores.server == cores.client && !may_share {
+            return Err(Failure::Setting("two cores are needed: one for the server alone".into()));
+        }
+        pin(cores.client).map_err(Failure::io("cannot run on the client's core"))?;
+        Ok(cores)
     }
 }
 
@@ -92,7 +130,7 @@ fn parse_stat(stat: &str) -> Option<(&str, Ticks)> {
 /// # Errors
 ///
 /// Those of `sched_getaffinity`.
-pub(crate) fn allowed_cores() -> io::Result<Vec<usize>> {
+fn allowed_cores() -> io::Result<Vec<usize>> {
     let allowed = sched_getaffinity(None)?;
     Ok((0..CORES_MAX).filter(|core| allowed.is_set(*core)).collect())
 }

@@ -5,20 +5,17 @@
 //! speed changes it for all, and a ratio is taken within its round.
 
 mod bench;
-mod files;
-mod handsets;
-mod load;
 
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::cpu;
+use crate::cpu::Cores;
 use crate::failure::Failure;
+use crate::files::NUMBER_DIGITS;
 use crate::report::Conditions;
 use crate::stop::Stop;
 use bench::Bench;
-use files::NUMBER_DIGITS;
 
 /// Subscribers that the width of a number leaves room for.
 const SUBSCRIBERS_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
@@ -82,27 +79,10 @@ impl Limit {
             (self.rounds, self.seconds, self.connections, self.subscribers) = (1, 1, 8, 2000);
         }
         let stop = Stop::on_signals().map_err(Failure::io("cannot catch signals"))?;
-        let (server_core, client_core) = self.cores()?;
-        // Threads that start from here on, this process's own, inherit the core.
-        cpu::pin(client_core).map_err(Failure::io("cannot run on the client's core"))?;
-        let conditions = Conditions::of_machine(server_core, client_core);
-        let report = Bench::start(&self, server_core, client_core, conditions, stop)?.measure()?;
+        let cores = Cores::take(self.server_core, self.client_core, self.smoke)?;
+        let conditions = Conditions::of_machine(cores.server, cores.client);
+        let report = Bench::start(&self, cores, conditions, stop)?.measure()?;
         report.print(self.json, self.threads).map_err(Failure::io("cannot print the result"))
-    }
-
-    fn cores(&self) -> Result<(usize, usize), Failure> {
-        let allowed = cpu::allowed_cores().map_err(Failure::io("cannot tell the cores of this machine"))?;
-        let first = *allowed.first().ok_or_else(|| Failure::Setting("no core may be used".into()))?;
-        // On a machine with one core both share it: good for a smoke test alone, and reported.
-        let second = *allowed.get(1).unwrap_or(&first);
-        let cores = (self.server_core.unwrap_or(first), self.client_core.unwrap_or(second));
-        if !allowed.contains(&cores.0) || !allowed.contains(&cores.1) {
-            return Err(Failure::Setting(format!("of the cores, {allowed:?} may be used")));
-        }
-        if cores.0 == cores.1 && !self.smoke {
-            return Err(Failure::Setting("two cores are needed: one for the server alone".into()));
-        }
-        Ok(cores)
     }
 
     fn duration(&self) -> Duration {

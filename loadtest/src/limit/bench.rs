@@ -1,26 +1,27 @@
 //! The programs of a measurement, and its rounds.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
 
 use super::Limit;
-use super::files::{Files, OPEN_MAX, SENDS_PER_DAY, SYSTEM_ID, Secrets, Setup, TTL};
-use super::handsets::Handsets;
-use super::load::{Challenge, Echo, Generate, Target, Verify};
-use crate::children::{Child, Says, own_path, sibling};
-use crate::client::{self, Client, Load, Run};
+use crate::children::{Child, Says, own_path};
+use crate::client::{Client, Load, Run};
 use crate::clock;
-use crate::cpu::{self, Ticks};
+use crate::cpu::{self, Cores, Ticks};
 use crate::echo;
 use crate::failure::Failure;
+use crate::files::{OPEN_MAX, SENDS_PER_DAY, Setup};
+use crate::house::{House, Metrics};
 use crate::report::{Conditions, Kind, Report, Sample, Sizes};
+use crate::requests::{Challenge, Echo, Generate, Verify};
 use crate::stop::Stop;
 
+/// The time to live of a challenge: the longest that the gateway allows, so that what is issued before
+/// a run can be answered in it.
+const TTL: Duration = Duration::from_secs(600);
 /// For what only has to be answered, not measured.
 const PREPARE_MAX: Duration = Duration::from_secs(300);
 /// Receipts are answered within milliseconds.
@@ -37,14 +38,7 @@ pub(super) struct Bench {
     limit: Limit,
     stop: Stop,
     progress: ProgressBar,
-    // Ended in this order: whoever connects before whom it connects to.
-    handsets: Handsets,
-    gateway: Child,
-    _simulator: Child,
-    // Removed once nobody reads them any more.
-    _files: Files,
-    web: SocketAddr,
-    target: Target,
+    house: House,
     server_core: usize,
     conditions: Conditions,
     /// Challenges with their codes, the oldest first.
@@ -62,94 +56,32 @@ struct EchoServer {
     load: Echo,
 }
 
-#[derive(Deserialize)]
-struct SimulatorReady {
-    smpp: String,
-    web: String,
-}
-
-/// A line of the gateway's log.
-#[derive(Deserialize)]
-struct LogLine {
-    fields: GatewayReady,
-}
-
-#[derive(Deserialize)]
-struct GatewayReady {
-    message: String,
-    api: String,
-}
-
-fn simulator_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let ready: SimulatorReady = serde_json::from_str(line).ok()?;
-    Some((ready.smpp.parse().ok()?, ready.web.strip_prefix("http://")?.parse().ok()?))
-}
-
-fn gateway_ready(line: &str) -> Option<SocketAddr> {
-    let line: LogLine = serde_json::from_str(line).ok()?;
-    (line.fields.message == "ready").then(|| line.fields.api.parse().ok())?
-}
-
 fn echo_ready(line: &str) -> Option<SocketAddr> {
     serde_json::from_str::<echo::Ready>(line).ok()?.listen.parse().ok()
-}
-
-fn start_simulator(secrets: &Secrets, window: u16, core: usize) -> Result<Child, Failure> {
-    let window = window.to_string();
-    let arguments = [
-        "serve",
-        "--ready-json",
-        "--smpp-listen=127.0.0.1:0",
-        "--web-listen=127.0.0.1:0",
-        "--latency=0s",
-        "--system-id",
-        SYSTEM_ID,
-        "--password",
-        &secrets.smsc_password,
-        "--window",
-        &window,
-    ];
-    let program = sibling("smsc-simulator")?;
-    Child::start("smsc-simulator", &program, &arguments.map(OsString::from), core, Says::OnStdout)
 }
 
 impl Bench {
     /// Starts simulator and gateway.
     pub(super) fn start(
         limit: &Limit,
-        server_core: usize,
-        client_core: usize,
+        cores: Cores,
         conditions: Conditions,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let (gateway_program, secrets) =
-            (sibling("otp-gateway")?, Secrets::draw().map_err(Failure::io("no randomness"))?);
         let progress = progress(limit.rounds);
         progress.set_message("starting");
-        let mut simulator = start_simulator(&secrets, limit.window, client_core)?;
-        let (smpp, web) = simulator.ready(&stop, simulator_ready)?;
-        let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
         let setup = Setup {
-            subscribers: limit.subscribers,
+            ttl: TTL,
             window: limit.window.into(),
             receipts: !limit.no_receipts,
+            ..Setup::of(limit.subscribers)
         };
-        let files = Files::write(setup, &secrets, smpp).map_err(Failure::io("cannot write test files"))?;
-        let arguments = ["serve".into(), "--config".into(), files.config().into_os_string()];
-        let mut gateway =
-            Child::start("otp-gateway", &gateway_program, &arguments, server_core, Says::OnStderr)?;
-        let server = gateway.ready(&stop, gateway_ready)?;
         Ok(Self {
             limit: limit.clone(),
+            house: House::start(&setup, cores, &stop)?,
             stop,
             progress,
-            handsets,
-            gateway,
-            _simulator: simulator,
-            _files: files,
-            web,
-            target: Target { server, api_key: secrets.api_key, subscribers: limit.subscribers },
-            server_core,
+            server_core: cores.server,
             conditions,
             challenges: VecDeque::new(),
             next: 0,
@@ -193,9 +125,9 @@ impl Bench {
     /// One challenge's whole way tells the sizes that the echo is to have.
     fn start_echo(&mut self) -> Result<EchoServer, Failure> {
         self.prepare(1)?;
-        let mut client = self.client(self.target.server)?;
+        let mut client = self.client(self.house.target.server)?;
         let request = self.challenges.front().copied();
-        let mut verify = Verify::new(&self.target, &mut self.challenges);
+        let mut verify = Verify::new(&self.house.target, &mut self.challenges);
         client.run(&mut verify, PREPARE_MAX, &self.stop)?;
         let (reply_bytes, body_bytes) = verify.reply_bytes;
         // The same bytes once more; the echo does not care that this challenge has been answered.
@@ -224,13 +156,13 @@ impl Bench {
 
     fn verify(&mut self, round: u32) -> Result<(), Failure> {
         self.say(round, "verify");
-        let mut client = self.client(self.target.server)?;
-        let mut load = Verify::new(&self.target, &mut self.challenges);
+        let mut client = self.client(self.house.target.server)?;
+        let mut load = Verify::new(&self.house.target, &mut self.challenges);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
-        let before = Meter::read(self.gateway.pid())?;
+        let before = Meter::read(self.house.gateway.pid())?;
         let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
         let sample = before.sample(Kind::Verify, round, &run, None)?;
-        self.gateway.check()?;
+        self.house.gateway.check()?;
         self.samples.push(sample);
         Ok(())
     }
@@ -239,20 +171,20 @@ impl Bench {
     /// if it still waited. The CPU time is counted until the last SMS has been accepted and the last receipt answered.
     fn generate(&mut self, round: u32) -> Result<(), Failure> {
         self.say(round, "generate");
-        let mut client = self.client(self.target.server)?;
+        let mut client = self.client(self.house.target.server)?;
         let asked_at = clock::now();
         let room = self.open_max().saturating_sub(self.challenges.len() as u64);
         let end = self.next_max().min(self.next + room);
-        let mut load = Generate::new(&self.target, self.next..end);
+        let mut load = Generate::new(&self.house.target, self.next..end);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
         self.settle(&load)?;
-        let before = Meter::read(self.gateway.pid())?;
+        let before = Meter::read(self.house.gateway.pid())?;
         let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
         let end = clock::now();
         let settled = self.settle(&load)?;
         let sample = before.sample(Kind::Generate, round, &run, Some(settled.duration_since(end)))?;
         self.conditions.generate = Sizes { request: load.request_bytes(), reply: load.reply_bytes.0 };
-        self.gateway.check()?;
+        self.house.gateway.check()?;
         self.samples.push(sample);
         self.keep(&load, asked_at)
     }
@@ -269,9 +201,9 @@ impl Bench {
             return Err(Failure::Setting(what.into()));
         }
         self.progress.set_message(format!("issuing {missing} challenges to be verified"));
-        let mut client = self.client(self.target.server)?;
+        let mut client = self.client(self.house.target.server)?;
         let asked_at = clock::now();
-        let mut load = Generate::new(&self.target, self.next..self.next + missing);
+        let mut load = Generate::new(&self.house.target, self.next..self.next + missing);
         client.run(&mut load, PREPARE_MAX, &self.stop)?;
         self.settle(&load)?;
         self.keep(&load, asked_at)
@@ -307,14 +239,14 @@ impl Bench {
         self.next = load.numbers.start;
         self.issued += load.issued.len() as u64;
         let subscribers = self.limit.subscribers;
-        self.challenges.extend(self.handsets.join(&load.issued, subscribers, asked_at)?);
+        self.challenges.extend(self.house.handsets.join(&load.issued, subscribers, asked_at)?);
         Ok(())
     }
 
     /// Waits until every SMS has arrived, and every receipt has been answered.
     fn settle(&self, load: &Generate) -> Result<Instant, Failure> {
         let sms = self.issued + load.issued.len() as u64;
-        let arrived = self.handsets.wait_for(sms, &self.stop)?;
+        let arrived = self.house.handsets.wait_for(sms, &self.stop)?;
         if self.limit.no_receipts {
             return Ok(arrived);
         }
@@ -336,15 +268,10 @@ impl Bench {
     }
 
     fn receipts_answered(&self) -> Result<u64, Failure> {
-        let metrics = client::get(self.web, "/metrics").map_err(Failure::io("the simulator's metrics"))?;
-        parse_receipts_answered(&metrics)
-            .ok_or_else(|| Failure::Wrong("the simulator's metrics do not count receipts".into()))
+        let metrics = Metrics::of(self.house.web)?;
+        let answered = metrics.value("smscsim_receipts_total{event=\"acknowledged\"}")?;
+        Ok(answered as u64)
     }
-}
-
-fn parse_receipts_answered(metrics: &[u8]) -> Option<u64> {
-    let prefix = "smscsim_receipts_total{event=\"acknowledged\"} ";
-    str::from_utf8(metrics).ok()?.lines().find_map(|line| line.strip_prefix(prefix))?.parse().ok()
 }
 
 /// Drawn on standard error, and only if that is a terminal.
@@ -389,29 +316,5 @@ impl Meter {
             (name, used)
         });
         Ok(Sample::new(kind, round, run, settled_after, now.process - self.process, threads.collect()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lines_in_which_programs_say_that_they_are_up_are_understood() {
-        let simulator = r#"{"smpp":"127.0.0.1:1","web":"http://127.0.0.1:2","smpp_credentials":{}}"#;
-        let [smpp, web] = ["127.0.0.1:1", "127.0.0.1:2"].map(|addr| addr.parse().unwrap());
-        assert_eq!(simulator_ready(simulator), Some((smpp, web)));
-        let gateway = r#"{"level":"INFO","fields":{"message":"ready","api":"127.0.0.1:1","admin":"x"}}"#;
-        assert_eq!(gateway_ready(gateway), Some(smpp));
-        assert_eq!(gateway_ready(&gateway.replace("ready", "loaded")), None);
-        assert_eq!(gateway_ready(r#"{"fields":{"message":"subscribers loaded"}}"#), None);
-        assert_eq!(echo_ready(r#"{"listen":"127.0.0.1:2"}"#), Some(web));
-    }
-
-    #[test]
-    fn answered_receipts_are_found_among_the_metrics() {
-        let metrics = b"# HELP x\nsmscsim_receipts_total{event=\"sent\"} 9\nsmscsim_receipts_total{event=\"acknowledged\"} 7\n";
-        assert_eq!(parse_receipts_answered(metrics), Some(7));
-        assert_eq!(parse_receipts_answered(b""), None);
     }
 }

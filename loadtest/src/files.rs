@@ -11,9 +11,6 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// The time to live of a challenge: the longest that the gateway allows, so that what is issued before
-/// a run can be answered in it.
-pub(crate) const TTL: Duration = Duration::from_secs(600);
 /// Challenges that a subscriber may have open: the gateway's default.
 pub(crate) const OPEN_MAX: u64 = 3;
 /// Sends that a subscriber may have in a day: the most that the gateway allows.
@@ -27,8 +24,12 @@ pub(crate) const NUMBER_DIGITS: usize = 8;
 /// What comes before the number in a user id, and in a phone number as SMPP has it.
 pub(crate) const USER_PREFIX: &str = "U";
 pub(crate) const PHONE_PREFIX: &str = "62812";
+/// The optional parameter by which the simulator tells a second submit of one SMS.
+pub(crate) const MARK_TAG: u16 = 0x1400;
 /// SMPP's name for the gateway.
 pub(crate) const SYSTEM_ID: &str = "loadtest";
+
+const BEHAVIOR_FILE: &str = "behavior.toml";
 
 /// A folder of our own, 0700, removed when this is dropped.
 #[derive(Debug)]
@@ -43,13 +44,39 @@ pub(crate) struct Secrets {
     master_key: String,
 }
 
-/// What the configuration depends on.
-#[derive(Clone, Copy, Debug)]
+/// What the configurations depend on.
+#[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) subscribers: u64,
-    /// SMPP submits without an answer.
+    /// The time to live of a challenge.
+    pub(crate) ttl: Duration,
+    /// Links to the SMSC.
+    pub(crate) binds: usize,
+    /// SMPP submits without an answer, on each.
     pub(crate) window: usize,
+    /// For the SMSC to answer.
+    pub(crate) response_timer: Duration,
     pub(crate) receipts: bool,
+    /// Whether submits carry the challenge and the send in the vendor's parameter [`MARK_TAG`].
+    pub(crate) marked: bool,
+    /// What the SMSC does, as the simulator's behaviour file has it; by default, all is well.
+    pub(crate) behavior: String,
+}
+
+impl Setup {
+    /// For so many subscribers, with the gateway's defaults.
+    pub(crate) fn of(subscribers: u64) -> Self {
+        Self {
+            subscribers,
+            ttl: Duration::from_secs(180),
+            binds: 1,
+            window: 20,
+            response_timer: Duration::from_secs(10),
+            receipts: true,
+            marked: false,
+            behavior: String::new(),
+        }
+    }
 }
 
 impl Secrets {
@@ -78,20 +105,34 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Files {
-    /// Writes all files.
+    /// Makes the folder, with what the simulator is started with.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub(crate) fn write(setup: Setup, secrets: &Secrets, smsc: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn create(setup: &Setup) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         let folder = builder.prefix("otp-loadtest-").permissions(Permissions::from_mode(0o700)).tempdir()?;
-        let write = |name: &str, text: &str| write_private(&folder.path().join(name), text);
+        write_private(&folder.path().join(BEHAVIOR_FILE), &setup.behavior)?;
+        Ok(Self { folder })
+    }
+
+    /// Writes what the gateway is started with.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(crate) fn write_gateway(&self, setup: &Setup, secrets: &Secrets, smsc: SocketAddr) -> io::Result<()> {
+        let write = |name: &str, text: &str| write_private(&self.folder.path().join(name), text);
         write("gateway.toml", &configuration(setup, secrets, smsc))?;
         write("master.keys", &format!("1 {}\n", secrets.master_key))?;
         write("smsc.password", &format!("{}\n", secrets.smsc_password))?;
-        write_subscribers(&folder.path().join("subscribers.csv"), setup.subscribers)?;
-        Ok(Self { folder })
+        write_subscribers(&self.folder.path().join("subscribers.csv"), setup.subscribers)
+    }
+
+    /// The simulator's behaviour.
+    pub(crate) fn behavior(&self) -> PathBuf {
+        self.folder.path().join(BEHAVIOR_FILE)
     }
 
     /// The configuration.
@@ -108,11 +149,11 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     private(path)?.write_all(text.as_bytes())
 }
 
-fn configuration(setup: Setup, secrets: &Secrets, smsc: SocketAddr) -> String {
-    let Setup { subscribers, window, receipts } = setup;
+fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) -> String {
+    let Setup { subscribers, binds, window, receipts, .. } = setup;
     let key_sha256 = hex(&Sha256::digest(secrets.api_key.as_bytes()));
-    let ttl = TTL.as_secs();
-    let registered_delivery = u8::from(receipts);
+    let (ttl, response_timer) = (setup.ttl.as_secs(), setup.response_timer.as_secs());
+    let (registered_delivery, mark_tlv) = (u8::from(*receipts), if setup.marked { MARK_TAG } else { 0 });
     // What is not here has its default. The outbox takes all that one run can issue, so that the load
     // decides how fast SMS leave, not a refusal.
     format!(
@@ -152,7 +193,10 @@ items_max = 1000000
 address = \"{smsc}\"
 system_id = \"{SYSTEM_ID}\"
 password_file = \"smsc.password\"
+binds = {binds}
 window = {window}
+response_timer = \"{response_timer}s\"
+mark_tlv = {mark_tlv}
 registered_delivery = {registered_delivery}
 receipts_max = 1000000
 "
@@ -177,13 +221,14 @@ mod tests {
     use super::*;
 
     fn setup() -> Setup {
-        Setup { subscribers: 3, window: 10, receipts: true }
+        Setup::of(3)
     }
 
     #[test]
     fn folder_and_files_are_ours_alone_and_go_with_the_run() {
         let secrets = Secrets::draw().unwrap();
-        let files = Files::write(setup(), &secrets, "127.0.0.1:2775".parse().unwrap()).unwrap();
+        let files = Files::create(&setup()).unwrap();
+        files.write_gateway(&setup(), &secrets, "127.0.0.1:2775".parse().unwrap()).unwrap();
         let folder = files.folder.path().to_owned();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
@@ -209,7 +254,7 @@ mod tests {
     #[test]
     fn the_configuration_has_the_keys_hash_and_not_the_key() {
         let secrets = Secrets::draw().unwrap();
-        let text = configuration(setup(), &secrets, "127.0.0.1:2775".parse().unwrap());
+        let text = configuration(&setup(), &secrets, "127.0.0.1:2775".parse().unwrap());
         assert!(!text.contains(&secrets.api_key) && !text.contains(&secrets.smsc_password));
         assert!(text.contains(&hex(&Sha256::digest(secrets.api_key.as_bytes()))));
     }

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::files::PHONE_PREFIX;
-use super::load::{Challenge, Code, Issued, Reference};
 use crate::clock;
 use crate::failure::Failure;
+use crate::files::PHONE_PREFIX;
+use crate::requests::{Challenge, Code, Issued, Reference};
 use crate::stop::{LOOK_EVERY, Stop};
 
 /// No SMS for so long, though some are missing: they will not come.
@@ -54,7 +54,7 @@ impl Shared {
 
 /// All handsets of the simulator.
 #[derive(Debug)]
-pub(super) struct Handsets {
+pub(crate) struct Handsets {
     shared: Arc<Shared>,
 }
 
@@ -64,7 +64,7 @@ impl Handsets {
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn watch(simulator: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn watch(simulator: SocketAddr) -> io::Result<Self> {
         let mut stream = TcpStream::connect(simulator)?;
         // HTTP/1.0, so that the events come as they are, without chunks around them.
         write!(stream, "GET /messages/stream HTTP/1.0\r\nHost: {simulator}\r\n\r\n")?;
@@ -84,7 +84,7 @@ impl Handsets {
     /// # Errors
     ///
     /// The stream broke, or SMS are missing; the signal to stop.
-    pub(super) fn wait_for(&self, count: u64, stop: &Stop) -> Result<Instant, Failure> {
+    pub(crate) fn wait_for(&self, count: u64, stop: &Stop) -> Result<Instant, Failure> {
         let mut state = self.shared.state();
         let (mut seen, mut seen_at) = (state.count, clock::now());
         while state.count < count {
@@ -107,12 +107,25 @@ impl Handsets {
         Ok(clock::now())
     }
 
+    /// Takes the SMS that have come since they were last taken: whose handset each is on.
+    ///
+    /// # Errors
+    ///
+    /// The stream broke.
+    pub(crate) fn take(&self) -> Result<Vec<u64>, Failure> {
+        let mut state = self.shared.state();
+        match &state.failed {
+            Some(reason) => Err(Failure::Wrong(format!("the simulator's stream of messages: {reason}"))),
+            None => Ok(std::mem::take(&mut state.new).into_iter().map(|sms| sms.subscriber).collect()),
+        }
+    }
+
     /// Joins what was issued with its SMS, in the order of the challenges' numbers.
     ///
     /// # Errors
     ///
     /// An SMS without a challenge, or the other way round.
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         issued: &[Issued],
         subscribers: u64,

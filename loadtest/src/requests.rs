@@ -11,13 +11,13 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
-use super::files::{CODE_DIGITS, CORPORATE_ID, NUMBER_DIGITS, USER_PREFIX};
 use crate::client::{Load, Reply};
+use crate::files::{CODE_DIGITS, CORPORATE_ID, NUMBER_DIGITS, USER_PREFIX};
 
 /// Hexadecimal digits of a challenge's id.
 const ID_CHARS: usize = 32;
 /// Characters of an SMS reference.
-pub(super) const REFERENCE_CHARS: usize = 4;
+pub(crate) const REFERENCE_CHARS: usize = 4;
 
 /// What stands in a template for each variable part, in the part's width.
 const USER: &str = "{user__}";
@@ -27,26 +27,26 @@ const CODE: &str = "{code}";
 const _: () = assert!(USER.len() == NUMBER_DIGITS && ID.len() == ID_CHARS && CODE.len() == CODE_DIGITS);
 
 /// A challenge's id, a code and a reference as they are written.
-pub(super) type Id = [u8; ID_CHARS];
-pub(super) type Code = [u8; CODE_DIGITS];
-pub(super) type Reference = [u8; REFERENCE_CHARS];
+pub(crate) type Id = [u8; ID_CHARS];
+pub(crate) type Code = [u8; CODE_DIGITS];
+pub(crate) type Reference = [u8; REFERENCE_CHARS];
 
 /// A challenge as the reply of generate tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Issued {
-    pub(super) number: u64,
-    pub(super) id: Id,
-    pub(super) reference: Reference,
+pub(crate) struct Issued {
+    pub(crate) number: u64,
+    pub(crate) id: Id,
+    pub(crate) reference: Reference,
 }
 
 /// A challenge whose code has been read from its SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Challenge {
-    pub(super) number: u64,
-    pub(super) id: Id,
-    pub(super) code: Code,
+pub(crate) struct Challenge {
+    pub(crate) number: u64,
+    pub(crate) id: Id,
+    pub(crate) code: Code,
     /// An instant before its issue.
-    pub(super) asked_at: Instant,
+    pub(crate) asked_at: Instant,
 }
 
 /// A whole request with places for its variable parts.
@@ -92,29 +92,29 @@ fn subscriber() -> String {
 
 /// Where requests for one server go, and as whom.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) server: SocketAddr,
-    pub(super) api_key: String,
-    pub(super) subscribers: u64,
+pub(crate) struct Target {
+    pub(crate) server: SocketAddr,
+    pub(crate) api_key: String,
+    pub(crate) subscribers: u64,
 }
 
 /// Asks for challenges, one after another.
 #[derive(Debug)]
-pub(super) struct Generate {
+pub(crate) struct Generate {
     template: Template,
     user: Range<usize>,
     trx: Range<usize>,
     subscribers: u64,
     /// Numbers to ask for.
-    pub(super) numbers: Range<u64>,
+    pub(crate) numbers: Range<u64>,
     /// What was issued, in the order of the replies.
-    pub(super) issued: Vec<Issued>,
+    pub(crate) issued: Vec<Issued>,
     /// Bytes of a reply and of its body.
-    pub(super) reply_bytes: (usize, usize),
+    pub(crate) reply_bytes: (usize, usize),
 }
 
 impl Generate {
-    pub(super) fn new(target: &Target, numbers: Range<u64>) -> Self {
+    pub(crate) fn new(target: &Target, numbers: Range<u64>) -> Self {
         let body =
             format!("{{{},\"purpose\":\"payment\",\"locale\":\"id\",{}}}", subscriber(), transaction());
         let template = Template::new(target.server, &target.api_key, "generate", &body);
@@ -129,8 +129,15 @@ impl Generate {
         }
     }
 
-    pub(super) fn request_bytes(&self) -> usize {
+    pub(crate) fn request_bytes(&self) -> usize {
         self.template.0.len()
+    }
+
+    /// Appends the request for this challenge to the empty `out`.
+    pub(crate) fn write(&self, number: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.template.0);
+        put_number(&mut out[self.user.clone()], number % self.subscribers);
+        put_number(&mut out[self.trx.clone()], number);
     }
 }
 
@@ -147,9 +154,7 @@ impl Load for Generate {
 
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
         let number = self.numbers.next()?;
-        out.extend_from_slice(&self.template.0);
-        put_number(&mut out[self.user.clone()], number % self.subscribers);
-        put_number(&mut out[self.trx.clone()], number);
+        self.write(number, out);
         Some(number)
     }
 
@@ -172,20 +177,20 @@ impl Load for Generate {
 
 /// Answers challenges with their codes, each once, the oldest first.
 #[derive(Debug)]
-pub(super) struct Verify<'a> {
+pub(crate) struct Verify<'a> {
     template: Template,
     user: Range<usize>,
     trx: Range<usize>,
     id: Range<usize>,
     code: Range<usize>,
     subscribers: u64,
-    pub(super) challenges: &'a mut VecDeque<Challenge>,
+    pub(crate) challenges: &'a mut VecDeque<Challenge>,
     /// Bytes of a reply and of its body.
-    pub(super) reply_bytes: (usize, usize),
+    pub(crate) reply_bytes: (usize, usize),
 }
 
 impl<'a> Verify<'a> {
-    pub(super) fn new(target: &Target, challenges: &'a mut VecDeque<Challenge>) -> Self {
+    pub(crate) fn new(target: &Target, challenges: &'a mut VecDeque<Challenge>) -> Self {
         let body = format!(
             "{{{},\"challenge_id\":\"{ID}\",\"code\":\"{CODE}\",\"purpose\":\"payment\",{}}}",
             subscriber(),
@@ -238,15 +243,87 @@ impl Load for Verify<'_> {
     }
 }
 
+/// Asks what became of challenges, each once.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    template: Template,
+    user: Range<usize>,
+    id: Range<usize>,
+    subscribers: u64,
+    challenges: std::slice::Iter<'a, Issued>,
+    /// What was answered, with the challenge's number.
+    pub(crate) deliveries: Vec<(u64, Delivery)>,
+}
+
+/// The delivery states of the gateway's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Delivery {
+    Queued,
+    Accepted,
+    Delivered,
+    Undelivered,
+    Expired,
+    Rejected,
+    Unknown,
+    Dropped,
+}
+
+impl<'a> Look<'a> {
+    pub(crate) fn new(target: &Target, challenges: &'a [Issued]) -> Self {
+        let request = format!(
+            "GET /v1/subscribers/{CORPORATE_ID}/{USER_PREFIX}{USER}/challenges/{ID} HTTP/1.1\r\nHost: {}\r\n\
+             Authorization: Bearer {}\r\n\r\n",
+            target.server, target.api_key
+        );
+        let template = Template(request.into_bytes());
+        Self {
+            user: template.place(USER),
+            id: template.place(ID),
+            template,
+            subscribers: target.subscribers,
+            challenges: challenges.iter(),
+            deliveries: Vec::with_capacity(challenges.len()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct LookBody {
+    delivery: Delivery,
+}
+
+impl Load for Look<'_> {
+    type Sent = u64;
+
+    fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        let challenge = self.challenges.next()?;
+        out.extend_from_slice(&self.template.0);
+        put_number(&mut out[self.user.clone()], challenge.number % self.subscribers);
+        out[self.id.clone()].copy_from_slice(&challenge.id);
+        Some(challenge.number)
+    }
+
+    fn reply(&mut self, number: u64, reply: &Reply<'_>) -> Result<(), String> {
+        if reply.status != 200 {
+            return Err(format!("a challenge must be there, not answered with {}", reply.status));
+        }
+        let body: LookBody = serde_json::from_slice(reply.body)
+            .map_err(|_| "a challenge's reply is not as documented".to_owned())?;
+        self.deliveries.push((number, body.delivery));
+        Ok(())
+    }
+}
+
 /// Sends one request again and again.
 #[derive(Debug)]
-pub(super) struct Echo {
+pub(crate) struct Echo {
     /// The request, whole.
-    pub(super) request: Vec<u8>,
+    pub(crate) request: Vec<u8>,
     /// Bytes of a reply's body, as the echo was told.
-    pub(super) body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// Bytes of a reply.
-    pub(super) reply_bytes: usize,
+    pub(crate) reply_bytes: usize,
 }
 
 impl Load for Echo {
@@ -332,6 +409,21 @@ mod tests {
         assert_eq!(body["challenge_id"], "000102030405060708090a0b0c0d0e0f");
         assert_eq!(body["transaction"]["reference"], "0000000000012");
         assert_eq!(load.request(&mut Vec::new()), None);
+    }
+
+    #[test]
+    fn a_challenge_is_looked_at_where_it_is() {
+        let issued = [Issued { number: 12, id: *b"000102030405060708090a0b0c0d0e0f", reference: *b"7KQ2" }];
+        let mut look = Look::new(&target(), &issued);
+        let mut request = Vec::new();
+        assert_eq!(look.request(&mut request), Some(12));
+        let path =
+            b"GET /v1/subscribers/LOADTEST/U00000002/challenges/000102030405060708090a0b0c0d0e0f HTTP/1.1";
+        assert!(request.starts_with(path));
+        look.reply(12, &reply(200, r#"{"state":"open","delivery":"delivered"}"#)).unwrap();
+        assert_eq!(look.deliveries, [(12, Delivery::Delivered)]);
+        assert!(look.reply(12, &reply(404, "{}")).is_err());
+        assert!(look.reply(12, &reply(200, r#"{"delivery":"lost"}"#)).is_err());
     }
 
     #[test]

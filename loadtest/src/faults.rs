@@ -1,0 +1,213 @@
+//! `otp-loadtest faults`: many OTPs through an SMSC that fails in every way, and what came of each held to
+//! what the handsets showed.
+//!
+//! The simulator draws its faults from a seed, and counts for itself what must never happen. Every
+//! challenge is for a subscriber of its own, so a handset that shows two messages was sent a code twice.
+
+mod tally;
+
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::client::{Client, Load, Reply};
+use crate::clock;
+use crate::cpu::Cores;
+use crate::failure::Failure;
+use crate::files::{NUMBER_DIGITS, Setup};
+use crate::house::{House, Metrics};
+use crate::requests::{Delivery, Generate, Issued, Look};
+use crate::stop::Stop;
+use tally::Tally;
+
+/// What the SMSC does, but for the seed.
+const BEHAVIOR: &str = include_str!("faults/behavior.toml");
+/// Subscribers that the width of a number leaves room for.
+const MESSAGES_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
+/// Links to the SMSC: the faults of one must leave the others alone.
+const BINDS: usize = 10;
+/// Keep-alive connections to the gateway's API.
+const CONNECTIONS: usize = 16;
+/// The time to live of a challenge.
+const TTL: Duration = Duration::from_secs(60);
+/// For the SMSC to answer: short, so that a window full of black holes opens again. Late answers come
+/// after it.
+const RESPONSE_TIMER: Duration = Duration::from_secs(2);
+/// Between two batches of requests.
+const BATCH_EVERY: Duration = Duration::from_millis(100);
+/// After its expiry, for a challenge to come to its last delivery state: the gateway's half a minute, and
+/// what a full machine may need.
+const SETTLE: Duration = Duration::from_secs(35);
+/// For what only has to be answered.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// Settings of `faults`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Faults {
+    /// The seeds of the faults, one run each
+    #[arg(long, value_name = "SEED,…", value_delimiter = ',', default_value = "1,2,3")]
+    seeds: Vec<u64>,
+
+    /// Challenges, each of a subscriber of its own
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=MESSAGES_MAX))]
+    messages: u64,
+
+    /// Challenges per second
+    #[arg(long, value_name = "COUNT", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    rate: u64,
+
+    /// Only see that everything works: one seed, 2000 challenges
+    #[arg(long, conflicts_with_all = ["seeds", "messages", "rate"])]
+    smoke: bool,
+}
+
+impl Faults {
+    /// Runs and prints.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Wrong`] if anything happened that must not, after all has been printed; other failures at
+    /// once. Nothing is left running.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        if self.smoke {
+            (self.seeds, self.messages, self.rate) = (vec![1], 2000, 1000);
+        }
+        let stop = Stop::on_signals().map_err(Failure::io("cannot catch signals"))?;
+        let cores = Cores::take(None, None, self.smoke)?;
+        let mut wrong = 0;
+        for seed in &self.seeds {
+            let tally = Storm::start(&self, *seed, cores, &stop)?.blow()?;
+            write!(io::stdout(), "{tally}").map_err(Failure::io("cannot print the result"))?;
+            wrong += tally.wrong();
+        }
+        if wrong > 0 {
+            return Err(Failure::Wrong(format!("{wrong} times something happened that must never happen")));
+        }
+        Ok(())
+    }
+}
+
+/// Asks for challenges, and asks again for those that the gateway had no place or link for.
+struct Issue {
+    generate: Generate,
+    /// Numbers still to ask for.
+    due: VecDeque<u64>,
+    /// Numbers that were refused.
+    again: Vec<u64>,
+    refused: u64,
+}
+
+impl Load for Issue {
+    type Sent = u64;
+
+    fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        let number = self.due.pop_front()?;
+        self.generate.write(number, out);
+        Some(number)
+    }
+
+    fn reply(&mut self, number: u64, reply: &Reply<'_>) -> Result<(), String> {
+        if reply.status == 503 {
+            self.refused += 1;
+            self.again.push(number);
+            return Ok(());
+        }
+        self.generate.reply(number, reply)
+    }
+}
+
+/// One run.
+struct Storm<'a> {
+    faults: &'a Faults,
+    seed: u64,
+    stop: &'a Stop,
+    house: House,
+    progress: ProgressBar,
+    began: Instant,
+}
+
+impl<'a> Storm<'a> {
+    fn start(faults: &'a Faults, seed: u64, cores: Cores, stop: &'a Stop) -> Result<Self, Failure> {
+        let progress = progress(faults.messages);
+        progress.set_message(format!("seed {seed}: starting"));
+        let setup = Setup {
+            ttl: TTL,
+            binds: BINDS,
+            response_timer: RESPONSE_TIMER,
+            behavior: format!("seed = {seed}\n{BEHAVIOR}"),
+            ..Setup::of(faults.messages)
+        };
+        let house = House::start(&setup, cores, stop)?;
+        Ok(Self { faults, seed, stop, house, progress, began: clock::now() })
+    }
+
+    fn blow(mut self) -> Result<Tally, Failure> {
+        let mut tally = Tally::new(self.seed, self.faults.messages);
+        let issued = self.issue(&mut tally)?;
+        self.wait(TTL + SETTLE, &mut tally)?;
+        tally.deliveries = self.look(&issued)?;
+        tally.count(&Metrics::of(self.house.web)?, &Metrics::of(self.house.admin)?)?;
+        self.progress.finish_and_clear();
+        tally.took = clock::now().duration_since(self.began);
+        Ok(tally)
+    }
+
+    /// Asks for all challenges, at the rate or as fast as the gateway takes them.
+    fn issue(&mut self, tally: &mut Tally) -> Result<Vec<Issued>, Failure> {
+        self.progress.set_message(format!("seed {}: issuing", self.seed));
+        let mut client = self.client()?;
+        let generate = Generate::new(&self.house.target, 0..0);
+        let mut load = Issue { generate, due: VecDeque::new(), again: Vec::new(), refused: 0 };
+        let batch = (self.faults.rate * BATCH_EVERY.as_millis() as u64 / 1000).max(1);
+        let (mut next, mut due_at) = (0, clock::now());
+        while (load.generate.issued.len() as u64) < self.faults.messages {
+            load.due.extend(load.again.drain(..));
+            let end = self.faults.messages.min(next + batch.saturating_sub(load.due.len() as u64));
+            load.due.extend(next..end);
+            next = end;
+            client.run(&mut load, ANSWER_MAX, self.stop)?;
+            self.progress.set_position(load.generate.issued.len() as u64);
+            self.house.check()?;
+            tally.shown(self.house.handsets.take()?);
+            due_at = (due_at + BATCH_EVERY).max(clock::now());
+            clock::pause(due_at.duration_since(clock::now()));
+        }
+        tally.refused = load.refused;
+        Ok(load.generate.issued)
+    }
+
+    fn wait(&mut self, wait: Duration, tally: &mut Tally) -> Result<(), Failure> {
+        self.progress.set_message(format!("seed {}: until every challenge has settled", self.seed));
+        let until = clock::now() + wait;
+        while clock::now() < until {
+            if self.stop.is_told() {
+                return Err(Failure::Stopped);
+            }
+            self.house.check()?;
+            tally.shown(self.house.handsets.take()?);
+            clock::pause(BATCH_EVERY);
+        }
+        Ok(())
+    }
+
+    fn look(&self, issued: &[Issued]) -> Result<Vec<(u64, Delivery)>, Failure> {
+        self.progress.set_message(format!("seed {}: what became of each", self.seed));
+        let mut look = Look::new(&self.house.target, issued);
+        self.client()?.run(&mut look, ANSWER_MAX, self.stop)?;
+        Ok(look.deliveries)
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        Client::connect(self.house.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))
+    }
+}
+
+/// Drawn on standard error, and only if that is a terminal.
+fn progress(messages: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_bar} {pos}/{len} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(messages).with_style(style)
+}

@@ -1,0 +1,210 @@
+//! What became of every challenge, and whether it is true.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::house::Metrics;
+use crate::requests::Delivery;
+
+/// The result of one run.
+#[derive(Debug)]
+pub(super) struct Tally {
+    seed: u64,
+    pub(super) took: Duration,
+    /// Times that the gateway refused to issue, having no place or no link; it was asked again.
+    pub(super) refused: u64,
+    /// What the gateway says of each challenge, by number.
+    pub(super) deliveries: Vec<(u64, Delivery)>,
+    /// Messages on each handset; one handset a challenge.
+    shown: Vec<u8>,
+    /// What the two programs count, as they name it.
+    counts: Vec<(&'static str, f64)>,
+    /// What the simulator counts and must not have seen.
+    never: Vec<(&'static str, f64)>,
+}
+
+/// Names to print, and the series of the simulator.
+const SIMULATOR_COUNTS: [(&str, &str); 0] = [];
+/// Names to print, and the series of the gateway.
+const GATEWAY_COUNTS: [(&str, &str); 4] = [
+    ("accepted", "otpgw_sms_submits_total{outcome=\"accepted\"}"),
+    ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\"}"),
+    ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\"}"),
+    ("links lost", "otpgw_sms_link_failures_total"),
+];
+/// What must not happen, and the simulator's series that would count it.
+const SIMULATOR_NEVER: [(&str, &str); 0] = [];
+
+/// Whether what is said of a challenge can be true, seen what its handset showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    True,
+    /// It says for certain that the handset has no SMS, and it has one.
+    SaidLost,
+    /// It says that the handset has an SMS, and it has none.
+    SaidArrived,
+    /// It has not come to an end.
+    NotFinal,
+}
+
+fn judge(delivery: Delivery, shown: u8) -> Judgement {
+    match delivery {
+        Delivery::Delivered if shown == 0 => Judgement::SaidArrived,
+        Delivery::Queued | Delivery::Accepted => Judgement::NotFinal,
+        Delivery::Undelivered | Delivery::Expired | Delivery::Rejected | Delivery::Dropped if shown > 0 => {
+            Judgement::SaidLost
+        }
+        _ => Judgement::True,
+    }
+}
+
+impl Tally {
+    pub(super) fn new(seed: u64, messages: u64) -> Self {
+        Self {
+            seed,
+            took: Duration::ZERO,
+            refused: 0,
+            deliveries: Vec::new(),
+            shown: vec![0; usize::try_from(messages).unwrap_or(usize::MAX)],
+            counts: Vec::new(),
+            never: Vec::new(),
+        }
+    }
+
+    /// Messages that have come to these handsets.
+    pub(super) fn shown(&mut self, handsets: Vec<u64>) {
+        for handset in handsets {
+            let shown = usize::try_from(handset).ok().and_then(|handset| self.shown.get_mut(handset));
+            shown.into_iter().for_each(|shown| *shown = shown.saturating_add(1));
+        }
+    }
+
+    /// Takes over what the programs count.
+    ///
+    /// # Errors
+    ///
+    /// A series that is not there.
+    pub(super) fn count(&mut self, simulator: &Metrics, gateway: &Metrics) -> Result<(), Failure> {
+        for (name, series) in SIMULATOR_COUNTS {
+            self.counts.push((name, simulator.value(series)?));
+        }
+        for (name, series) in GATEWAY_COUNTS {
+            self.counts.push((name, gateway.value(series)?));
+        }
+        for (name, series) in SIMULATOR_NEVER {
+            self.never.push((name, simulator.value(series)?));
+        }
+        Ok(())
+    }
+
+    /// How often something happened that must never happen.
+    pub(super) fn wrong(&self) -> u64 {
+        let counted: f64 = self.never.iter().map(|(_, count)| count).sum();
+        let missing = self.shown.len().abs_diff(self.deliveries.len());
+        let untrue = self.judged(|judgement| judgement != Judgement::True);
+        counted as u64 + (missing + untrue + self.shown_twice()) as u64
+    }
+
+    fn judged(&self, matches: impl Fn(Judgement) -> bool) -> usize {
+        let judgement = |(number, delivery): &(u64, Delivery)| {
+            let shown = usize::try_from(*number).ok().and_then(|number| self.shown.get(number));
+            judge(*delivery, shown.copied().unwrap_or_default())
+        };
+        self.deliveries.iter().map(judgement).filter(|judgement| matches(*judgement)).count()
+    }
+
+    fn shown_twice(&self) -> usize {
+        self.shown.iter().filter(|shown| **shown > 1).count()
+    }
+
+    fn by_delivery(&self) -> BTreeMap<Delivery, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, delivery) in &self.deliveries {
+            *counts.entry(*delivery).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, refused, took, deliveries, .. } = self;
+        let seconds = took.as_secs();
+        writeln!(
+            f,
+            "seed {seed}: {} challenges, {seconds} s, {refused} times refused for now",
+            deliveries.len()
+        )?;
+        let join = |parts: Vec<String>| parts.join(" · ");
+        let states = self.by_delivery();
+        let states = states.iter().map(|(delivery, count)| format!("{} {count}", name(*delivery)));
+        writeln!(f, "  delivery     {}", join(states.collect()))?;
+        let counts = self.counts.iter().map(|(name, count)| format!("{name} {count}"));
+        writeln!(f, "  happened     {}", join(counts.collect()))?;
+        let never = self.never.iter().map(|(name, count)| format!("{name} {count}"));
+        let never = never.chain([
+            format!("shown twice {}", self.shown_twice()),
+            format!("said delivered, not shown {}", self.judged(|j| j == Judgement::SaidArrived)),
+            format!("said lost, shown {}", self.judged(|j| j == Judgement::SaidLost)),
+            format!("not at an end {}", self.judged(|j| j == Judgement::NotFinal)),
+        ]);
+        writeln!(f, "  must be 0    {}", join(never.collect()))
+    }
+}
+
+fn name(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Queued => "queued",
+        Delivery::Accepted => "accepted",
+        Delivery::Delivered => "delivered",
+        Delivery::Undelivered => "undelivered",
+        Delivery::Expired => "expired",
+        Delivery::Rejected => "rejected",
+        Delivery::Unknown => "unknown",
+        Delivery::Dropped => "dropped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(deliveries: &[Delivery], shown: &[u64]) -> Tally {
+        let mut tally = Tally::new(1, deliveries.len() as u64);
+        tally.deliveries = (0..).zip(deliveries.iter().copied()).collect();
+        tally.shown(shown.to_vec());
+        tally
+    }
+
+    #[test]
+    fn true_ends_are_not_wrong() {
+        use Delivery::{Delivered, Dropped, Expired, Rejected, Undelivered, Unknown};
+        let ends = [Delivered, Undelivered, Expired, Rejected, Dropped, Unknown, Unknown];
+        assert_eq!(tally(&ends, &[0, 6]).wrong(), 0);
+    }
+
+    #[test]
+    fn each_lie_is_counted() {
+        assert_eq!(tally(&[Delivery::Delivered], &[]).wrong(), 1);
+        for lost in [Delivery::Undelivered, Delivery::Expired, Delivery::Rejected, Delivery::Dropped] {
+            assert_eq!(tally(&[lost], &[0]).wrong(), 1, "{lost:?}");
+        }
+        for open in [Delivery::Queued, Delivery::Accepted] {
+            assert_eq!(tally(&[open], &[0]).wrong(), 1, "{open:?}");
+        }
+    }
+
+    #[test]
+    fn two_messages_on_one_handset_a_missing_answer_and_what_the_simulator_saw_are_wrong() {
+        assert_eq!(tally(&[Delivery::Unknown], &[0, 0]).wrong(), 1);
+        let mut missing = tally(&[Delivery::Unknown], &[]);
+        missing.deliveries.clear();
+        assert_eq!(missing.wrong(), 1);
+        let mut seen = tally(&[Delivery::Unknown], &[]);
+        seen.never.push(("accepted twice", 2.0));
+        assert_eq!(seen.wrong(), 2);
+        assert!(seen.to_string().contains("accepted twice 2"));
+    }
+}

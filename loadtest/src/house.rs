@@ -1,0 +1,166 @@
+//! Simulator and gateway with test data, up and running, as a measurement needs them.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+use crate::children::{Child, Says, sibling};
+use crate::client;
+use crate::cpu::Cores;
+use crate::failure::Failure;
+use crate::files::{Files, SYSTEM_ID, Secrets, Setup};
+use crate::handsets::Handsets;
+use crate::requests::Target;
+use crate::stop::Stop;
+
+/// The running programs.
+pub(crate) struct House {
+    // Ended in this order: whoever connects before whom it connects to.
+    pub(crate) handsets: Handsets,
+    pub(crate) gateway: Child,
+    pub(crate) simulator: Child,
+    // Removed once nobody reads them any more.
+    _files: Files,
+    /// The simulator's web listener.
+    pub(crate) web: SocketAddr,
+    /// The gateway's admin listener.
+    pub(crate) admin: SocketAddr,
+    pub(crate) target: Target,
+}
+
+impl House {
+    /// Starts simulator and gateway, each on its core, and watches the handsets.
+    ///
+    /// # Errors
+    ///
+    /// One of them is not built, or does not come up; no file can be written; the signal to stop.
+    pub(crate) fn start(setup: &Setup, cores: Cores, stop: &Stop) -> Result<Self, Failure> {
+        let gateway_program = sibling("otp-gateway")?;
+        let secrets = Secrets::draw().map_err(Failure::io("no randomness"))?;
+        let files = Files::create(setup).map_err(Failure::io("cannot write test files"))?;
+        let mut simulator = start_simulator(&secrets, setup, &files, cores.client)?;
+        let (smpp, web) = simulator.ready(stop, simulator_ready)?;
+        let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
+        files.write_gateway(setup, &secrets, smpp).map_err(Failure::io("cannot write test files"))?;
+        let arguments = ["serve".into(), "--config".into(), files.config().into_os_string()];
+        let mut gateway =
+            Child::start("otp-gateway", &gateway_program, &arguments, cores.server, Says::OnStderr)?;
+        let (server, admin) = gateway.ready(stop, gateway_ready)?;
+        let target = Target { server, api_key: secrets.api_key, subscribers: setup.subscribers };
+        Ok(Self { handsets, gateway, simulator, _files: files, web, admin, target })
+    }
+
+    /// Whether both programs still run.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Child`] for the one that ended by itself.
+    pub(crate) fn check(&mut self) -> Result<(), Failure> {
+        self.gateway.check()?;
+        self.simulator.check()
+    }
+}
+
+/// What a program counts, as Prometheus would scrape it.
+pub(crate) struct Metrics(String);
+
+impl Metrics {
+    /// Scrapes the program that listens at `admin`.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub(crate) fn of(admin: SocketAddr) -> Result<Self, Failure> {
+        let text =
+            client::get(admin, "/metrics").map_err(Failure::io("cannot scrape a program's metrics"))?;
+        Ok(Self(String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// The value of one series, written as it is there: `name` or `name{label="value"}`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such series.
+    pub(crate) fn value(&self, series: &str) -> Result<f64, Failure> {
+        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        let missing = || Failure::Wrong(format!("a program does not count {series}"));
+        self.0.lines().find_map(value).ok_or_else(missing)
+    }
+}
+
+#[derive(Deserialize)]
+struct SimulatorReady {
+    smpp: String,
+    web: String,
+}
+
+/// A line of the gateway's log.
+#[derive(Deserialize)]
+struct LogLine {
+    fields: GatewayReady,
+}
+
+#[derive(Deserialize)]
+struct GatewayReady {
+    message: String,
+    api: String,
+    admin: String,
+}
+
+fn simulator_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let ready: SimulatorReady = serde_json::from_str(line).ok()?;
+    Some((ready.smpp.parse().ok()?, ready.web.strip_prefix("http://")?.parse().ok()?))
+}
+
+/// API and admin listener.
+fn gateway_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let LogLine { fields } = serde_json::from_str(line).ok()?;
+    (fields.message == "ready").then(|| Some((fields.api.parse().ok()?, fields.admin.parse().ok()?)))?
+}
+
+fn start_simulator(secrets: &Secrets, setup: &Setup, files: &Files, core: usize) -> Result<Child, Failure> {
+    let window = setup.window.to_string();
+    let mut arguments: Vec<OsString> = [
+        "serve",
+        "--ready-json",
+        "--smpp-listen=127.0.0.1:0",
+        "--web-listen=127.0.0.1:0",
+        "--system-id",
+        SYSTEM_ID,
+        "--password",
+        &secrets.smsc_password,
+        "--window",
+        &window,
+        "--behavior",
+    ]
+    .map(OsString::from)
+    .into();
+    arguments.push(files.behavior().into());
+    Child::start("smsc-simulator", &sibling("smsc-simulator")?, &arguments, core, Says::OnStdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_in_which_programs_say_that_they_are_up_are_understood() {
+        let simulator = r#"{"smpp":"127.0.0.1:1","web":"http://127.0.0.1:2","smpp_credentials":{}}"#;
+        let [one, two] = ["127.0.0.1:1", "127.0.0.1:2"].map(|addr| addr.parse().unwrap());
+        assert_eq!(simulator_ready(simulator), Some((one, two)));
+        let gateway =
+            r#"{"level":"INFO","fields":{"message":"ready","api":"127.0.0.1:1","admin":"127.0.0.1:2"}}"#;
+        assert_eq!(gateway_ready(gateway), Some((one, two)));
+        assert_eq!(gateway_ready(&gateway.replace("ready", "loaded")), None);
+        assert_eq!(gateway_ready(r#"{"fields":{"message":"subscribers loaded"}}"#), None);
+    }
+
+    #[test]
+    fn a_series_is_found_by_its_whole_name() {
+        let metrics = Metrics("# HELP x\nx{event=\"sent\"} 9\nx{event=\"sent_late\"} 8\nxy 7\n".into());
+        assert_eq!(metrics.value("x{event=\"sent\"}").ok(), Some(9.0));
+        assert_eq!(metrics.value("xy").ok(), Some(7.0));
+        assert!(metrics.value("x").is_err());
+    }
+}
