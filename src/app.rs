@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::sms;
 use crate::sms::Misconfigured;
 use crate::sms::links::Links;
-use crate::sms::outbox::{self, Item};
+use crate::sms::outbox::Item;
 use crate::store::Store;
 use crate::subscriber::code::Keyring;
 use crate::threads;
@@ -103,7 +103,10 @@ impl App {
     pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let store = load_store(&config, &clock, &metrics)?;
-        let (outbox, queue) = outbox::outbox(config.outbox.items_max, clock.clone(), Arc::clone(&metrics));
+        let (outbox, queue) = config
+            .links
+            .outbox(config.outbox.items_max, clock.clone(), Arc::clone(&metrics))
+            .map_err(StartError::Links)?;
         let (policy, templates) = (config.policy, config.templates);
         let gateway =
             Arc::new(Gateway::new(store, policy, templates, outbox, clock.clone(), Arc::clone(&metrics)));

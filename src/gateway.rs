@@ -156,7 +156,10 @@ impl Gateway {
     ) -> Result<Reply<Result<Issued, NotIssued>>, KeyReused> {
         let (now, digest) = (self.clock.now(), subject.digest());
         let locale = locale.unwrap_or_else(|| self.templates.locale());
-        let place = self.outbox.reserve();
+        let Some(phone) = self.store.read(subscriber, Subscriber::phone) else {
+            return Ok(Reply { outcome: Err(NotIssued::UnknownSubscriber), replayed: false });
+        };
+        let place = self.outbox.reserve(phone);
         let unavailable = place.as_ref().err().map(|cannot_send| Unavailable::Sms(*cannot_send));
         let command = Generate {
             subject,
@@ -220,7 +223,12 @@ impl Gateway {
         claim: Claim<'_>,
     ) -> Result<Reply<Result<Resent, NotResent>>, KeyReused> {
         let now = self.clock.now();
-        let place = self.outbox.reserve();
+        let Some(phone) = self.store.read(claim.subscriber, Subscriber::phone) else {
+            self.note_unknown(true);
+            let unknown = NotResent::Refused(ResendRefused::Ended(Verdict::UnknownChallenge));
+            return Ok(Reply { outcome: Err(unknown), replayed: false });
+        };
+        let place = self.outbox.reserve(phone);
         let unavailable = place.as_ref().err().map(|cannot_send| Unavailable::Sms(*cannot_send));
         let command =
             Resend { presented: claim.presented(caller, "resend", None), can_send: unavailable.is_none() };

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::link::settings::Settings;
 use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
-use super::outbox::{Item, Queue};
+use super::outbox::{Item, Outbox, Queue, outbox};
 use super::routes::{self, Routes, Table};
 use super::{DeliveryReport, Misconfigured};
 use crate::clock::Clock;
@@ -62,6 +62,20 @@ impl Config {
     /// The first setting that is [`Misconfigured`]; the password counts to `password_file` and is not quoted.
     pub fn validate(&self) -> Result<(), Misconfigured> {
         self.check().map(drop)
+    }
+
+    /// The queue before these links, of at most `items_max` SMS.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::validate`].
+    pub fn outbox(
+        &self,
+        items_max: usize,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Outbox, Queue), Misconfigured> {
+        Ok(outbox(items_max, self.check()?.table.prefixes().clone(), clock, metrics))
     }
 
     fn check(&self) -> Result<Checked, Misconfigured> {

@@ -2,7 +2,8 @@
 //! decided.
 //!
 //! An item keeps its place until a link takes it, wherever it waits until then (see [`super::routes`]), so
-//! that a route that is down cannot grow behind the queue's back.
+//! that a route that is down cannot grow behind the queue's back. Each route has its own share of the places
+//! and its own state: one that stalls or is down refuses its own numbers and no others.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use super::message::Text;
+use super::routes::prefixes::Prefixes;
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::msisdn::Msisdn;
@@ -78,7 +80,7 @@ impl CannotSend {
     }
 }
 
-/// Whether any SMSC takes SMS now.
+/// Whether any SMSC of a route takes SMS now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     Possible,
@@ -91,6 +93,22 @@ pub(super) enum Sending {
 /// What both ends share.
 #[derive(Debug)]
 struct Shared {
+    prefixes: Prefixes,
+    /// By route.
+    ways: Box<[Way]>,
+    /// How many places of each route may be taken.
+    places_max: usize,
+}
+
+impl Shared {
+    fn way(&self, phone: Msisdn) -> &Way {
+        &self.ways[usize::from(self.prefixes.longest(phone))]
+    }
+}
+
+/// One route.
+#[derive(Debug)]
+struct Way {
     /// [`POSSIBLE`], [`FAILING`], or when the last link was lost in milliseconds since the Unix epoch.
     sending: AtomicU64,
     /// Places that are taken: reserved, queued, or on the way to a link.
@@ -104,7 +122,6 @@ const FAILING: u64 = u64::MAX - 1;
 #[derive(Clone, Debug)]
 pub struct Outbox {
     places: mpsc::Sender<Item>,
-    places_max: usize,
     shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -116,40 +133,49 @@ pub struct Queue {
     items: mpsc::Receiver<Item>,
     /// Nothing can come in any more.
     finished: bool,
-    sending: Sending,
+    /// By route.
+    sending: Box<[Sending]>,
     shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
 
-/// A queue of at most `places` items (1 at the least). Until a link is bound for the first time, it
-/// counts as lost now.
-pub fn outbox(places: usize, clock: Clock, metrics: Arc<Metrics>) -> (Outbox, Queue) {
-    let places_max = places.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
-    let (sender, receiver) = mpsc::channel(places_max);
-    let shared =
-        Arc::new(Shared { sending: AtomicU64::new(clock.now().unix_millis()), taken: AtomicUsize::new(0) });
+/// A queue of at most `places` items, of which each route has an equal share (1 at the least). Until a link is
+/// bound for the first time, it counts as lost now.
+pub(super) fn outbox(
+    places: usize,
+    prefixes: Prefixes,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> (Outbox, Queue) {
+    let routes = prefixes.routes();
+    let places_max = (places / routes).clamp(1, tokio::sync::Semaphore::MAX_PERMITS / routes);
+    let (sender, receiver) = mpsc::channel(places_max * routes);
+    let now = clock.now().unix_millis();
+    let way = || Way { sending: AtomicU64::new(now), taken: AtomicUsize::new(0) };
+    let ways = std::iter::repeat_with(way).take(routes).collect();
+    let shared = Arc::new(Shared { prefixes, ways, places_max });
     let outbox = Outbox {
         places: sender,
-        places_max,
         shared: Arc::clone(&shared),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
-    let sending = Sending::NoLink;
+    let sending = vec![Sending::NoLink; routes].into();
     (outbox, Queue { items: receiver, finished: false, sending, shared, clock, metrics })
 }
 
 impl Outbox {
-    /// Reserves a place, so that what is decided next can surely be queued.
+    /// Reserves a place for an SMS to this number, so that what is decided next can surely be queued.
     ///
     /// # Errors
     ///
     /// [`CannotSend`]; then nothing may be decided.
     // Two atomic adds and one compare-and-swap while an SMSC takes SMS; the clock is read only without a link.
-    pub fn reserve(&self) -> Result<Place<'_>, CannotSend> {
+    pub fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, CannotSend> {
+        let way = self.shared.way(phone);
         // Relaxed: neither number guards other data, and a moment's delay is within the 5 s.
-        match self.shared.sending.load(Ordering::Relaxed) {
+        match way.sending.load(Ordering::Relaxed) {
             POSSIBLE => {}
             FAILING => return Err(CannotSend::Failing),
             lost_at => {
@@ -158,7 +184,7 @@ impl Outbox {
                 }
             }
         }
-        let taken = Taken::new(self)?;
+        let taken = Taken::new(self, way)?;
         match self.places.try_reserve() {
             Ok(permit) => Ok(Place { permit, taken }),
             Err(TrySendError::Full(())) => Err(CannotSend::Full),
@@ -169,14 +195,14 @@ impl Outbox {
 
 /// A place that is counted. Dropped, it is free again.
 #[derive(Debug)]
-struct Taken<'a>(&'a Outbox);
+struct Taken<'a>(&'a Outbox, &'a Way);
 
 impl<'a> Taken<'a> {
-    fn new(outbox: &'a Outbox) -> Result<Self, CannotSend> {
+    fn new(outbox: &'a Outbox, way: &'a Way) -> Result<Self, CannotSend> {
         outbox.metrics.sms.outbox_items.inc();
-        let taken = Self(outbox);
-        let before = outbox.shared.taken.fetch_add(1, Ordering::Relaxed);
-        if before < outbox.places_max { Ok(taken) } else { Err(CannotSend::Full) }
+        let taken = Self(outbox, way);
+        let before = way.taken.fetch_add(1, Ordering::Relaxed);
+        if before < outbox.shared.places_max { Ok(taken) } else { Err(CannotSend::Full) }
     }
 
     /// The place goes with the item now.
@@ -187,7 +213,7 @@ impl<'a> Taken<'a> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.0.shared.taken.fetch_sub(1, Ordering::Relaxed);
+        self.1.taken.fetch_sub(1, Ordering::Relaxed);
         self.0.metrics.sms.outbox_items.dec();
     }
 }
@@ -226,16 +252,16 @@ impl Queue {
         }
     }
 
-    /// An item has gone to a link, or for good: its place is free.
-    pub(super) fn left(&self) {
-        self.shared.taken.fetch_sub(1, Ordering::Relaxed);
+    /// An item to this number has gone to a link, or for good: its place is free.
+    pub(super) fn left(&self, phone: Msisdn) {
+        self.shared.way(phone).taken.fetch_sub(1, Ordering::Relaxed);
         self.metrics.sms.outbox_items.dec();
     }
 
-    /// An item has come back from a link. It is never refused, so there can be more than there are places:
+    /// An item to this number has come back from a link. It is never refused, so there can be more than there are places:
     /// by as many as the links' windows hold.
-    pub(super) fn came_back(&self) {
-        self.shared.taken.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn came_back(&self, phone: Msisdn) {
+        self.shared.way(phone).taken.fetch_add(1, Ordering::Relaxed);
         self.metrics.sms.outbox_items.inc();
     }
 
@@ -249,17 +275,21 @@ impl Queue {
         self.finished
     }
 
-    /// Says whether any SMSC takes SMS, and how many links can.
-    pub(super) fn set_sending(&mut self, sending: Sending, links_bound: usize) {
-        self.metrics.sms.link_bound.set(i64::try_from(links_bound).unwrap_or(i64::MAX));
-        if self.sending != sending {
-            self.sending = sending;
+    /// Says how many links are bound.
+    pub(super) fn set_links_bound(&self, count: usize) {
+        self.metrics.sms.link_bound.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Says whether an SMSC of the route takes SMS.
+    pub(super) fn set_sending(&mut self, route: usize, sending: Sending) {
+        if self.sending[route] != sending {
+            self.sending[route] = sending;
             let state = match sending {
                 Sending::Possible => POSSIBLE,
                 Sending::Failing => FAILING,
                 Sending::NoLink => self.clock.now().unix_millis(),
             };
-            self.shared.sending.store(state, Ordering::Relaxed);
+            self.shared.ways[route].sending.store(state, Ordering::Relaxed);
         }
     }
 }
@@ -276,7 +306,6 @@ pub(super) mod tests {
 
     /// An item to +628120000NNN, the last byte of its challenge's id being NNN.
     pub(in crate::sms) fn item(number: u8, expires_at: Timestamp) -> Item {
-        let plan = NumberingPlan::new("62", "0").unwrap();
         let mut id = [0; 16];
         id[15] = number;
         let challenge = ChallengeId(id);
@@ -290,15 +319,20 @@ pub(super) mod tests {
             },
             challenge,
             ordinal: 0,
-            phone: plan.parse(&format!("+628120000{number:03}")).unwrap(),
+            phone: phone(number),
             text: templates.render(Locale::En, &Subject::Login, reference, expires_at, length),
             expires_at,
         }
     }
 
+    /// +628120000NNN.
+    pub(in crate::sms) fn phone(number: u8) -> Msisdn {
+        NumberingPlan::new("62", "0").unwrap().parse(&format!("+628120000{number:03}")).unwrap()
+    }
+
     fn small(places: usize) -> (Outbox, Queue, Clock) {
         let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
-        let (outbox, queue) = outbox(places, clock.clone(), Arc::new(Metrics::new()));
+        let (outbox, queue) = outbox(places, Prefixes::of_all(), clock.clone(), Arc::new(Metrics::new()));
         (outbox, queue, clock)
     }
 
@@ -310,34 +344,52 @@ pub(super) mod tests {
     fn a_full_outbox_refuses_until_an_item_is_taken_or_a_place_given_back() {
         let (outbox, mut queue, clock) = small(2);
         let gauge = &outbox.metrics.sms.outbox_items;
-        outbox.reserve().unwrap().put(item(1, later(&clock)));
-        let place = outbox.reserve().unwrap();
-        assert_eq!((outbox.reserve().unwrap_err(), gauge.get()), (CannotSend::Full, 2));
+        outbox.reserve(phone(1)).unwrap().put(item(1, later(&clock)));
+        let place = outbox.reserve(phone(1)).unwrap();
+        assert_eq!((outbox.reserve(phone(1)).unwrap_err(), gauge.get()), (CannotSend::Full, 2));
         drop(place);
         assert_eq!(gauge.get(), 1);
-        outbox.reserve().unwrap().put(item(2, later(&clock)));
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full);
+        outbox.reserve(phone(1)).unwrap().put(item(2, later(&clock)));
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full);
         assert_eq!(queue.take().unwrap().challenge.0[15], 1);
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full, "no link has taken it yet");
-        queue.left();
-        assert!(outbox.reserve().is_ok());
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full, "no link has taken it yet");
+        queue.left(phone(1));
+        assert!(outbox.reserve(phone(1)).is_ok());
         assert_eq!(queue.take().unwrap().challenge.0[15], 2);
-        queue.left();
+        queue.left(phone(1));
         assert_eq!(gauge.get(), 0);
         assert!(queue.take().is_none());
     }
 
     #[test]
+    fn abuse_47_a_route_that_is_full_or_down_refuses_its_own_numbers_alone() {
+        let mut prefixes = Prefixes::of_all();
+        prefixes.insert("628120000001", 1).unwrap();
+        let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
+        let (outbox, mut queue) = outbox(4, prefixes, clock.clone(), Arc::new(Metrics::new()));
+        let places = [outbox.reserve(phone(1)).unwrap(), outbox.reserve(phone(1)).unwrap()];
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full);
+        outbox.reserve(phone(2)).unwrap().put(item(2, later(&clock)));
+        drop(places);
+        queue.set_sending(0, Sending::Possible);
+        clock.advance(NO_LINK_AFTER);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+        queue.set_sending(1, Sending::Failing);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+        assert!(outbox.reserve(phone(2)).is_ok());
+    }
+
+    #[test]
     fn what_comes_back_takes_its_place_again_even_where_there_is_none() {
         let (outbox, mut queue, clock) = small(1);
-        outbox.reserve().unwrap().put(item(1, later(&clock)));
+        outbox.reserve(phone(1)).unwrap().put(item(1, later(&clock)));
         queue.take().unwrap();
-        queue.left();
-        outbox.reserve().unwrap().put(item(2, later(&clock)));
-        queue.came_back();
-        queue.left();
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Full);
-        queue.left();
+        queue.left(phone(1));
+        outbox.reserve(phone(1)).unwrap().put(item(2, later(&clock)));
+        queue.came_back(phone(1));
+        queue.left(phone(1));
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full);
+        queue.left(phone(1));
         assert_eq!(outbox.metrics.sms.outbox_items.get(), 0);
     }
 
@@ -345,33 +397,33 @@ pub(super) mod tests {
     fn without_a_link_for_five_seconds_nothing_is_taken_in() {
         let (outbox, mut queue, clock) = small(2);
         clock.advance(NO_LINK_AFTER - Duration::from_millis(1));
-        assert!(outbox.reserve().is_ok());
+        assert!(outbox.reserve(phone(1)).is_ok());
         clock.advance(Duration::from_millis(1));
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
-        queue.set_sending(Sending::Possible, 1);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+        queue.set_sending(0, Sending::Possible);
         clock.advance(Duration::from_secs(3_600));
-        assert!(outbox.reserve().is_ok());
-        queue.set_sending(Sending::NoLink, 0);
-        assert!(outbox.reserve().is_ok());
+        assert!(outbox.reserve(phone(1)).is_ok());
+        queue.set_sending(0, Sending::NoLink);
+        assert!(outbox.reserve(phone(1)).is_ok());
         clock.advance(NO_LINK_AFTER);
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
     }
 
     #[test]
     fn s7_while_every_smsc_fails_nothing_is_taken_in() {
         let (outbox, mut queue, _clock) = small(2);
-        queue.set_sending(Sending::Failing, 1);
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::Failing);
-        queue.set_sending(Sending::Possible, 1);
-        assert!(outbox.reserve().is_ok());
+        queue.set_sending(0, Sending::Failing);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+        queue.set_sending(0, Sending::Possible);
+        assert!(outbox.reserve(phone(1)).is_ok());
     }
 
     #[test]
     fn a_closed_queue_refuses_reservations_and_still_takes_what_was_reserved() {
         let (outbox, mut queue, clock) = small(2);
-        let place = outbox.reserve().unwrap();
+        let place = outbox.reserve(phone(1)).unwrap();
         queue.close();
-        assert_eq!(outbox.reserve().unwrap_err(), CannotSend::NoLink);
+        assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
         assert!(queue.take().is_none() && !queue.is_finished());
         place.put(item(1, later(&clock)));
         assert!(queue.take().is_some() && !queue.is_finished());

@@ -75,11 +75,16 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Which route a number takes.
+    pub(super) fn prefixes(&self) -> &Prefixes {
+        &self.prefixes
+    }
+
     /// Routes over the SMSCs of these names; without any, all carry everything, in their order.
     pub(super) fn new(routes: &[Config], names: &[&str]) -> Result<Self, Misconfigured> {
         let mut table = Self { prefixes: Prefixes::new(), routes: Vec::new() };
         if routes.is_empty() {
-            table.prefixes.insert("", 0).expect("the first prefix of a table is a good one");
+            table.prefixes = Prefixes::of_all();
             table.routes.push((0..names.len()).collect());
             return Ok(table);
         }
@@ -187,7 +192,7 @@ impl State {
     /// The SMSC that is to take an SMS to `phone`. It counts as sent there.
     // For an SMSC that is well and first: one step a digit, and three comparisons.
     fn choose(&mut self, phone: Msisdn, but: Option<usize>, now: Timestamp) -> Option<usize> {
-        let route = usize::from(self.table.prefixes.longest(phone)?);
+        let route = usize::from(self.table.prefixes.longest(phone));
         let mut second_best = None;
         let mut best = None;
         for &index in &self.table.routes[route] {
@@ -251,13 +256,13 @@ impl State {
         let smsc = self.links[link].smsc;
         let own = self.links[link].own.pop_front();
         if let Some(outgoing) = own.or_else(|| self.smscs[smsc].lane.pop_front()) {
-            self.queue.left();
+            self.queue.left(outgoing.item.phone);
             return Some(outgoing);
         }
         while let Some(item) = self.queue.take() {
             match self.choose(item.phone, None, now) {
                 Some(chosen) if chosen == smsc => {
-                    self.queue.left();
+                    self.queue.left(item.phone);
                     return Some(Outgoing::new(item));
                 }
                 Some(other) => {
@@ -345,19 +350,22 @@ impl State {
 
     /// Tells callers and operators where things stand.
     fn publish(&mut self) {
-        let (mut bound, mut takes) = (0, false);
+        let mut links_bound = 0;
         for smsc in &self.smscs {
-            bound += smsc.bound;
-            takes |= smsc.bound > 0 && !smsc.circuit.is_open();
+            links_bound += smsc.bound;
             smsc.metrics.links_bound.set(i64::try_from(smsc.bound).unwrap_or(i64::MAX));
             smsc.metrics.circuit_open.set((!smsc.circuit.is_closed()).into());
         }
-        let sending = match bound {
-            0 => Sending::NoLink,
-            _ if takes => Sending::Possible,
-            _ => Sending::Failing,
-        };
-        self.queue.set_sending(sending, bound);
+        self.queue.set_links_bound(links_bound);
+        for (route, smscs) in self.table.routes.iter().enumerate() {
+            let bound = || smscs.iter().map(|index| &self.smscs[*index]).filter(|smsc| smsc.bound > 0);
+            let sending = match bound().next() {
+                None => Sending::NoLink,
+                Some(_) if bound().any(|smsc| !smsc.circuit.is_open()) => Sending::Possible,
+                Some(_) => Sending::Failing,
+            };
+            self.queue.set_sending(route, sending);
+        }
     }
 
     /// Whether the router is to look for new items.
@@ -384,7 +392,7 @@ impl State {
         let is_dead = |outgoing: &mut Outgoing| outgoing.item.expires_at.since(now) < LEFT_MIN;
         let mut waiting = lanes.chain(own).chain([&mut self.parked]);
         let dead = waiting.find_map(|waiting| waiting.pop_front_if(is_dead))?;
-        self.queue.left();
+        self.queue.left(dead.item.phone);
         Some(dead)
     }
 
@@ -395,7 +403,7 @@ impl State {
         let mut waiting = lanes.chain(own).chain([&mut self.parked]);
         let outgoing = waiting.find_map(VecDeque::pop_front);
         let outgoing = outgoing.or_else(|| self.queue.take().map(Outgoing::new))?;
-        self.queue.left();
+        self.queue.left(outgoing.item.phone);
         Some(outgoing)
     }
 }
@@ -613,7 +621,7 @@ impl Lane {
             state.place_first(outgoing, now);
         }
         for outgoing in unsent.into_iter().rev() {
-            state.queue.came_back();
+            state.queue.came_back(outgoing.item.phone);
             state.place_first(outgoing, now);
         }
     }
@@ -656,7 +664,7 @@ impl Lane {
         let mut state = self.routes.state.borrow_mut();
         let Some(elsewhere) = state.elsewhere(self.link, phone, now) else { return Err(submit) };
         let outgoing = Outgoing { refused: true, ..take_back(submit) };
-        state.queue.came_back();
+        state.queue.came_back(outgoing.item.phone);
         match elsewhere {
             Elsewhere::Smsc(other) => {
                 state.smscs[other].lane.push_front(outgoing);

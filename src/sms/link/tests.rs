@@ -16,8 +16,9 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::session::tests::{Seen, as_seen};
 use super::*;
 use crate::sms::links::{self, Links, SmscConfig};
-use crate::sms::outbox::tests::item;
+use crate::sms::outbox::tests::{item, phone as msisdn};
 use crate::sms::outbox::{CannotSend, NO_LINK_AFTER, Outbox, outbox};
+use crate::sms::routes::prefixes::Prefixes;
 use crate::subscriber::challenge::Delivery;
 
 /// A net for tests that would hang; none waits for it.
@@ -44,7 +45,7 @@ impl Running {
     fn start(smsc: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_unix_millis(1_795_338_900_000));
         let metrics = Arc::new(Metrics::new());
-        let (outbox, queue) = outbox(20_000, clock.clone(), Arc::clone(&metrics));
+        let (outbox, queue) = outbox(20_000, Prefixes::of_all(), clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = crate::sms::reports();
         let mut config = Config { address: smsc.to_string(), ..Config::default() };
         change(&mut config);
@@ -65,7 +66,7 @@ impl Running {
 
     fn send(&self, number: u8) {
         let item = item(number, self.clock.now().plus(TTL));
-        self.outbox.reserve().unwrap().put(item);
+        self.outbox.reserve(item.phone).unwrap().put(item);
     }
 
     /// Lets time pass until `condition` holds.
@@ -451,13 +452,13 @@ async fn without_a_link_the_outbox_refuses_after_five_seconds_and_what_was_taken
     running.clock.advance(NO_LINK_AFTER - Duration::from_millis(1));
     running.send(1);
     running.clock.advance(Duration::from_millis(1));
-    assert_eq!(running.outbox.reserve().unwrap_err(), CannotSend::NoLink);
+    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), CannotSend::NoLink);
     assert!(peer.pdu().await.is_some());
     drop(peer);
     let mut peer = script.accept_later(&running).await;
     peer.bind().await;
     assert_eq!(peer.submit().await.number, 1);
-    assert!(running.outbox.reserve().is_ok());
+    assert!(running.outbox.reserve(msisdn(1)).is_ok());
     drop(peer);
     running.stop().await;
 }
@@ -490,7 +491,7 @@ async fn told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
     running.send(1);
     running.drain.cancel();
     let submit = peer.submit().await;
-    assert_eq!(running.outbox.reserve().unwrap_err(), CannotSend::NoLink);
+    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), CannotSend::NoLink);
     peer.accept(submit.sequence).await;
     let unbind = peer.pdu().await.unwrap();
     assert_eq!(unbind.command, CommandId::UNBIND);

@@ -67,14 +67,26 @@ impl Prefixes {
         Ok(())
     }
 
+    /// One route, for all numbers.
+    pub(in crate::sms) fn of_all() -> Self {
+        Self { nodes: vec![Node { route: 0, ..Node::EMPTY }] }
+    }
+
     /// Whether every number has a route: whether the empty prefix has.
     pub(in crate::sms) fn cover_all(&self) -> bool {
         self.nodes[0].route != NONE
     }
 
-    /// The route of the longest prefix.
+    /// How many routes there are, if they are numbered without gaps.
+    pub(in crate::sms) fn routes(&self) -> usize {
+        let routes = self.nodes.iter().map(|node| node.route).filter(|route| *route != NONE);
+        routes.max().map_or(0, |last| usize::from(last) + 1)
+    }
+
+    /// The route of the longest prefix; the first where no prefix fits, which cannot be once they
+    /// [cover all](Self::cover_all).
     // One step a digit, and none where there is but the empty prefix.
-    pub(in crate::sms) fn longest(&self, phone: Msisdn) -> Option<Route> {
+    pub(in crate::sms) fn longest(&self, phone: Msisdn) -> Route {
         let mut route = self.nodes[0].route;
         if self.nodes.len() > 1 {
             let mut buffer = [0; DIGITS_MAX];
@@ -89,7 +101,7 @@ impl Prefixes {
                 }
             }
         }
-        (route != NONE).then_some(route)
+        if route == NONE { 0 } else { route }
     }
 }
 
@@ -117,19 +129,19 @@ mod tests {
             ("628120000001", 5),
             ("628120000002", 1),
         ] {
-            assert_eq!(prefixes.longest(phone(digits)), Some(route), "{digits}");
+            assert_eq!(prefixes.longest(phone(digits)), route, "{digits}");
         }
     }
 
     #[test]
-    fn what_no_prefix_has_has_no_route() {
+    fn only_with_the_empty_prefix_they_cover_all_numbers() {
         let mut prefixes = Prefixes::new();
-        assert_eq!(prefixes.longest(phone("628111234567")), None);
         prefixes.insert("65", 0).unwrap();
-        assert_eq!(prefixes.longest(phone("628111234567")), None);
         assert!(!prefixes.cover_all());
         prefixes.insert("", 1).unwrap();
         assert!(prefixes.cover_all());
+        assert_eq!((prefixes.routes(), Prefixes::of_all().routes()), (2, 1));
+        assert_eq!(Prefixes::of_all().longest(phone("628111234567")), 0);
     }
 
     #[test]

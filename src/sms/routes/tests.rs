@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::sms::outbox::tests::item;
+use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{CannotSend, Outbox, outbox};
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
@@ -23,9 +23,9 @@ impl House {
     fn new(links: &[usize], routes: &[Config]) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
-        let (outbox, queue) = outbox(1_000, clock.clone(), Arc::clone(&metrics));
         let names = &["a", "b", "c"][..links.len()];
         let table = Table::new(routes, names).unwrap();
+        let (outbox, queue) = outbox(1_000, table.prefixes().clone(), clock.clone(), Arc::clone(&metrics));
         let smscs = links.iter().zip(names).map(|(count, name)| (*count, metrics.smsc(name)));
         let routes = Routes::new(queue, table, smscs, clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = mpsc::channel(100);
@@ -45,7 +45,7 @@ impl House {
     }
 
     fn send(&self, number: u8) {
-        self.outbox.reserve().unwrap().put(item(number, self.clock.now().plus(TTL)));
+        self.outbox.reserve(phone(number)).unwrap().put(item(number, self.clock.now().plus(TTL)));
     }
 
     fn take_whole(&self, link: usize) -> Option<Outgoing> {
@@ -175,16 +175,16 @@ fn s7_while_all_fail_callers_are_refused_at_once_and_what_was_taken_in_waits() {
     house.send(1);
     house.send(2);
     house.fail(0);
-    assert!(house.outbox.reserve().is_ok());
+    assert!(house.outbox.reserve(phone(1)).is_ok());
     house.fail(1);
-    assert_eq!(house.outbox.reserve().unwrap_err(), CannotSend::Failing);
+    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
     assert_eq!((house.take(0), house.take(1)), (None, None));
     house.pass(circuit::PAUSE_MIN);
-    assert!(house.outbox.reserve().is_ok());
+    assert!(house.outbox.reserve(phone(1)).is_ok());
     assert_eq!((house.all(0), house.all(1)), (vec![1], vec![2]), "a probe each");
     house.fail(0);
     house.fail(1);
-    assert_eq!(house.outbox.reserve().unwrap_err(), CannotSend::Failing);
+    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn what_waits_for_one_link_alone_is_not_lost_with_it() {
 #[test]
 fn s11_what_is_too_old_is_dropped_and_told_within_a_second_wherever_it_waits() {
     let mut house = House::new(&[1], &[]);
-    let send = |number, left| house.outbox.reserve().unwrap().put(item(number, START.plus(left)));
+    let send = |number, left| house.outbox.reserve(phone(1)).unwrap().put(item(number, START.plus(left)));
     let outgoing = {
         send(1, 30 * SECOND);
         house.take_whole(0).unwrap()
@@ -352,7 +352,7 @@ fn told_to_stop_it_is_over_once_nothing_waits_or_can_come() {
     house.send(2);
     assert!(!lane.is_over());
     house.routes.close();
-    assert!(house.outbox.reserve().is_err() && !lane.is_over());
+    assert!(house.outbox.reserve(phone(1)).is_err() && !lane.is_over());
     assert_eq!(house.take(0), Some(1));
     assert!(!lane.is_over());
     assert_eq!(house.routes.drop_the_rest(&house.sender), 1);

@@ -10,9 +10,10 @@ use super::*;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::sms::link::settings::Config;
-use crate::sms::outbox::tests::item;
+use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Outbox, outbox};
 use crate::sms::receipts::MessageIdForm;
+use crate::sms::routes::prefixes::Prefixes;
 use crate::sms::routes::{Routes, Table};
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
@@ -77,7 +78,7 @@ impl Esme {
     fn with(change: impl FnOnce(&mut Config), reports_max: usize, release: Option<Release>) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
-        let (outbox, queue) = outbox(1_000, clock.clone(), Arc::clone(&metrics));
+        let (outbox, queue) = outbox(1_000, Prefixes::of_all(), clock.clone(), Arc::clone(&metrics));
         let metrics = leak(metrics);
         let (sender, reports) = mpsc::channel(reports_max);
         let mut config = Config::default();
@@ -137,7 +138,7 @@ impl Esme {
 
     fn send(&mut self, number: u8) {
         let expires_at = self.now().plus(TTL);
-        self.outbox.reserve().unwrap().put(item(number, expires_at));
+        self.outbox.reserve(phone(number)).unwrap().put(item(number, expires_at));
     }
 
     /// What the connection does between two waits, the kernel taking up to `bytes`.
@@ -878,7 +879,7 @@ fn told_to_stop_it_sends_what_is_queued_unbinds_and_answers_until_the_end() {
     esme.session.stop(until);
     esme.accept(first, b"id-1");
     let second = esme.submits()[0].0;
-    assert!(esme.outbox.reserve().is_err());
+    assert!(esme.outbox.reserve(phone(1)).is_err());
     esme.accept(second, b"id-2");
     let seen = esme.seen();
     assert_eq!((seen.len(), seen[0].command), (1, CommandId::UNBIND));
@@ -1088,7 +1089,7 @@ impl Pair {
 
     fn send(&mut self, number: u8) {
         let expires_at = self.esme.now().plus(TTL);
-        if let Ok(place) = self.esme.outbox.reserve() {
+        if let Ok(place) = self.esme.outbox.reserve(phone(1)) {
             place.put(item(number, expires_at));
             self.sent.push(number);
         }
