@@ -39,9 +39,9 @@ pub use error::BehaviorError;
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
 pub use sections::{
-    BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm, IdPlace,
-    InterfaceVersion, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv, Submit,
-    SubmitPart, TextLabel, Timing,
+    AtLeastOne, BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm,
+    IdPlace, InterfaceVersion, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv,
+    Submit, SubmitPart, TextLabel, Timing,
 };
 pub use values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 

@@ -133,7 +133,7 @@ impl Ring {
 
     fn list(&mut self, message: &Arc<Message>, inbox: &Inbox) {
         self.head += 1;
-        self.delivered += 1;
+        self.delivered += u64::from(message.details().direction == Direction::ToHandset);
         message.list_at(Cursor(self.head));
         self.bytes += message.bytes();
         self.messages.push_back(Arc::clone(message));
@@ -538,6 +538,49 @@ mod tests {
                 .messages
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_found_and_not_listed_until_it_arrives() {
+        let inbox = Inbox::new(10, usize::MAX);
+        let message = inbox.keep(draft("62811", "on its way"));
+        let id = message.id().to_string();
+        assert!(inbox.messages(&Filter::default()).messages.is_empty());
+        assert_eq!(inbox.find(&id).unwrap().state(), MessageState::ENROUTE);
+        inbox.arrive(&message, message.time() + HOUR);
+        assert_eq!(texts(&inbox.messages(&Filter::default())), ["on its way"]);
+        let found = inbox.find(&id.to_uppercase()).unwrap();
+        assert_eq!((found.state(), found.done()), (MessageState::DELIVERED, Some(found.time() + HOUR)));
+        inbox.clear();
+        assert!(inbox.find(&id).is_none());
+    }
+
+    #[test]
+    fn what_is_not_listed_is_bounded_and_what_is_dropped_is_not_found() {
+        let inbox = Inbox::new(2, usize::MAX);
+        let with_id = |id| Draft { id: MessageId::new(id), ..draft("62811", "x") };
+        for id in 0..UNLISTED_MAX as u64 + 3 {
+            inbox.keep(with_id(id));
+        }
+        let found = |id: u64| inbox.find(&MessageId::new(id).to_string()).is_some();
+        assert!(!found(2) && found(3));
+        for id in 100_000..100_003 {
+            inbox.deliver(with_id(id));
+        }
+        assert!(!found(100_000) && found(100_001));
+        assert_eq!(inbox.ring().by_id.len(), UNLISTED_MAX + 2);
+    }
+
+    #[test]
+    fn a_conversation_has_both_directions() {
+        let inbox = Inbox::new(10, usize::MAX);
+        inbox.deliver(draft("62811", "there"));
+        inbox.originate(Draft { from: Address::new(b"62811").unwrap(), ..draft("2020", "and back") });
+        inbox.deliver(draft("62812", "other"));
+        let with = Filter { with: Address::new(b"62811"), ..Filter::default() };
+        assert_eq!(texts(&inbox.messages(&with)), ["there", "and back"]);
+        let to = Filter { to: Address::new(b"62811"), ..Filter::default() };
+        assert_eq!(texts(&inbox.messages(&to)), ["there"]);
     }
 
     #[tokio::test]

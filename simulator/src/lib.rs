@@ -7,8 +7,10 @@
 //! ```
 //!
 //! A connection is one task that owns its socket and its session; sessions
-//! share the inbox, the receipts that wait for a receiver, and the counters.
-//! Every queue is bounded. No log line shows a text or a whole number.
+//! share the inbox, the messages on their way to handsets, what waits for a
+//! receiver, and the counters. How all of that fares is data: a [`Behavior`],
+//! which can change while the simulator runs. Every queue is bounded. No log
+//! line shows a text or a whole number.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

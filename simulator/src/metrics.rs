@@ -250,6 +250,10 @@ mod tests {
             "smscsim_messages_delivered_total 3",
             "smscsim_inbox_dropped_total 1",
             "smscsim_inbox_bytes 700",
+            "smscsim_repeated_total 0",
+            "smscsim_shown_late_total 0",
+            "smscsim_requests_total{command=\"cancel_sm\"} 0",
+            "smscsim_faults_total{kind=\"receipt_lost\"} 0",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} in\n{text}");
         }

@@ -94,8 +94,8 @@ impl Draw {
     }
 }
 
-/// Destinations whose submits are counted: 2 × 262,144 entries of about 20
-/// bytes, 10 MB. Beyond, those not used for longest start again from zero.
+/// Destinations whose submits are counted, in each of two generations: 9 MB a
+/// generation. Beyond, those not used for longest start again from zero.
 const REMEMBERED_MAX: usize = 262_144;
 
 /// How many submits each destination had. In two generations: when the newer

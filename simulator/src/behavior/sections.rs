@@ -303,6 +303,9 @@ pub enum Dates {
     Zeros,
 }
 
+/// A count of things that happen.
+pub type AtLeastOne = Count<1, { u32::MAX }>;
+
 /// `[session]`: how binds are answered, and how sessions are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -316,7 +319,7 @@ pub struct Session {
     /// How many binds `bind` is for, counted from when this behaviour began;
     /// those after are accepted. All, if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bind_first: Option<Count<1, { u32::MAX }>>,
+    pub bind_first: Option<AtLeastOne>,
     /// What the response to an accepted bind looks like.
     pub bind_response: BindResponse,
     /// The parameter sc_interface_version in it.
@@ -328,13 +331,13 @@ pub struct Session {
     /// After so many submits, a session reads and says nothing more, and stays
     /// open for two minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub half_open_after: Option<Count<1, { u32::MAX }>>,
+    pub half_open_after: Option<AtLeastOne>,
     /// After so many submits, the SMSC unbinds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unbind_after: Option<Count<1, { u32::MAX }>>,
+    pub unbind_after: Option<AtLeastOne>,
     /// After so many submits, the connection ends without a word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub disconnect_after: Option<Count<1, { u32::MAX }>>,
+    pub disconnect_after: Option<AtLeastOne>,
     /// Everything the SMSC says trickles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dribble: Option<Dribble>,

@@ -437,12 +437,7 @@ impl Session {
     fn write_answer(&mut self, answer: &Answer, sequence: SequenceNumber) {
         let settings = &answer.treatment.submit;
         let status = if answer.id.is_some() { CommandStatus::ESME_ROK } else { settings.status.0 };
-        let start = self.out.len();
-        self.out.extend_from_slice(&[0; 4]);
-        for field in [answer.command.0, status.0, sequence.0] {
-            self.out.extend_from_slice(&field.to_be_bytes());
-        }
-        debug_assert_eq!(self.out.len() - start, HEADER_BYTES);
+        let start = self.write_header(answer.command, status, sequence);
         if let Some(id) = answer.id
             && settings.message_id != IdForm::Missing
         {
@@ -455,6 +450,16 @@ impl Session {
             let own = self.take_sequence();
             faults::spoil(settings.malformed, start, own, &mut self.out);
         }
+    }
+
+    /// Appends a PDU that is a header alone; returns where it starts.
+    fn write_header(&mut self, command: CommandId, status: CommandStatus, sequence: SequenceNumber) -> usize {
+        const LENGTH: u32 = HEADER_BYTES as u32;
+        let start = self.out.len();
+        for field in [LENGTH, command.0, status.0, sequence.0] {
+            self.out.extend_from_slice(&field.to_be_bytes());
+        }
+        start
     }
 
     fn keep_alive(&mut self, now: Instant) {

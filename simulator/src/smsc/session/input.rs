@@ -1,9 +1,10 @@
 //! What an ESME says, and what a session makes of it.
 
+use super::super::account::Account;
 use super::super::receipts::{Delivery, Wanted};
 use super::super::submit::{Moment, Origin, Outcome};
 use super::{Answer, Bound, Role, Session, State};
-use crate::behavior::{BindOutcome, BindResponse, Carrier, EnquireLink, Timing};
+use crate::behavior::{AtLeastOne, BindOutcome, BindResponse, Carrier, EnquireLink, Timing};
 use smpp::codec::{self, DecodeError, DecodeErrorKind};
 use smpp::pdu::{
     Bind, BindResp, Body, CancelSm, CommandId, DataSm, Pdu, QuerySm, QuerySmResp, ReplaceSm, SequenceNumber,
@@ -120,7 +121,7 @@ impl Session {
         smsc.metrics.binds_accepted.inc();
         smsc.metrics.sessions_bound.inc();
         self.state = State::Bound(Bound { role, account: Arc::clone(account) });
-        self.accept_bind(role, sequence, at);
+        self.accept_bind(role, account, sequence, at);
         if role.receives() {
             account.join(&self.mailbox);
         }
@@ -133,17 +134,15 @@ impl Session {
         self.close_after_writing(at.now);
     }
 
-    fn accept_bind(&mut self, role: Role, sequence: SequenceNumber, at: &Moment) {
+    fn accept_bind(&mut self, role: Role, account: &Account, sequence: SequenceNumber, at: &Moment) {
         let plan = Arc::clone(&self.plan);
         let settings = &plan.behavior.session;
         let mut tlvs = TlvBuffer::new();
         if let Some(version) = settings.interface_version.value() {
             tlvs.push_u8(Tag::SC_INTERFACE_VERSION, version);
         }
-        let smsc = Arc::clone(&self.smsc);
-        let system_id = smsc.accounts[0].system_id.as_bytes();
         let start = self.out.len();
-        let body = BindResp { system_id, tlvs: tlvs.as_tlvs() };
+        let body = BindResp { system_id: account.system_id.as_bytes(), tlvs: tlvs.as_tlvs() };
         self.reply(CommandStatus::ESME_ROK, sequence, role.response(body));
         match settings.bind_response {
             BindResponse::Full => {}
@@ -151,7 +150,8 @@ impl Session {
                 self.out.truncate(start + smpp::frame::HEADER_BYTES);
                 super::faults::set_length(start, &mut self.out);
             }
-            // It goes out before anything is written: in the same turn.
+            BindResponse::WithDeliverSm if !role.receives() => {}
+            // It is added before the response is written: in the same turn.
             BindResponse::WithDeliverSm => {
                 self.deliveries.add(Delivery::of_nothing(at.now, at.wall, Arc::clone(plan.otherwise())));
             }
@@ -207,12 +207,7 @@ impl Session {
     }
 
     fn refuse_submit(&mut self, status: CommandStatus, command: CommandId, sequence: SequenceNumber) {
-        let start = self.out.len();
-        self.out.extend_from_slice(&16_u32.to_be_bytes());
-        for field in [command.0, status.0, sequence.0] {
-            self.out.extend_from_slice(&field.to_be_bytes());
-        }
-        debug_assert_eq!(self.out.len() - start, smpp::frame::HEADER_BYTES);
+        self.write_header(command, status, sequence);
     }
 
     /// Answers and sends receipts, now or when it is time.
@@ -228,7 +223,10 @@ impl Session {
         let metrics = &self.smsc.metrics;
         match id {
             Some(_) => metrics.submits_accepted.inc(),
-            None => metrics.faults.refused.inc(),
+            None => {
+                metrics.submits_refused.inc();
+                metrics.faults.refused.inc();
+            }
         }
         self.delivered |= id.is_some();
         let early = treatment.receipts.timing == Timing::BeforeResponse && receipts.is_some();
@@ -258,9 +256,7 @@ impl Session {
     fn count_submit(&mut self, at: &Moment) {
         self.submits = self.submits.saturating_add(1);
         let settings = &self.plan.behavior.session;
-        let reached = |limit: Option<crate::behavior::Count<1, { u32::MAX }>>| {
-            limit.is_some_and(|limit| limit.value() == self.submits)
-        };
+        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() == self.submits);
         let faults = &self.smsc.metrics.faults;
         if reached(settings.half_open_after) {
             faults.half_open.inc();
