@@ -291,14 +291,15 @@ impl Session {
             return;
         }
         self.deliveries.give_up_unanswered(at);
+        // Before the receipts, which are due at the same time when there is no delay: an ESME that
+        // gets a receipt of a message whose id it does not know yet may drop it, as Kannel does.
+        while let Some(answer) = self.answers.pop_due(at.now) {
+            self.answer(&answer, at);
+        }
         self.collect();
         if self.may_deliver() {
             let room = self.written + OUT_BYTES_MAX;
             self.deliveries.send(at, room, &mut self.next_sequence, &mut self.out);
-        }
-        // After the receipts: one that is to come before its answer does.
-        while let Some(answer) = self.answers.pop_due(at.now) {
-            self.answer(&answer, at);
         }
         self.keep_alive(at.now);
         self.let_trickle(at.now);
@@ -629,7 +630,11 @@ mod tests {
         session.on_bytes(&submit(), &at);
         assert!(session.pending().is_empty());
         assert_eq!(session.due(), at.now + Duration::from_millis(1));
+        // Both are due.
         session.on_time(&Moment { now: session.due(), ..at });
+        let first = frame::cut(session.pending(), frame::COMMAND_LENGTH_MAX).unwrap().unwrap();
+        let answer = codec::decode(first).unwrap();
+        assert!(matches!(answer.pdu.body, Body::SubmitSmResp(_)), "{answer:?}");
         session.on_time(&Moment { now: session.due(), ..at });
         assert!(session.pending().windows(4).any(|octets| octets == b"stat"), "a receipt");
         assert_eq!(session.answers.due(), Some(at.now + Duration::from_secs(60)));

@@ -15,8 +15,8 @@ use smpp::tlv::{Tag, TlvBuffer};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much longer an answer takes whose receipts come before it on another
-/// session, so that they do.
+/// How much longer an answer takes whose receipts come before it, on this or
+/// another session, so that they do.
 const LEAD: Duration = Duration::from_millis(20);
 
 impl Session {
@@ -233,7 +233,7 @@ impl Session {
         if let Some(ready) = receipts {
             let since = if early { at.now } else { answered };
             let own = bound.role.receives() && treatment.receipts.bind == Carrier::Same;
-            if early && !own {
+            if early {
                 answered += LEAD;
             }
             for receipt in ready.receipts(since) {
@@ -245,7 +245,7 @@ impl Session {
             }
         }
         let answer = Answer { sequence, command, id, treatment };
-        if answered <= at.now && !early {
+        if answered <= at.now {
             self.answer(&answer, at);
         } else {
             self.answers.add(answered, answer);
