@@ -164,6 +164,10 @@ class Simulator(Program):
             raise self.trouble(f"no message to {to}")
         return messages[-1]
 
+    def originate(self, message):
+        """Has a handset write to whoever receives."""
+        http("POST", f"{self._web}/messages", message)
+
 
 class Gateway(Program):
     """A gateway on free ports with one subscriber, bound to the SMSC at `smpp` by these settings."""

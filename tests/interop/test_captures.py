@@ -17,9 +17,9 @@ CLIENT = {
     "bind_receiver", "bind_transmitter", "bind_transceiver", "submit_sm", "deliver_sm", "enquire_link", "unbind"}
 # What each capture must have at least, with an answer to each; the name of the capture says who talks.
 EXPECTED = {
-    "smpplib": CLIENT,
+    "smpplib": CLIENT | {"query_sm"},
     "aiosmpplib": CLIENT,
-    "npm": CLIENT,
+    "npm": CLIENT | {"query_sm"},
     "kannel": {"bind_transceiver", "submit_sm", "deliver_sm", "enquire_link", "unbind"},
     "gateway": {"bind_transceiver", "submit_sm", "deliver_sm", "unbind"},
     "gateway-pair": {"bind_transmitter", "bind_receiver", "submit_sm", "deliver_sm", "unbind"},

@@ -86,6 +86,14 @@ class Conversation:
                     self.assertEqual(message["data_coding"], {"gsm": 0, "ucs2": 8}[alphabet])
         self.check_unbind(esme)
 
+    def test_a_handset_writes_to_an_esme(self):
+        esme = self.esme("receiver")
+        for text in ("STOP", "Стоп 停止"):
+            sent = {"from": self.number(), "to": "1500", "text": text}
+            self.simulator.originate(sent)
+            self.assertEqual(esme.ask("message"), sent)
+        self.check_unbind(esme)
+
     def test_a_wrong_password_is_refused(self):
         with self.assertRaisesRegex(Refused, self.wrong_password):
             self.esme("transceiver", password="wrong")
@@ -101,7 +109,7 @@ class Query:
         answer = esme.ask("query", sender=SENDER, id=id)
         self.assertEqual((answer["id"], answer["state"]), (id, DELIVERED))
         self.assertTrue(answer["final_date"])
-        with self.assertRaisesRegex(Refused, self.unknown_id):
+        with self.assertRaisesRegex(Refused, self.query_failed):
             esme.ask("query", sender=SENDER, id="0")
         self.check_unbind(esme)
 
@@ -117,11 +125,12 @@ class Tls:
         self.check_unbind(esme)
 
 
-class Smpplib(Conversation, Tls, unittest.TestCase):
+class Smpplib(Conversation, Query, Tls, unittest.TestCase):
     name = "smpplib"
     script = "smpplib_client.py"
     ways_of_long = ("udh", "sar", "payload")
     wrong_password = "Invalid Password"
+    query_failed = "query_sm request failed"
 
 
 class Aiosmpplib(Conversation, unittest.TestCase):
@@ -133,8 +142,9 @@ class Aiosmpplib(Conversation, unittest.TestCase):
     wrong_password = "ESME_RINVPASWD"
 
 
-class Npm(Conversation, Tls, unittest.TestCase):
+class Npm(Conversation, Query, Tls, unittest.TestCase):
     name = "npm"
     script = "client.js"
     ways_of_long = ("udh", "sar", "payload")
     wrong_password = "ESME_RINVPASWD"
+    query_failed = "ESME_RQUERYFAIL"
