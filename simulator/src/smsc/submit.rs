@@ -157,15 +157,14 @@ impl Smsc {
             if treatment.receipts.copies.value() == 0 {
                 self.metrics.faults.receipt_lost.inc();
             }
-            let (expired, message) =
-                (read.is_expired(at), message.as_ref().map(Arc::downgrade).unwrap_or_default());
+            let (expired, message) = (read.is_expired(at), Arc::downgrade(&message));
             outcome.receipts = Some(Ready { report, expired, done: at.wall, message });
         }
         Ok(outcome)
     }
 
     /// Decides the fate of a message that is not delayed; what there is to find
-    /// of it by its id, if it is no segment that waits for others.
+    /// of it by its id.
     fn settle(
         &self,
         submit: &SubmitSm<'_>,
@@ -174,7 +173,7 @@ impl Smsc {
         origin: &Origin<'_>,
         (segment, octets): (Option<Concatenation>, &[u8]),
         at: &Moment,
-    ) -> Option<Arc<Message>> {
+    ) -> Arc<Message> {
         let text = |octets: &[u8]| text::decode(submit.data_coding, octets);
         let receipts = &report.treatment.receipts;
         let failed = if read.is_expired(at) {
@@ -186,15 +185,22 @@ impl Smsc {
         if let Some(state) = failed {
             let message = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
             message.end(state, at.wall);
-            return Some(message);
+            return message;
         }
         let Some(place) = segment else {
-            return Some(self.inbox.deliver(draft(submit, read, report, origin, text(octets))));
+            return self.inbox.deliver(draft(submit, read, report, origin, text(octets)));
         };
-        let whole = self.put_together(report.id, &read.from.address, &read.to.address, place, octets, at)?;
+        let Some(whole) =
+            self.put_together(report.id, &read.from.address, &read.to.address, place, octets, at)
+        else {
+            // Found by its id until the whole takes its place.
+            let part = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
+            part.end(MessageState::DELIVERED, at.wall);
+            return part;
+        };
         let mut draft = draft(submit, read, report, origin, text(&whole.octets));
         draft.take_parts(whole.ids);
-        Some(self.inbox.deliver(draft))
+        self.inbox.deliver(draft)
     }
 
     /// A segment that was on its way is there: the whole message, if that makes
@@ -445,8 +451,9 @@ mod tests {
             let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(octets) };
             accept(&smsc, &submit).ok().unwrap()
         };
-        send(&part(2, b"e5"));
+        let second = send(&part(2, b"e5")).id.unwrap().to_string();
         assert!(texts(&smsc).is_empty());
+        assert_eq!(smsc.inbox.find(&second).unwrap().text(), "e5");
         send(&part(1, b"price \x1b"));
         assert_eq!(texts(&smsc), ["price €5"]);
         let page = smsc.inbox.messages(&Filter::default());
