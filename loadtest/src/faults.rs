@@ -31,8 +31,9 @@ const MESSAGES_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
 const BINDS: usize = 10;
 /// Keep-alive connections to the gateway's API.
 const CONNECTIONS: usize = 16;
-/// The time to live of a challenge.
+/// The time to live of a challenge, and the shortest that the gateway allows.
 const TTL: Duration = Duration::from_secs(60);
+const TTL_MIN: Duration = Duration::from_secs(30);
 /// For the SMSC to answer: short, so that a window full of black holes opens again. Late answers come
 /// after it.
 const RESPONSE_TIMER: Duration = Duration::from_secs(2);
@@ -65,6 +66,10 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    fn ttl(&self) -> Duration {
+        if self.smoke { TTL_MIN } else { TTL }
+    }
+
     /// Runs and prints.
     ///
     /// # Errors
@@ -134,9 +139,10 @@ impl<'a> Storm<'a> {
         let progress = progress(faults.messages);
         progress.set_message(format!("seed {seed}: starting"));
         let setup = Setup {
-            ttl: TTL,
+            ttl: faults.ttl(),
             binds: BINDS,
             response_timer: RESPONSE_TIMER,
+            marked: true,
             behavior: format!("seed = {seed}\n{BEHAVIOR}"),
             ..Setup::of(faults.messages)
         };
@@ -147,7 +153,7 @@ impl<'a> Storm<'a> {
     fn blow(mut self) -> Result<Tally, Failure> {
         let mut tally = Tally::new(self.seed, self.faults.messages);
         let issued = self.issue(&mut tally)?;
-        self.wait(TTL + SETTLE, &mut tally)?;
+        self.wait(self.faults.ttl() + SETTLE, &mut tally)?;
         tally.deliveries = self.look(&issued)?;
         tally.count(&Metrics::of(self.house.web)?, &Metrics::of(self.house.admin)?)?;
         self.progress.finish_and_clear();

@@ -9,7 +9,7 @@ use crate::children::{Child, Says, sibling};
 use crate::client;
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{Files, SYSTEM_ID, Secrets, Setup};
+use crate::files::{Files, MARK_TAG, SYSTEM_ID, Secrets, Setup};
 use crate::handsets::Handsets;
 use crate::requests::Target;
 use crate::stop::Stop;
@@ -137,6 +137,9 @@ fn start_simulator(secrets: &Secrets, setup: &Setup, files: &Files, core: usize)
     .map(OsString::from)
     .into();
     arguments.push(files.behavior().into());
+    if setup.marked {
+        arguments.push(format!("--unique-tlv={MARK_TAG}").into());
+    }
     Child::start("smsc-simulator", &sibling("smsc-simulator")?, &arguments, core, Says::OnStdout)
 }
 

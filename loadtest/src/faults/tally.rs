@@ -26,16 +26,25 @@ pub(super) struct Tally {
 }
 
 /// Names to print, and the series of the simulator.
-const SIMULATOR_COUNTS: [(&str, &str); 0] = [];
+const SIMULATOR_COUNTS: [(&str, &str); 7] = [
+    ("taken by the SMSC", "smscsim_submits_total{result=\"accepted\"}"),
+    ("refused", "smscsim_faults_total{kind=\"refused\"}"),
+    ("never answered", "smscsim_faults_total{kind=\"unanswered\"}"),
+    ("disconnected", "smscsim_faults_total{kind=\"disconnected\"}"),
+    ("shown", "smscsim_messages_delivered_total"),
+    ("expired at the SMSC", "smscsim_messages_expired_total"),
+    ("receipts lost", "smscsim_faults_total{kind=\"receipt_lost\"}"),
+];
 /// Names to print, and the series of the gateway.
 const GATEWAY_COUNTS: [(&str, &str); 4] = [
-    ("accepted", "otpgw_sms_submits_total{outcome=\"accepted\"}"),
     ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\"}"),
     ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\"}"),
+    ("not sent any more", "otpgw_sms_submits_total{outcome=\"dropped\"}"),
     ("links lost", "otpgw_sms_link_failures_total"),
 ];
 /// What must not happen, and the simulator's series that would count it.
-const SIMULATOR_NEVER: [(&str, &str); 0] = [];
+const SIMULATOR_NEVER: [(&str, &str); 2] =
+    [("accepted twice", "smscsim_repeated_total"), ("shown after expiry", "smscsim_shown_late_total")];
 
 /// Whether what is said of a challenge can be true, seen what its handset showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
