@@ -16,6 +16,8 @@ ROOT = house.HERE / ".kannel"
 # Of dlr-mask, and of %d in dlr-url.
 DELIVERED, REFUSED_BY_PHONE, QUEUED, ACCEPTED_BY_SMSC, REFUSED_BY_SMSC = 1, 2, 4, 8, 16
 EVERY_STEP = DELIVERED | REFUSED_BY_PHONE | QUEUED | ACCEPTED_BY_SMSC | REFUSED_BY_SMSC
+# As %c writes it.
+UCS2 = "2"
 USER = {"username": "tester", "password": "tester"}
 
 
@@ -28,8 +30,10 @@ class Listener:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query, keep_blank_values=True)
-                listener._queries.put({name: values[0] for name, values in query.items()})
+                # A refused message has an empty id; a text has any octets.
+                query = urllib.parse.urlsplit(self.path).query
+                listener._queries.put(
+                    dict(urllib.parse.parse_qsl(query, keep_blank_values=True, encoding="latin-1")))
                 self.send_response(204)
                 self.end_headers()
 
@@ -50,6 +54,11 @@ class Listener:
     def end(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+def text_of(query):
+    """The text of a message, which Kannel hands on in the alphabet that it came in."""
+    return query["text"].encode("latin-1").decode("utf-16-be" if query["coding"] == UCS2 else "utf-8")
 
 
 class Kannel:
@@ -88,7 +97,6 @@ system-type = ""
 enquire-link-interval = 1
 
 group = smsbox
-smsbox-id = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {sendsms}
 sendsms-interface = 127.0.0.1
@@ -104,7 +112,7 @@ group = sms-service
 keyword = default
 catch-all = true
 max-messages = 0
-get-url = "{self.listener.url}?kind=message&from=%p&to=%P&text=%b"
+get-url = "{self.listener.url}?kind=message&from=%p&to=%P&coding=%c&text=%b"
 """)
         self._start("bearerbox", config, "type_name: enquire_link_resp")
         self._start("smsbox", config, "Connected to bearerbox")

@@ -5,7 +5,7 @@ import unittest
 from datetime import datetime, timedelta
 
 from house import Simulator
-from kannel import ACCEPTED_BY_SMSC, DELIVERED, REFUSED_BY_SMSC, Kannel
+from kannel import ACCEPTED_BY_SMSC, DELIVERED, REFUSED_BY_SMSC, Kannel, text_of
 
 SENDER = "BankContoh"
 ACCEPTED = "0: Accepted for delivery"
@@ -60,6 +60,18 @@ class Boxes(unittest.TestCase):
                 self.assertEqual((message["text"], message["segments"] > 1), (text, True))
                 # Kannel tells every step of the last part alone.
                 self.check_steps(to, ACCEPTED_BY_SMSC, DELIVERED)
+
+    def test_a_handset_answers(self):
+        # Once a message has gone through both boxes, bearerbox knows of smsbox; before, it would sit on the answer.
+        handset = "628130000004"
+        self.send(handset, "Kode 123456")
+        self.check_steps(handset, ACCEPTED_BY_SMSC, DELIVERED)
+        for text in ("STOP", "Стоп 停止"):
+            self.simulator.originate({"from": handset, "to": "1500", "text": text})
+            told = self.kannel.listener.next()
+            # Kannel writes a + before an international number.
+            self.assertEqual((told["kind"], told["from"], told["to"]), ("message", f"+{handset}", "1500"))
+            self.assertEqual(text_of(told), text)
 
     def test_a_refused_message_is_told_as_refused(self):
         to = "628130000003"
