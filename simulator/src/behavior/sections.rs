@@ -190,7 +190,7 @@ pub enum Malformed {
 pub enum Timing {
     /// They come after it.
     AfterResponse,
-    /// They come before it.
+    /// They come before it, unless their delay is longer than its latency.
     BeforeResponse,
 }
 
