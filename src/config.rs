@@ -17,6 +17,7 @@ use crate::clock::duration_setting;
 use crate::http;
 use crate::http::auth::{ClientConfig, Clients};
 use crate::msisdn::NumberingPlan;
+use crate::sms::link::tls;
 use crate::sms::links::SmscConfig;
 use crate::sms::{link, links, message, routes};
 use crate::store;
@@ -212,12 +213,13 @@ impl Config {
         if !(1..=1_000_000).contains(&file.outbox.items_max) {
             return Err(bad(&"outbox.items_max: must be 1 to 1000000"));
         }
-        let with_password = |settings: link::Config| {
+        let with_files = |settings: link::Config| {
             let password = read_secret(&beside(&settings.password_file))?;
             let password = Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
-            Ok(SmscConfig { settings, password })
+            let tls = settings.tls.as_ref().map(|tls| read_tls(path, tls, beside)).transpose()?;
+            Ok(SmscConfig { settings, password, tls })
         };
-        let smscs = file.smsc.into_iter().map(with_password).collect::<Result<_, _>>()?;
+        let smscs = file.smsc.into_iter().map(with_files).collect::<Result<_, _>>()?;
         let links = links::Config { smscs, routes: file.route };
         links.validate().map_err(|error| bad(&error))?;
         Ok(Self {
@@ -245,6 +247,24 @@ impl Config {
 /// [`ConfigError`] if the file cannot be read, others may read it, or it is no key file.
 pub fn load_keys(path: &Path) -> Result<Keyring, ConfigError> {
     Keyring::parse(&read_secret(path)?).map_err(|error| ConfigError::new(path, error))
+}
+
+/// Reads what `[smsc.tls]` names.
+fn read_tls(
+    config: &Path,
+    tls: &tls::Config,
+    beside: impl Fn(&Path) -> PathBuf,
+) -> Result<tls::Files, ConfigError> {
+    let certificates = |named: &Path| {
+        let path = beside(named);
+        std::fs::read_to_string(&path).map_err(|error| ConfigError::new(&path, error))
+    };
+    let client = match (&tls.certificate_file, &tls.key_file) {
+        (Some(certificate), Some(key)) => Some((certificates(certificate)?, read_secret(&beside(key))?)),
+        (None, None) => None,
+        _ => return Err(ConfigError::new(config, "smsc.tls: certificate_file and key_file go together")),
+    };
+    Ok(tls::Files { ca: certificates(&tls.ca_file)?, client })
 }
 
 /// Reads a file that only its owner may read.

@@ -103,6 +103,8 @@ pub struct SmsMetrics {
     pub binds: IntCounter,
     /// Connections or binds that failed, and links that were lost.
     pub link_failures: IntCounter,
+    /// Connections that ended since there was no TLS, or none any more.
+    pub tls_failures: IntCounter,
     /// Submits written in full.
     pub submitted: IntCounter,
     /// Submits that the SMSC accepted.
@@ -294,6 +296,10 @@ impl SmsMetrics {
             link_failures: counter(
                 "otpgw_sms_link_failures_total",
                 "Connections or binds that failed, and links that were lost.",
+            ),
+            tls_failures: counter(
+                "otpgw_sms_tls_failures_total",
+                "Connections to SMSCs without TLS that both sides accept.",
             ),
             submitted: counter("otpgw_sms_submitted_total", "Submits written in full."),
             accepted: submits.with_label_values(&["accepted"]),

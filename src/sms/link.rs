@@ -22,6 +22,7 @@ mod pace;
 mod session;
 pub(super) mod settings;
 mod submits;
+pub mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -40,8 +41,10 @@ pub(super) use session::Role;
 pub use settings::{Config, InterfaceVersion, Mode, ValidityForm, WINDOW_MAX};
 
 use buffer::ReadBuffer;
+use connect::{ConnectError, Connected};
 use session::{Context, End, Session};
 use settings::Settings;
+use tls::{Broken, Connector, Tls};
 
 use super::DeliveryReport;
 use super::outbox::Item;
@@ -71,6 +74,8 @@ pub(super) struct Common<R> {
 pub(super) struct Smsc {
     pub(super) settings: Settings,
     pub(super) password: Zeroizing<String>,
+    /// TLS, if it is spoken.
+    pub(super) connector: Option<Connector>,
     pub(super) receipts: RefCell<Receipts>,
     /// The next `user_message_reference`.
     pub(super) next_reference: Cell<u16>,
@@ -78,11 +83,16 @@ pub(super) struct Smsc {
 }
 
 impl Smsc {
-    pub(super) fn new(settings: Settings, password: Zeroizing<String>, metrics: SmscMetrics) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        password: Zeroizing<String>,
+        connector: Option<Connector>,
+        metrics: SmscMetrics,
+    ) -> Self {
         let receipts = Receipts::new(settings.message_ids, settings.receipts_max, settings.receipts_age_max);
         // A receipt of a message before the last restart is not to be taken for one after.
         let next_reference = Cell::new((draw() & u64::from(u16::MAX)) as u16);
-        Self { settings, password, receipts: RefCell::new(receipts), next_reference, metrics }
+        Self { settings, password, connector, receipts: RefCell::new(receipts), next_reference, metrics }
     }
 }
 
@@ -129,8 +139,8 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
         let drain_timeout = self.smsc.settings.drain_timeout;
         let mut stop = Stop { token: drain, drain_timeout, until: None };
         let mut failures = 0;
-        while let Some(stream) = self.connect(&mut stop, &mut failures).await {
-            let (end, bound_at) = self.session(stream, &mut stop).await;
+        while let Some(connected) = self.connect(&mut stop, &mut failures).await {
+            let (end, bound_at) = self.session(connected, &mut stop).await;
             if end == End::Stopped {
                 return;
             }
@@ -143,34 +153,50 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
     }
 
     /// Connects, for as many attempts as it takes. `None` when told to stop.
-    async fn connect(&self, stop: &mut Stop, failures: &mut u32) -> Option<TcpStream> {
-        let (settings, clock) = (&self.smsc.settings, &self.common.clock);
+    async fn connect(&self, stop: &mut Stop, failures: &mut u32) -> Option<Connected> {
+        let Smsc { settings, connector, .. } = &*self.smsc;
+        let clock = &self.common.clock;
         loop {
             let connected = tokio::select! {
                 biased;
                 () = stop.worth_no_attempt(&self.lane, clock) => return None,
-                connected = connect::connect(settings, clock) => connected,
+                connected = connect::connect(settings, connector.as_ref(), clock) => connected,
             };
             match connected {
-                Ok(stream) => return Some(stream),
+                Ok(connected) => return Some(connected),
                 Err(error) => {
                     *failures = failures.saturating_add(1);
                     self.common.metrics.sms.link_failures.inc();
-                    let pause = self.back_off(*failures);
-                    let Settings { name, address, .. } = settings;
-                    tracing::warn!(smsc = name, address, %error, ?pause, "SMSC not reached");
+                    let pause = self.after_no_connection(&error, *failures);
                     self.sleep(pause, stop).await?;
                 }
             }
         }
     }
 
+    /// Tells of a connection that did not come about. Returns the pause before the next attempt.
+    fn after_no_connection(&self, error: &ConnectError, failures: u32) -> Duration {
+        let Settings { name, address, .. } = &self.smsc.settings;
+        if let ConnectError::Tls(_) = error {
+            self.common.metrics.sms.tls_failures.inc();
+            let pause = backoff::after_refusal(self.smsc.settings.reconnect_max, draw());
+            tracing::error!(smsc = name, address, %error, ?pause, "no TLS with the SMSC");
+            return pause;
+        }
+        let pause = self.back_off(failures);
+        tracing::warn!(smsc = name, address, %error, ?pause, "SMSC not reached");
+        pause
+    }
+
     /// Waits before the next attempt. `None` when told to stop.
     async fn pause(&self, end: End, failures: u32, stop: &mut Stop) -> Option<()> {
         let Settings { name, address, .. } = &self.smsc.settings;
-        let pause = if end.is_refused_credentials() {
+        if let End::Tls(_) = end {
+            self.common.metrics.sms.tls_failures.inc();
+        }
+        let pause = if end.needs_people() {
             let pause = backoff::after_refusal(self.smsc.settings.reconnect_max, draw());
-            tracing::error!(smsc = name, address, reason = %end, ?pause, "SMSC refuses our system_id or password");
+            tracing::error!(smsc = name, address, reason = %end, ?pause, "SMSC refuses us");
             pause
         } else {
             let pause = self.back_off(failures);
@@ -194,7 +220,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
     }
 
     /// Runs one session to its end. Returns why it ended, and since when it was bound.
-    async fn session(&self, stream: TcpStream, stop: &mut Stop) -> (End, Option<Timestamp>) {
+    async fn session(&self, connected: Connected, stop: &mut Stop) -> (End, Option<Timestamp>) {
         let Common { release, reports, clock, metrics } = &*self.common;
         let context = Context {
             settings: &self.smsc.settings,
@@ -209,8 +235,12 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
         };
         let session = Session::new(context, clock.now());
         let lane = &self.lane;
-        let mut connection = Connection { stream, input: ReadBuffer::new(), session, lane, clock };
+        let Connected { stream, tls } = connected;
+        let mut connection = Connection { stream, tls, input: ReadBuffer::new(), session, lane, clock };
         let end = connection.run(reports, stop).await;
+        if let Some(tls) = &mut connection.tls {
+            tls.close(&connection.stream);
+        }
         if !connection.session.all_answered() {
             // What the SMSC has not read yet must not reach it after we have gone: the kernel drops it. The
             // reports stay unknown, since the SMSC may have read it.
@@ -235,6 +265,7 @@ fn draw() -> u64 {
 /// A session and its socket.
 struct Connection<'a, R> {
     stream: TcpStream,
+    tls: Option<Tls>,
     input: ReadBuffer,
     session: Session<'a, R>,
     lane: &'a Lane,
@@ -279,11 +310,12 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 timer_at = wake_at;
                 timer.set(self.clock.sleep_until(timer_at));
             }
-            let Self { stream, input, session, lane, clock } = self;
+            let Self { stream, tls, input, session, lane, clock } = self;
             let (mut reader, writer) = stream.split();
+            let space = tls.as_mut().map_or_else(|| input.space(), Tls::space);
             let woken = tokio::select! {
                 biased;
-                read = reader.read(input.space()), if session.wants_input() => Woken::Read(read),
+                read = reader.read(space), if session.wants_input() => Woken::Read(read),
                 _ = writer.writable(), if blocked => Woken::Other,
                 () = &mut timer => Woken::Other,
                 until = stop.ordered(clock), if !session.is_stopping() => Woken::Stop(until),
@@ -326,22 +358,35 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
     /// Returns whether the socket takes no more bytes.
     fn write(&mut self) -> bool {
         while !self.session.pending().is_empty() {
-            match self.stream.try_write(self.session.pending()) {
+            let (stream, pending) = (&self.stream, self.session.pending());
+            let written = match &mut self.tls {
+                Some(tls) => tls.try_write(stream, pending),
+                None => stream.try_write(pending),
+            };
+            match written {
                 Ok(0) => self.session.lost(End::Closed),
                 Ok(count) => {
                     self.session.wrote(count, self.clock.now());
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => {
-                    // Answers that came before the end are heard.
-                    self.read_what_is_there();
-                    self.session.lost(End::Io(error.kind()));
-                }
+                Err(error) => self.write_failed(error.kind()),
             }
-            break;
+            return false;
         }
-        false
+        match self.tls.as_mut().map_or(Ok(true), |tls| tls.flush(&self.stream)) {
+            Ok(all) => !all,
+            Err(error) => {
+                self.write_failed(error.kind());
+                false
+            }
+        }
+    }
+
+    fn write_failed(&mut self, kind: io::ErrorKind) {
+        // Answers that came before the end are heard.
+        self.read_what_is_there();
+        self.session.lost(End::Io(kind));
     }
 
     fn read_what_is_there(&mut self) {
@@ -349,7 +394,9 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
             if !self.session.wants_input() || self.session.over().is_some() {
                 return;
             }
-            match self.stream.try_read(self.input.space()) {
+            let Self { stream, tls, input, .. } = self;
+            let space = tls.as_mut().map_or_else(|| input.space(), Tls::space);
+            match stream.try_read(space) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 read => self.on_read(read),
             }
@@ -357,25 +404,47 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
     }
 
     fn on_read(&mut self, read: io::Result<usize>) {
-        match read {
+        let count = match read {
             Ok(0) => return self.session.lost(End::Closed),
-            Ok(count) => self.input.read(count),
+            Ok(count) => count,
             Err(error) => return self.session.lost(End::Io(error.kind())),
-        }
+        };
         let now = self.clock.now();
-        while self.session.over().is_none() {
-            match self.input.frame() {
-                Ok(Some(frame)) => {
-                    self.session.on_frame(frame, now);
-                    let length = frame.len();
-                    self.input.consume(length);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.session.lost(End::Frame(error));
-                    break;
-                }
+        let Self { tls, input, session, .. } = self;
+        let Some(tls) = tls else {
+            input.read(count);
+            return hear(input, session, now);
+        };
+        let broken = tls.read(count, |plain| {
+            let count = plain.read(input.space())?;
+            input.read(count);
+            hear(input, session, now);
+            Ok(count)
+        });
+        match broken {
+            Ok(()) => {}
+            Err(Broken::Io(io::ErrorKind::UnexpectedEof)) => session.lost(End::Closed),
+            Err(Broken::Io(kind)) => session.lost(End::Io(kind)),
+            Err(Broken::Tls(error)) => session.lost(End::Tls(error)),
+        }
+    }
+}
+
+/// Gives the session the whole frames that have come in.
+fn hear<R: Fn(&Item) -> Option<(Code, Duration)>>(
+    input: &mut ReadBuffer,
+    session: &mut Session<'_, R>,
+    now: Timestamp,
+) {
+    while session.over().is_none() {
+        match input.frame() {
+            Ok(Some(frame)) => {
+                session.on_frame(frame, now);
+                let length = frame.len();
+                input.consume(length);
             }
+            Ok(None) => break,
+            Err(error) => session.lost(End::Frame(error)),
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::link::settings::Settings;
+use super::link::tls::{self, Connector};
 use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
 use super::outbox::{Item, Outbox, Queue, outbox};
 use super::routes::{self, Routes, Table};
@@ -25,13 +26,29 @@ use crate::subscriber::code::Code;
 /// The most SMSCs.
 const SMSCS_MAX: usize = 16;
 
-/// An SMSC's settings, and its password, which a file of its own holds.
+/// An SMSC's settings, and what the files that they name hold.
 #[derive(Clone)]
 pub struct SmscConfig {
     /// `[[smsc]]`.
     pub settings: link::Config,
     /// The password of its binds.
     pub password: Zeroizing<String>,
+    /// The files of `[smsc.tls]`.
+    pub tls: Option<tls::Files>,
+}
+
+impl SmscConfig {
+    fn check(&self) -> Result<CheckedSmsc, Misconfigured> {
+        let settings = Settings::new(&self.settings, &self.password)?;
+        let connector = match (&self.settings.tls, &self.tls) {
+            (Some(config), Some(files)) => {
+                let connector = Connector::new(config, files, self.settings.host());
+                Some(connector.map_err(|error| error.within("tls"))?)
+            }
+            _ => None,
+        };
+        Ok(CheckedSmsc { settings, password: self.password.clone(), connector })
+    }
 }
 
 /// Shows no password.
@@ -52,8 +69,15 @@ pub struct Config {
 
 /// The same within its bounds.
 struct Checked {
-    smscs: Vec<(Settings, Zeroizing<String>)>,
+    smscs: Vec<CheckedSmsc>,
     table: Table,
+}
+
+/// An [`SmscConfig`] within its bounds.
+struct CheckedSmsc {
+    settings: Settings,
+    password: Zeroizing<String>,
+    connector: Option<Connector>,
 }
 
 impl Config {
@@ -82,17 +106,16 @@ impl Config {
         if !(1..=SMSCS_MAX).contains(&self.smscs.len()) {
             return Err(Misconfigured::new("smsc", "1 to 16 tables [[smsc]]"));
         }
-        let settings = |(index, smsc): (usize, &SmscConfig)| {
-            let settings = Settings::new(&smsc.settings, &smsc.password)
-                .map_err(|error| error.within(&format!("smsc[{index}]")))?;
-            Ok((settings, smsc.password.clone()))
+        let check = |(index, smsc): (usize, &SmscConfig)| {
+            smsc.check().map_err(|error| error.within(&format!("smsc[{index}]")))
         };
-        let smscs: Vec<_> = self.smscs.iter().enumerate().map(settings).collect::<Result<_, _>>()?;
-        let names: Vec<&str> = smscs.iter().map(|(settings, _)| settings.name.as_str()).collect();
+        let smscs: Vec<_> = self.smscs.iter().enumerate().map(check).collect::<Result<_, _>>()?;
+        let names: Vec<&str> = smscs.iter().map(|smsc| smsc.settings.name.as_str()).collect();
         if let Some(index) = (1..names.len()).find(|index| names[..*index].contains(&names[*index])) {
             return Err(Misconfigured::new(format!("smsc[{index}].name"), "another than those before"));
         }
-        let windows: usize = smscs.iter().map(|(settings, _)| settings.window * settings.binds).sum();
+        let windows: usize =
+            smscs.iter().map(|CheckedSmsc { settings, .. }| settings.window * settings.binds).sum();
         if windows > WINDOW_MAX {
             let expected = "10000 at most for all binds of all [[smsc]] together";
             return Err(Misconfigured::new("smsc.window", expected));
@@ -115,7 +138,7 @@ pub struct Links<R> {
 /// Shows no password.
 impl<R> fmt::Debug for Links<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings = self.checked.smscs.iter().map(|(settings, _)| settings);
+        let settings = self.checked.smscs.iter().map(|smsc| &smsc.settings);
         f.debug_list().entries(settings).finish()
     }
 }
@@ -150,9 +173,9 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
         let Self { checked: Checked { smscs, table }, queue, release, reports, clock, metrics } = self;
         let smscs: Vec<Rc<Smsc>> = smscs
             .into_iter()
-            .map(|(settings, password)| {
+            .map(|CheckedSmsc { settings, password, connector }| {
                 let metrics = metrics.smsc(&settings.name);
-                Rc::new(Smsc::new(settings, password, metrics))
+                Rc::new(Smsc::new(settings, password, connector, metrics))
             })
             .collect();
         let counts = smscs.iter().map(|smsc| (roles(&smsc.settings).count(), smsc.metrics.clone()));

@@ -1,4 +1,4 @@
-//! From `host:port` to a connection.
+//! From `host:port` to a connection, with TLS where it is wanted.
 
 use std::fmt;
 use std::io;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::settings::Settings;
+use super::tls::{Broken, Connector, Tls, TlsError};
 use crate::clock::Clock;
 
 /// The most addresses of a host that are tried in one attempt.
@@ -18,6 +19,13 @@ const ADDRESSES_MAX: usize = 8;
 pub(super) enum ConnectError {
     Timeout,
     Io(io::ErrorKind),
+    Tls(TlsError),
+}
+
+/// A connection.
+pub(super) struct Connected {
+    pub(super) stream: TcpStream,
+    pub(super) tls: Option<Tls>,
 }
 
 impl fmt::Display for ConnectError {
@@ -25,15 +33,30 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Timeout => f.write_str("not reached in time"),
             Self::Io(kind) => write!(f, "not reached: {kind}"),
+            Self::Tls(error) => write!(f, "{error}"),
         }
     }
 }
 
 /// Finds and reaches the SMSC, each step within `session_init_timer`.
-pub(super) async fn connect(settings: &Settings, clock: &Clock) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect(
+    settings: &Settings,
+    connector: Option<&Connector>,
+    clock: &Clock,
+) -> Result<Connected, ConnectError> {
     let timer = settings.session_init_timer;
     let addresses: Vec<SocketAddr> = within(clock, timer, lookup_host(&settings.address)).await?.collect();
-    connect_any(&addresses, timer, clock).await
+    let mut stream = connect_any(&addresses, timer, clock).await?;
+    let Some(connector) = connector else { return Ok(Connected { stream, tls: None }) };
+    let tls = tokio::select! {
+        biased;
+        tls = Tls::shake_hands(connector, &mut stream) => tls.map_err(|broken| match broken {
+            Broken::Tls(error) => ConnectError::Tls(error),
+            Broken::Io(kind) => ConnectError::Io(kind),
+        })?,
+        () = clock.sleep(timer) => return Err(ConnectError::Timeout),
+    };
+    Ok(Connected { stream, tls: Some(tls) })
 }
 
 /// Tries the addresses in turn, each within `timer`, up to a fair number.

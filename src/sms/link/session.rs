@@ -40,6 +40,7 @@ use super::muted::Muted;
 use super::pace::Pace;
 use super::settings::Settings;
 use super::submits::{FullyWritten, InWriteBuffer, Refusal, Submits};
+use super::tls::TlsError;
 use crate::clock::Timestamp;
 use crate::metrics::SmsMetrics;
 use crate::sms::DeliveryReport;
@@ -116,13 +117,19 @@ pub(super) enum End {
     Closed,
     /// Reading or writing failed.
     Io(io::ErrorKind),
+    /// The TLS layer gave up.
+    Tls(TlsError),
 }
 
 impl End {
     /// Whether only people can mend it.
-    pub(super) fn is_refused_credentials(self) -> bool {
+    pub(super) fn needs_people(self) -> bool {
         let credentials = [CommandStatus::ESME_RINVPASWD, CommandStatus::ESME_RINVSYSID];
-        matches!(self, Self::Refused(status) if credentials.contains(&status))
+        match self {
+            Self::Refused(status) => credentials.contains(&status),
+            Self::Tls(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -138,6 +145,7 @@ impl fmt::Display for End {
             Self::Frame(error) => write!(f, "broken frame: {error}"),
             Self::Closed => f.write_str("the SMSC closed the connection"),
             Self::Io(kind) => write!(f, "{kind}"),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
         }
     }
 }

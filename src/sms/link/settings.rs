@@ -8,6 +8,7 @@ use smpp::pdu::{Address, DataCoding, EsmClass, Npi, Ton};
 use smpp::status::CommandStatus;
 use smpp::tlv::Tag;
 
+use super::tls;
 use crate::clock::duration_setting;
 use crate::sms::{MessageIdForm, Misconfigured};
 
@@ -134,6 +135,8 @@ pub struct Config {
     /// For what is queued to be sent when the gateway stops: 0 s to 1 min.
     #[serde(deserialize_with = "duration_setting")]
     pub drain_timeout: Duration,
+    /// TLS; without it, everything goes in the clear.
+    pub tls: Option<tls::Config>,
     /// The sender that handsets show: a name of up to 11 characters, a short code of up to 8 digits, or a
     /// phone number with its country code.
     pub sender: String,
@@ -197,6 +200,7 @@ impl Default for Config {
             reconnect_min: Duration::from_millis(500),
             reconnect_max: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
+            tls: None,
             sender: "BANKCONTOH".into(),
             source_ton: None,
             source_npi: None,
@@ -366,6 +370,12 @@ impl Config {
         check("binds", (1..=BINDS_MAX).contains(&self.binds), "1 to 32")?;
         check("window", (1..=WINDOW_MAX).contains(&self.window), "1 to 10000")?;
         check("rate", self.rate <= RATE_MAX, "0 to 100000")
+    }
+
+    /// The host of the address.
+    pub(in crate::sms) fn host(&self) -> &str {
+        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
     fn check_times(&self) -> Result<(), Misconfigured> {

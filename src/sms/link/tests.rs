@@ -9,9 +9,12 @@ use smpp::pdu::{BindResp, Body, CommandId, Pdu, SequenceNumber, SubmitSmResp};
 use smpp::status::CommandStatus;
 use smpp::tlv::Tlvs;
 use smsc_simulator::Simulator;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinHandle, spawn_local};
+
+mod over_tls;
+mod several;
 
 use super::session::tests::{Seen, as_seen};
 use super::*;
@@ -43,12 +46,20 @@ struct Running {
 
 impl Running {
     fn start(smsc: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(smsc, None, change)
+    }
+
+    fn start_with(smsc: SocketAddr, tls: Option<tls::Files>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { address: smsc.to_string(), ..Config::default() };
+        change(&mut config);
+        Self::start_all(vec![config], tls)
+    }
+
+    fn start_all(smscs: Vec<Config>, tls: Option<tls::Files>) -> Self {
         let clock = Clock::manual(Timestamp::from_unix_millis(1_795_338_900_000));
         let metrics = Arc::new(Metrics::new());
         let (outbox, queue) = outbox(20_000, Prefixes::of_all(), clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = crate::sms::reports();
-        let mut config = Config { address: smsc.to_string(), ..Config::default() };
-        change(&mut config);
         let release = {
             let clock = clock.clone();
             move |item: &Item| {
@@ -56,7 +67,11 @@ impl Running {
                 (!left.is_zero()).then(|| (Code::parse(CODE).unwrap(), left))
             }
         };
-        let smscs = vec![SmscConfig { settings: config, password: Zeroizing::new("secret08".to_owned()) }];
+        let with_files = |settings| {
+            let password = Zeroizing::new("secret08".to_owned());
+            SmscConfig { settings, password, tls: tls.clone() }
+        };
+        let smscs = smscs.into_iter().map(with_files).collect();
         let config = links::Config { smscs, routes: Vec::new() };
         let links = Links::new(&config, queue, release, sender, clock.clone(), Arc::clone(&metrics)).unwrap();
         let drain = CancellationToken::new();
@@ -141,8 +156,8 @@ struct Script {
 }
 
 /// One connection to it.
-struct Peer {
-    stream: TcpStream,
+struct Peer<S = TcpStream> {
+    stream: S,
     input: Vec<u8>,
 }
 
@@ -186,7 +201,7 @@ impl Script {
     }
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// The next PDU; `None` once the link has closed the connection.
     async fn pdu(&mut self) -> Option<Seen> {
         loop {
@@ -219,6 +234,10 @@ impl Peer {
         let submit = self.pdu().await.unwrap();
         assert_eq!(submit.command, CommandId::SUBMIT_SM);
         submit
+    }
+
+    async fn refuse(&mut self, sequence: u32, status: CommandStatus) {
+        self.say(status.0, sequence, Body::SubmitSmResp(SubmitSmResp::default())).await;
     }
 
     async fn accept(&mut self, sequence: u32) {
@@ -564,4 +583,40 @@ async fn when_nobody_takes_reports_any_more_the_link_stops() {
     patiently(&mut running.task).await.unwrap();
     assert_eq!(simulator.inbox().counts().delivered, 0);
     simulator.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_link_that_is_given_up_with_submits_in_doubt_is_reset() {
+    let script = Script::listen().await;
+    let mut running = Running::start(script.addr(), |_| {});
+    let mut peer = script.accept().await;
+    peer.bind().await;
+    running.send(1);
+    assert_eq!(peer.submit().await.number, 1);
+    // No answer to the submit, nor to the enquire_link after it.
+    running.pass_until(|metrics| metrics.sms.link_failures.get() == 1).await;
+    assert_eq!(running.report().await, (1, Delivery::Unknown));
+    let mut rest = Vec::new();
+    let end = loop {
+        match patiently(peer.stream.read_buf(&mut rest)).await {
+            Ok(0) => break None,
+            Ok(_) => {}
+            Err(error) => break Some(error.kind()),
+        }
+    };
+    assert_eq!(end, Some(io::ErrorKind::ConnectionReset), "what is not read yet is gone");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_link_that_ends_with_nothing_in_doubt_is_closed_in_order() {
+    let script = Script::listen().await;
+    let running = Running::start(script.addr(), |_| {});
+    let mut peer = script.accept().await;
+    peer.bind().await;
+    until(|| running.metrics.sms.link_bound.get() == 1).await;
+    peer.say(0, 7, Body::Unbind).await;
+    assert_eq!(peer.pdu().await.unwrap().command, CommandId::UNBIND_RESP);
+    assert_eq!(patiently(peer.stream.read_buf(&mut Vec::new())).await.unwrap(), 0);
+    running.stop().await;
 }

@@ -806,7 +806,7 @@ fn a_bind_that_is_refused_or_unanswered_ends_the_session() {
         let sequence = esme.seen()[0].sequence;
         esme.hear(status, sequence, Body::BindTransceiverResp(BindResp::default()));
         let end = esme.session.over().unwrap();
-        assert_eq!((end, end.is_refused_credentials()), (End::Refused(CommandStatus(status)), credentials));
+        assert_eq!((end, end.needs_people()), (End::Refused(CommandStatus(status)), credentials));
     }
     let mut esme = Esme::with(|_| {}, 10, None);
     let sequence = esme.seen()[0].sequence;

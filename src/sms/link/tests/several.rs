@@ -1,0 +1,169 @@
+//! Several links, and several SMSCs.
+
+use super::*;
+/// Two SMSCs that do what the test says.
+async fn two() -> [Script; 2] {
+    [Script::listen().await, Script::listen().await]
+}
+
+/// A gateway with links to all of them, named `a` and `b`.
+fn start(scripts: &[Script], change: impl Fn(&mut Config)) -> Running {
+    let configs = scripts.iter().zip(["a", "b"]).map(|(script, name)| {
+        let mut config =
+            Config { name: name.into(), address: script.addr().to_string(), ..Config::default() };
+        change(&mut config);
+        config
+    });
+    Running::start_all(configs.collect(), None)
+}
+
+/// A gateway with one bound link to each.
+async fn bound(scripts: &[Script; 2], change: impl Fn(&mut Config)) -> (Running, Peer, Peer) {
+    let running = start(scripts, change);
+    let (mut a, mut b) = (scripts[0].accept().await, scripts[1].accept().await);
+    a.bind().await;
+    b.bind().await;
+    until(|| running.metrics.sms.link_bound.get() == 2).await;
+    (running, a, b)
+}
+
+#[tokio::test(flavor = "local")]
+async fn links_of_one_smsc_share_the_load() {
+    let script = Script::listen().await;
+    let three = |config: &mut Config| (config.binds, config.window) = (3, 2);
+    let mut running = start(std::slice::from_ref(&script), three);
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let mut peer = script.accept().await;
+        peer.bind().await;
+        peers.push(peer);
+    }
+    until(|| running.metrics.sms.link_bound.get() == 3).await;
+    assert_eq!(running.metrics.smsc("a").links_bound.get(), 3);
+    // One after another: in turn.
+    for number in 0..6 {
+        running.send(number);
+        let peer = &mut peers[usize::from(number) % 3];
+        let submit = peer.submit().await;
+        assert_eq!(submit.number, number);
+        peer.accept(submit.sequence).await;
+        assert_eq!(running.report().await, (number, Delivery::Accepted));
+    }
+    // All at once: each as much as its window holds, and the rest as there is room.
+    (0..12).for_each(|number| running.send(number));
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        for peer in &mut peers {
+            let submits = [peer.submit().await, peer.submit().await];
+            for submit in submits {
+                numbers.push(submit.number);
+                peer.accept(submit.sequence).await;
+            }
+        }
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..12).collect::<Vec<u8>>());
+    drop(peers);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_transmitter_sends_and_its_receiver_hears_the_receipts() {
+    let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
+    let pair = |config: &mut Config| config.mode = Mode::TransmitterReceiver;
+    let mut running = Running::start(simulator.smpp_addr(), pair);
+    until(|| running.metrics.sms.binds.get() == 2).await;
+    assert_eq!(running.metrics.sms.link_bound.get(), 1, "one of the two sends");
+    running.send(1);
+    assert_eq!(running.report().await, (1, Delivery::Accepted));
+    assert_eq!(running.report().await, (1, Delivery::Delivered));
+    assert_eq!(running.stop().await, []);
+    assert_eq!(simulator.sessions_bound(), 0);
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn s5_what_another_smsc_may_take_is_what_the_first_surely_has_not() {
+    let (mut running, mut a, mut b) = bound(&two().await, |config| config.window = 2).await;
+    (1..=4).for_each(|number| running.send(number));
+    assert_eq!((a.submit().await.number, a.submit().await.number), (1, 2));
+    drop(a);
+    let mut reported = vec![running.report().await, running.report().await];
+    reported.sort_unstable_by_key(|report| report.0);
+    assert_eq!(reported, [(1, Delivery::Unknown), (2, Delivery::Unknown)]);
+    for number in [3, 4] {
+        let submit = b.submit().await;
+        assert_eq!(submit.number, number);
+        b.accept(submit.sequence).await;
+        assert_eq!(running.report().await, (number, Delivery::Accepted));
+    }
+    drop(b);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn s7_what_one_smsc_cannot_deal_with_goes_to_the_next_once() {
+    let (mut running, mut a, mut b) = bound(&two().await, |_| {}).await;
+    running.send(1);
+    let submit = a.submit().await;
+    a.refuse(submit.sequence, CommandStatus::ESME_RSYSERR).await;
+    let submit = b.submit().await;
+    assert_eq!(submit.number, 1);
+    b.refuse(submit.sequence, CommandStatus::ESME_RSYSERR).await;
+    assert_eq!(running.report().await, (1, Delivery::Rejected));
+    drop((a, b));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn s7_an_smsc_that_fails_is_passed_over_probed_and_trusted_again() {
+    let (mut running, mut a, mut b) = bound(&two().await, |_| {}).await;
+    for number in 1..=5 {
+        running.send(number);
+        let submit = a.submit().await;
+        a.refuse(submit.sequence, CommandStatus::ESME_RSUBMITFAIL).await;
+        let submit = b.submit().await;
+        b.accept(submit.sequence).await;
+        assert_eq!(running.report().await, (number, Delivery::Accepted));
+    }
+    assert_eq!(running.metrics.smsc("a").circuit_opened.get(), 1);
+    running.send(6);
+    let submit = b.submit().await;
+    b.accept(submit.sequence).await;
+    assert_eq!(running.report().await, (6, Delivery::Accepted));
+    running.clock.advance(Duration::from_secs(5));
+    settle().await;
+    for probe in 7..=9 {
+        running.send(probe);
+        let submit = a.submit().await;
+        assert_eq!(submit.number, probe);
+        a.accept(submit.sequence).await;
+        assert_eq!(running.report().await, (probe, Delivery::Accepted));
+    }
+    until(|| running.metrics.smsc("a").circuit_open.get() == 0).await;
+    drop((a, b));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn l6_told_to_stop_every_link_drains_and_unbinds() {
+    let scripts = two().await;
+    let running = start(&scripts, |config| config.binds = 2);
+    let mut peers = Vec::new();
+    for script in &scripts {
+        for _ in 0..2 {
+            let mut peer = script.accept().await;
+            peer.bind().await;
+            peers.push(peer);
+        }
+    }
+    until(|| running.metrics.sms.link_bound.get() == 4).await;
+    running.drain.cancel();
+    for peer in &mut peers {
+        let unbind = peer.pdu().await.unwrap();
+        assert_eq!(unbind.command, CommandId::UNBIND);
+        peer.say(0, unbind.sequence, Body::UnbindResp).await;
+        assert_eq!(peer.pdu().await, None);
+    }
+    assert_eq!(running.stop().await, []);
+}
