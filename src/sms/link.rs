@@ -303,7 +303,8 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
             if let Some(end) = self.session.over() {
                 return end;
             }
-            let hungry = self.session.wants_items(now) && !self.lane.is_over();
+            let over = self.lane.is_over();
+            let hungry = self.session.wants_items(now) && !over;
             self.lane.set_hungry(hungry);
             let wake_at = self.session.wake_at(now);
             if wake_at < timer_at || now >= timer_at {
@@ -321,6 +322,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 until = stop.ordered(clock), if !session.is_stopping() => Woken::Stop(until),
                 permit = reports.reserve(), if session.waits_for_reports() => Woken::Reports(permit.is_ok()),
                 () = lane.ready(), if hungry => Woken::Other,
+                () = lane.over(), if session.is_stopping() && !over => Woken::Other,
             };
             self.on_woken(woken);
         }

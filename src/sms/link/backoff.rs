@@ -34,7 +34,7 @@ mod tests {
     const MAX: Duration = Duration::from_secs(30);
 
     #[test]
-    fn the_limit_doubles_up_to_the_maximum_and_the_pause_is_any_part_of_it() {
+    fn l7_the_limit_doubles_up_to_the_maximum_and_the_pause_is_any_part_of_it() {
         let at_most = |failures| after_failure(failures, MIN, MAX, u64::MAX).as_millis() + 1;
         assert_eq!(
             [1, 2, 3, 6, 7, 8, u32::MAX].map(at_most),
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_followed_by_a_long_pause() {
+    fn l1_a_refusal_is_followed_by_a_long_pause() {
         assert_eq!(after_refusal(MAX, 0), Duration::from_secs(15));
         assert_eq!(after_refusal(MAX, u64::MAX), Duration::from_millis(29_999));
     }

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_out_whole_at_every_split_and_leave_nothing_behind() {
+    fn l8_frames_come_out_whole_at_every_split_and_leave_nothing_behind() {
         let mut stream = Vec::new();
         for text in [&b"first"[..], b"second", b"third"] {
             codec::encode(&submit(text), &mut stream).unwrap();

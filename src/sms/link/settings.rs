@@ -446,7 +446,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sender_tells_its_own_type() {
+    fn s12_a_sender_tells_its_own_type() {
         let parsed = |text| Sender::parse(text).map(|sender| (sender.ton.0, sender.npi.0, sender.digits));
         let expected = |ton, npi, digits: &str| Some((ton, npi, digits.to_string()));
         assert_eq!(parsed("BANKCONTOH"), expected(5, 0, "BANKCONTOH"));

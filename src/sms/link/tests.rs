@@ -293,7 +293,7 @@ async fn abuse_46_a_submit_that_times_out_is_not_sent_again_by_this_link_or_the_
 }
 
 #[tokio::test(flavor = "local")]
-async fn an_answer_that_has_come_counts_however_late_we_look() {
+async fn s3_an_answer_that_has_come_counts_however_late_we_look() {
     let script = Script::listen().await;
     let mut running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
@@ -313,7 +313,7 @@ async fn an_answer_that_has_come_counts_however_late_we_look() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_connection_lost_before_the_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again() {
+async fn s5_a_connection_lost_before_the_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again() {
     let script = Script::listen().await;
     let mut running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
@@ -332,7 +332,7 @@ async fn a_connection_lost_before_the_answer_leaves_the_outcome_unknown_and_noth
 }
 
 #[tokio::test(flavor = "local")]
-async fn what_the_kernel_did_not_take_is_sent_once_by_the_next_link() {
+async fn l8_what_the_kernel_did_not_take_is_sent_once_by_the_next_link() {
     const COUNT: u8 = 250;
     const ROUNDS: usize = 40;
     // A receiver that never reads, with the smallest buffer.
@@ -373,7 +373,7 @@ async fn what_the_kernel_did_not_take_is_sent_once_by_the_next_link() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn answers_that_come_byte_by_byte_are_understood() {
+async fn l8_answers_that_come_byte_by_byte_are_understood() {
     let script = Script::listen().await;
     let mut running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
@@ -401,7 +401,7 @@ async fn answers_that_come_byte_by_byte_are_understood() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_broken_frame_closes_the_connection_and_the_link_comes_back() {
+async fn l9_a_broken_frame_closes_the_connection_and_the_link_comes_back() {
     let script = Script::listen().await;
     let running = Running::start(script.addr(), |_| {});
     for broken in [[0, 0, 0, 15], [0xFF; 4]] {
@@ -419,7 +419,7 @@ async fn a_broken_frame_closes_the_connection_and_the_link_comes_back() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn an_smsc_that_does_not_answer_the_bind_is_given_up() {
+async fn l3_an_smsc_that_does_not_answer_the_bind_is_given_up() {
     let script = Script::listen().await;
     let running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
@@ -431,7 +431,7 @@ async fn an_smsc_that_does_not_answer_the_bind_is_given_up() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn refused_credentials_are_not_tried_again_soon() {
+async fn l1_refused_credentials_are_not_tried_again_soon() {
     let script = Script::listen().await;
     let running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
@@ -501,7 +501,7 @@ async fn a_code_whose_time_ran_out_while_there_was_no_link_is_never_sent() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
+async fn l6_told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
     let script = Script::listen().await;
     let running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;

@@ -9,7 +9,7 @@ use super::super::later::RETRY_PAUSE;
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::sms::link::settings::Config;
+use crate::sms::link::settings::{Config, InterfaceVersion, Mode, ValidityForm};
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Outbox, outbox};
 use crate::sms::receipts::MessageIdForm;
@@ -292,7 +292,7 @@ fn receipts_are_asked_for_only_if_wanted() {
 }
 
 #[test]
-fn the_window_is_never_exceeded_and_refills_as_answers_come() {
+fn s1_the_window_is_never_exceeded_and_refills_as_answers_come() {
     let mut esme = Esme::bound(|config| config.window = 3);
     (1..=10).for_each(|number| esme.send(number));
     let first = esme.submits();
@@ -344,7 +344,7 @@ fn abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
 }
 
 #[test]
-fn a_late_answer_settles_what_was_in_doubt_and_frees_no_slot_twice() {
+fn s1_a_late_answer_settles_what_was_in_doubt_and_frees_no_slot_twice() {
     let mut esme = Esme::bound(|config| config.window = 1);
     (1..=4).for_each(|number| esme.send(number));
     let first = esme.submits()[0].0;
@@ -551,7 +551,7 @@ fn what_the_smsc_could_not_deal_with_goes_to_another_link_once_and_is_final_with
 }
 
 #[test]
-fn a_generic_nack_without_a_sequence_fails_nothing() {
+fn l10_a_generic_nack_without_a_sequence_fails_nothing() {
     let mut esme = Esme::bound(|_| {});
     esme.send(1);
     let sequence = esme.submits()[0].0;
@@ -713,7 +713,7 @@ fn with_the_reports_full_a_receipt_is_put_off_and_nothing_waits() {
 }
 
 #[test]
-fn message_ids_that_no_receipt_can_carry_are_tolerated() {
+fn s8_message_ids_that_no_receipt_can_carry_are_tolerated() {
     let mut esme = Esme::bound(|_| {});
     (1..=3).for_each(|number| esme.send(number));
     let submits = esme.submits();
@@ -725,7 +725,7 @@ fn message_ids_that_no_receipt_can_carry_are_tolerated() {
 }
 
 #[test]
-fn enquire_link_is_answered_before_the_bind_and_with_a_full_window() {
+fn l5_enquire_link_is_answered_before_the_bind_and_with_a_full_window() {
     let mut esme = Esme::with(|config| config.window = 1, 10, None);
     esme.hear(0, 900, Body::EnquireLink);
     let seen = esme.seen();
@@ -750,7 +750,7 @@ fn a_deliver_sm_before_the_bind_is_refused() {
 }
 
 #[test]
-fn a_silent_smsc_is_asked_whatever_the_window_and_then_given_up() {
+fn l4_a_silent_smsc_is_asked_whatever_the_window_and_then_given_up() {
     let mut esme = Esme::bound(|config| config.window = 1);
     esme.send(1);
     esme.send(2);
@@ -787,7 +787,7 @@ fn an_answer_to_enquire_link_keeps_the_link() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_given_up_and_stops_our_reading() {
+fn l4_a_peer_that_does_not_read_is_given_up_and_stops_our_reading() {
     let mut esme = Esme::bound(|_| {});
     assert!(esme.session.wants_input());
     while esme.session.wants_input() {
@@ -800,7 +800,7 @@ fn a_peer_that_does_not_read_is_given_up_and_stops_our_reading() {
 }
 
 #[test]
-fn a_bind_that_is_refused_or_unanswered_ends_the_session() {
+fn l1_and_l3_a_bind_that_is_refused_or_unanswered_ends_the_session() {
     for (status, credentials) in [(0x0E, true), (0x0F, true), (0x0D, false), (0x05, false), (0x08, false)] {
         let mut esme = Esme::with(|_| {}, 10, None);
         let sequence = esme.seen()[0].sequence;
@@ -821,7 +821,7 @@ fn a_bind_that_is_refused_or_unanswered_ends_the_session() {
 }
 
 #[test]
-fn a_bind_response_may_be_a_header_only() {
+fn l2_a_bind_response_may_be_a_header_only() {
     let mut esme = Esme::with(|_| {}, 10, None);
     let sequence = esme.seen()[0].sequence;
     let mut header = vec![0, 0, 0, 16, 0x80, 0, 0, 9, 0, 0, 0, 0];
@@ -840,7 +840,7 @@ fn a_bind_response_with_another_number_does_not_bind() {
 }
 
 #[test]
-fn an_unbind_is_answered_and_stops_submits_until_answers_have_come() {
+fn l6_an_unbind_is_answered_and_stops_submits_until_answers_have_come() {
     let mut esme = Esme::bound(|config| config.window = 1);
     esme.send(1);
     esme.send(2);
@@ -869,7 +869,7 @@ fn after_an_unbind_answers_are_waited_for_no_longer_than_for_any_answer() {
 }
 
 #[test]
-fn told_to_stop_it_sends_what_is_queued_unbinds_and_answers_until_the_end() {
+fn l6_told_to_stop_it_sends_what_is_queued_unbinds_and_answers_until_the_end() {
     let mut esme = Esme::bound(|config| config.window = 1);
     esme.send(1);
     esme.send(2);
@@ -952,7 +952,7 @@ fn l9_an_unknown_command_gets_generic_nack_and_a_malformed_body_its_error() {
 }
 
 #[test]
-fn sequence_numbers_wrap_and_skip_those_in_flight() {
+fn l11_sequence_numbers_wrap_and_skip_those_in_flight() {
     let mut esme = Esme::bound(|_| {});
     esme.send(1);
     let first = esme.submits()[0].0;
@@ -1039,6 +1039,203 @@ fn abuse_36_no_log_shows_a_code_a_text_or_a_whole_number() {
     for secret in [CODE, "62812000", "Bank Contoh", "secret08"] {
         assert!(!log.contains(secret), "{secret:?} is in\n{log}");
     }
+}
+
+#[test]
+fn l2_whatever_version_the_smsc_states_and_whatever_follows_at_once_the_session_is_bound() {
+    for version in [None, Some(0x33), Some(0x34), Some(0x50)] {
+        let mut esme = Esme::with(|_| {}, 10, None);
+        let sequence = esme.seen()[0].sequence;
+        let mut tlvs = TlvBuffer::new();
+        if let Some(version) = version {
+            tlvs.push_u8(Tag::SC_INTERFACE_VERSION, version);
+        }
+        let resp = BindResp { system_id: b"smsc", tlvs: tlvs.as_tlvs() };
+        esme.hear(0, sequence, Body::BindTransceiverResp(resp));
+        // Before anything is written.
+        esme.hear(0, 5, Body::DeliverSm(DeliverSm::default()));
+        let seen = esme.seen();
+        assert_eq!((seen[0].command, seen[0].status), (CommandId::DELIVER_SM_RESP, 0), "{version:?}");
+    }
+}
+
+#[test]
+fn a_bind_states_role_version_and_type() {
+    for (role, version, command, number) in [
+        (Role::Transceiver, InterfaceVersion::V50, CommandId::BIND_TRANSCEIVER, 0x50),
+        (Role::Transmitter, InterfaceVersion::V33, CommandId::BIND_TRANSMITTER, 0x33),
+        (Role::Receiver, InterfaceVersion::V34, CommandId::BIND_RECEIVER, 0x34),
+    ] {
+        let change = |config: &mut Config| {
+            (config.interface_version, config.system_type) = (version, "OTP".into());
+            config.mode = Mode::TransmitterReceiver;
+        };
+        let mut esme = Esme::with(change, 10, None);
+        esme.parts.role = role;
+        esme.session = esme.session_of(0).0;
+        let bytes = esme.step(usize::MAX);
+        let pdu = codec::decode(&bytes).unwrap().pdu;
+        assert_eq!(pdu.body.command_id(), command);
+        let (Body::BindTransceiver(bind) | Body::BindTransmitter(bind) | Body::BindReceiver(bind)) = pdu.body
+        else {
+            panic!("a bind")
+        };
+        assert_eq!((bind.interface_version, bind.system_type), (number, &b"OTP"[..]));
+        let response = match role {
+            Role::Transceiver => Body::BindTransceiverResp(BindResp::default()),
+            Role::Transmitter => Body::BindTransmitterResp(BindResp::default()),
+            Role::Receiver => Body::BindReceiverResp(BindResp::default()),
+        };
+        esme.hear(0, pdu.sequence.0, response);
+        assert_eq!((esme.session.is_bound(), esme.session.sends()), (true, role != Role::Receiver));
+    }
+}
+
+#[test]
+fn a_receiver_takes_no_items_and_answers_what_comes() {
+    let mut esme = Esme::with(|_| {}, 10, None);
+    esme.parts.role = Role::Receiver;
+    esme.session = esme.session_of(0).0;
+    let sequence = esme.seen()[0].sequence;
+    esme.hear(0, sequence, Body::BindReceiverResp(BindResp::default()));
+    esme.send(1);
+    assert_eq!(esme.seen(), []);
+    assert_eq!(esme.receipt("id:nobody stat:DELIVRD"), 0);
+    esme.pass(30 * SECOND);
+    assert_eq!(esme.seen()[0].command, CommandId::ENQUIRE_LINK);
+}
+
+#[test]
+fn l10_a_generic_nack_with_a_sequence_fails_that_request_alone() {
+    let mut esme = Esme::bound(|_| {});
+    (1..=2).for_each(|number| esme.send(number));
+    let submits = esme.submits();
+    esme.hear(3, submits[0].0, Body::GenericNack);
+    assert_eq!(esme.reported(), [(1, Delivery::Rejected)]);
+    esme.accept(submits[1].0, b"x");
+    assert_eq!(esme.reported(), [(2, Delivery::Accepted)]);
+}
+
+#[test]
+fn s2_answers_out_of_order_twice_and_to_nothing_are_counted_and_harmless() {
+    let mut esme = Esme::bound(|_| {});
+    (1..=3).for_each(|number| esme.send(number));
+    let submits = esme.submits();
+    for (which, id) in [(2, b"c"), (0, b"a"), (2, b"c"), (1, b"b"), (0, b"a")] {
+        esme.accept(submits[which].0, id);
+    }
+    esme.refuse(submits[1].0, CommandStatus::ESME_RTHROTTLED);
+    esme.accept(0x7FFF_0000, b"z");
+    assert_eq!(esme.reported(), [3, 1, 2].map(|number| (number, Delivery::Accepted)));
+    assert_eq!(esme.metrics.sms.anomalies.get(), 4);
+    esme.pass(RETRY_PAUSE);
+    assert_eq!((esme.submits(), esme.session.is_bound()), (vec![], true));
+}
+
+#[test]
+fn s10_validity_is_a_period_a_point_in_time_or_none() {
+    for (form, expected) in [
+        (ValidityForm::Relative, &b"000000000300000R"[..]),
+        // 2026-11-22 09:15:00 UTC and three minutes.
+        (ValidityForm::Absolute, b"261122091800000+"),
+        (ValidityForm::None, b""),
+    ] {
+        let mut esme = Esme::bound(|config| config.validity = form);
+        esme.send(1);
+        let bytes = esme.step(usize::MAX);
+        let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+        assert_eq!(submit.validity_period, expected, "{form:?}");
+    }
+}
+
+#[test]
+fn s12_what_the_smsc_wants_in_a_submit_is_in_it() {
+    let mut esme = Esme::bound(|config| {
+        config.sender = "3355".into();
+        (config.source_ton, config.source_npi) = (Some(6), Some(8));
+        (config.destination_ton, config.destination_npi) = (0, 1);
+        config.service_type = "OTP".into();
+        (config.esm_class, config.protocol_id, config.priority_flag) = (3, 64, 2);
+        (config.registered_delivery, config.data_coding) = (17, 0xF1);
+    });
+    esme.send(7);
+    let bytes = esme.step(usize::MAX);
+    let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+    assert_eq!((submit.source.ton.0, submit.source.npi.0, submit.source.digits), (6, 8, &b"3355"[..]));
+    let destination = submit.destination;
+    assert_eq!((destination.ton.0, destination.npi.0, destination.digits), (0, 1, &b"628120000007"[..]));
+    assert_eq!((submit.service_type, submit.esm_class.0), (&b"OTP"[..], 3));
+    assert_eq!((submit.protocol_id, submit.priority_flag, submit.registered_delivery), (64, 2, 17));
+    assert_eq!((submit.data_coding.0, submit.tlvs.is_empty()), (0xF1, true));
+}
+
+#[test]
+fn s4_each_send_carries_its_challenge_and_ordinal_where_it_is_asked_for() {
+    let mut esme = Esme::bound(|config| config.mark_tlv = 0x1400);
+    let mut resent = item(7, START.plus(TTL));
+    resent.ordinal = 2;
+    esme.outbox.reserve(resent.phone).unwrap().put(resent);
+    let bytes = esme.step(usize::MAX);
+    let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+    let mut mark = [0; 17];
+    (mark[15], mark[16]) = (7, 2);
+    assert_eq!(submit.tlvs.find(Tag(0x1400)).unwrap().value, mark);
+}
+
+#[test]
+fn a_receipt_with_our_reference_settles_what_was_in_doubt() {
+    let mut esme = Esme::bound(|config| config.user_message_reference = true);
+    esme.send(1);
+    let bytes = esme.step(usize::MAX);
+    let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
+    let reference = submit.tlvs.find(Tag::USER_MESSAGE_REFERENCE).unwrap().number().unwrap();
+    assert_eq!((reference, esme.parts.next_reference.get()), (u16::MAX, 0), "they come round");
+    esme.pass(10 * SECOND);
+    esme.seen();
+    assert_eq!(esme.reported(), [(1, Delivery::Unknown)]);
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, reference);
+    let receipt = DeliverSm {
+        esm_class: EsmClass::RECEIPT,
+        source: Address::international(b"628120000001"),
+        short_message: b"id:never-told stat:DELIVRD",
+        tlvs: tlvs.as_tlvs(),
+        ..DeliverSm::default()
+    };
+    esme.hear(0, 5, Body::DeliverSm(receipt));
+    assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
+}
+
+#[test]
+fn s6_a_link_keeps_its_rate_and_looks_again_when_the_next_may_go() {
+    let mut esme = Esme::bound(|config| config.rate = 10);
+    (1..=20).for_each(|number| esme.send(number));
+    let mut count = 0;
+    while count < 20 {
+        let submits = esme.submits();
+        count += submits.len();
+        assert!(submits.len() <= 1);
+        submits.iter().for_each(|submit| esme.accept(submit.0, b"x"));
+        let (now, wake_at) = (esme.now(), esme.session.wake_at(esme.now()));
+        assert!(wake_at > now && wake_at.since(now) <= Duration::from_millis(100));
+        esme.pass(wake_at.since(now));
+    }
+    let seconds = esme.now().since(START).as_secs_f64();
+    assert!((1.9..=2.1).contains(&seconds), "20 at 10 a second took {seconds} s");
+}
+
+#[test]
+fn what_a_peer_can_bring_about_as_fast_as_it_sends_is_not_logged_each_time() {
+    let log = logged(|| {
+        let mut esme = Esme::bound(|config| config.window = 1_000);
+        (0..200).for_each(|number| esme.send(number));
+        for (sequence, _) in esme.submits() {
+            esme.refuse(sequence, CommandStatus::ESME_RINVDSTADR);
+            esme.hear_frame(&[0, 0, 0, 18, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 43, 0, 1]);
+        }
+    });
+    let warnings = |of: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(of)).count();
+    assert_eq!((warnings("malformed PDU"), warnings("submit rejected")), (1, 1));
 }
 
 /// Two links of one SMSC, which does as `draw` has it.

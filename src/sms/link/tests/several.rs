@@ -167,3 +167,121 @@ async fn l6_told_to_stop_every_link_drains_and_unbinds() {
     }
     assert_eq!(running.stop().await, []);
 }
+
+#[tokio::test(flavor = "local")]
+async fn s6_a_link_that_is_throttled_slows_down_and_the_others_go_on() {
+    let script = Script::listen().await;
+    let two = |config: &mut Config| (config.binds, config.window) = (2, 4);
+    let mut running = start(std::slice::from_ref(&script), two);
+    let (mut slow, mut quick) = (script.accept().await, script.accept().await);
+    slow.bind().await;
+    quick.bind().await;
+    until(|| running.metrics.sms.link_bound.get() == 2).await;
+    running.send(1);
+    let throttled = slow.submit().await;
+    slow.refuse(throttled.sequence, CommandStatus::ESME_RTHROTTLED).await;
+    until(|| running.metrics.sms.throttled.get() == 1).await;
+    running.send(2);
+    let submit = quick.submit().await;
+    quick.accept(submit.sequence).await;
+    assert_eq!(running.report().await, (2, Delivery::Accepted));
+    // At one a second, the next of the slow one is the one that it owes.
+    for number in 3..=50 {
+        running.send(number);
+        let submit = tokio::select! {
+            submit = quick.submit() => submit,
+            submit = slow.submit() => {
+                slow.accept(submit.sequence).await;
+                assert_eq!(running.report().await, (submit.number, Delivery::Accepted));
+                continue;
+            }
+        };
+        quick.accept(submit.sequence).await;
+        assert_eq!(running.report().await, (submit.number, Delivery::Accepted));
+    }
+    running.clock.advance(Duration::from_secs(1));
+    let again = slow.submit().await;
+    assert_eq!(again.number, 1);
+    slow.accept(again.sequence).await;
+    assert_eq!(running.report().await, (1, Delivery::Accepted));
+    drop((slow, quick));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn l7_many_links_come_back_spread_over_time_and_none_is_left_behind() {
+    const LINKS: usize = 10;
+    let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
+    let running = Running::start(simulator.smpp_addr(), |config| config.binds = LINKS);
+    let all = i64::try_from(LINKS).unwrap();
+    running.pass_until(|metrics| metrics.sms.link_bound.get() == all).await;
+    for round in 1..=3 {
+        simulator.disconnect_sessions();
+        until(|| running.metrics.sms.link_bound.get() == 0).await;
+        // At the end of a pause that each draws for itself.
+        let mut came_back_at = Vec::new();
+        let began = running.clock.now();
+        while came_back_at.len() < LINKS {
+            running.clock.advance(Duration::from_millis(20));
+            let bound = usize::try_from(running.metrics.sms.link_bound.get()).unwrap();
+            came_back_at.resize(bound.max(came_back_at.len()), running.clock.now().since(began));
+            settle().await;
+        }
+        came_back_at.dedup();
+        assert!(came_back_at.len() > 2, "round {round}: all at once, at {came_back_at:?}");
+    }
+    patiently(async {
+        while simulator.sessions_bound() != LINKS {
+            settle().await;
+        }
+    })
+    .await;
+    running.stop().await;
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "local")]
+async fn s4_with_black_holes_and_lost_links_no_send_is_accepted_twice() {
+    let behavior = "seed = 11\n[[rule]]\npercent = 3\nsubmit.response = \"none\"\n";
+    let config = smsc_simulator::Config {
+        unique_tlv: Some(0x1400),
+        behavior: smsc_simulator::Behavior::from_toml(behavior).unwrap(),
+        ..smsc_simulator::Config::default()
+    };
+    let simulator = Simulator::start(config).await.unwrap();
+    let change = |config: &mut Config| (config.binds, config.mark_tlv) = (3, 0x1400);
+    let mut running = Running::start(simulator.smpp_addr(), change);
+    let (mut sent, mut settled) = (0, std::collections::HashSet::new());
+    for ordinal in 0..8 {
+        running.pass_until(|metrics| metrics.sms.link_bound.get() > 0).await;
+        for number in 0..250 {
+            let mut item = item(number, running.clock.now().plus(TTL));
+            item.ordinal = ordinal;
+            if let Ok(place) = running.outbox.reserve(item.phone) {
+                place.put(item);
+                sent += 1;
+            }
+        }
+        if ordinal % 2 == 1 {
+            simulator.disconnect_sessions();
+        }
+        settle().await;
+    }
+    patiently(async {
+        while settled.len() < sent {
+            tokio::select! {
+                biased;
+                report = running.reports.recv() => {
+                    let report = report.unwrap();
+                    settled.insert((report.challenge, report.ordinal));
+                }
+                () = settle() => running.clock.advance(Duration::from_millis(50)),
+            }
+        }
+    })
+    .await;
+    assert!(sent >= 250 && running.metrics.sms.unknown.get() > 0, "{sent} sent, and none was in doubt");
+    assert_eq!(simulator.repeated(), 0);
+    running.stop().await;
+    simulator.stop().await;
+}
