@@ -91,7 +91,7 @@ async fn every_profile_is_listed_with_its_text() {
 }
 
 #[tokio::test]
-async fn a_message_is_told_in_full() {
+async fn s12_a_message_is_told_with_every_field_as_it_came() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();
     let mut esme = Esme::bound(&simulator).await;

@@ -7,6 +7,7 @@ mod capture;
 mod command_line;
 mod control_api;
 mod esme;
+mod field_notes;
 mod http;
 mod inbox_api;
 mod logs;

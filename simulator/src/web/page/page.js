@@ -9,7 +9,8 @@ import { handsetCount, Wall } from "./wall.js";
 
 /** Between draws: quick to the eye, and slow enough to read at full load. */
 const DRAW_MS = 200;
-const RATE_MS = 1_000;
+/** Between looks at the counters. */
+const COUNTERS_MS = 1_000;
 /** Between announcements to screen readers. */
 const ANNOUNCE_MS = 5_000;
 const SEARCH_MS = 250;
@@ -27,7 +28,9 @@ const STATES = {
   locked: "Token needed",
 };
 
-const totals = { messages: 0, lost: 0, sinceRate: 0, sinceAnnounced: 0 };
+const totals = { messages: 0, lost: 0, sinceAnnounced: 0 };
+/** What the simulator had delivered when it was asked last. */
+let delivered = null;
 let drawing = false;
 let ready = false;
 
@@ -77,14 +80,12 @@ const panel = new Panel((sheet) => {
 function take(type, data) {
   if (type === "message") {
     totals.messages += 1;
-    totals.sinceRate += 1;
     totals.sinceAnnounced += 1;
     wall.add(data);
     conversation.take(data);
   } else if (type === "lost") {
     totals.lost += data.lost;
     totals.messages += data.lost;
-    totals.sinceRate += data.lost;
   } else if (type === "cleared") {
     Object.assign(totals, { messages: 0, lost: 0, sinceAnnounced: 0 });
     wall.clear();
@@ -132,14 +133,18 @@ function drawEmpty() {
 }
 
 setInterval(() => {
-  element("rate").textContent = counted.format(totals.sinceRate);
-  totals.sinceRate = 0;
   if (ready && !document.hidden) readCounters();
-}, RATE_MS);
+}, COUNTERS_MS);
 
 async function readCounters() {
   try {
     const counters = await (await feed.call("/counters")).json();
+    const now = performance.now();
+    if (delivered !== null) {
+      const rate = ((counters.messages.delivered - delivered.count) * 1_000) / (now - delivered.at);
+      element("rate").textContent = counted.format(Math.max(0, Math.round(rate)));
+    }
+    delivered = { count: counters.messages.delivered, at: now };
     element("sessions").textContent = counted.format(counters.sessions_bound);
     element("accepted").textContent = counted.format(counters.submits.accepted);
     const { submits, faults } = counters;
