@@ -9,6 +9,9 @@ export class Behavior {
   #feed;
   #profiles = [];
   #inUse = "";
+  /** Counts what was found or put in use, so that what was asked before is
+   *  known to be old. */
+  #version = 0;
   #text = element("behavior-text");
   /** Told the name of what is in use. */
   #named;
@@ -48,7 +51,9 @@ export class Behavior {
 
   /** What is in use may have been changed by others since. */
   async refresh() {
+    const version = this.#version;
     const inUse = await (await this.#feed.call("/behavior")).text();
+    if (version !== this.#version) return;
     const untouched = this.#text.value === this.#inUse;
     this.#uses(inUse);
     if (untouched) this.#show(inUse);
@@ -56,6 +61,7 @@ export class Behavior {
 
   #uses(text) {
     this.#inUse = text;
+    this.#version += 1;
     const profile = this.#profileOf(text);
     this.#named(profile?.title ?? "Your own", profile?.name ?? "");
   }

@@ -49,6 +49,7 @@ export class Conversation {
     this.#number = number;
     this.#meanwhile = [];
     element("conversation-title").textContent = `+${number}`;
+    element("reply-to").value = "";
     this.#tell("");
     this.#count();
     let page = { messages: [] };
@@ -63,8 +64,7 @@ export class Conversation {
     const rest = this.#meanwhile.filter((message) => !seen.has(message.id));
     this.#meanwhile = null;
     for (const message of [...page.messages, ...rest]) this.#append(message);
-    const last = [...page.messages, ...rest].findLast((message) => !isReply(message));
-    element("reply-to").value = last?.from ?? "";
+    this.#suggest([...page.messages, ...rest].findLast((message) => !isReply(message)));
     this.#count();
     this.#thread.scrollTop = this.#thread.scrollHeight;
   }
@@ -89,7 +89,7 @@ export class Conversation {
     const { scrollHeight, scrollTop, clientHeight } = this.#thread;
     const atEnd = scrollHeight - scrollTop - clientHeight < 60;
     this.#append(message);
-    if (!isReply(message) && element("reply-to").value === "") element("reply-to").value = message.from;
+    if (!isReply(message)) this.#suggest(message);
     this.#count();
     if (atEnd) this.#thread.scrollTop = this.#thread.scrollHeight;
   }
@@ -119,6 +119,12 @@ export class Conversation {
       this.#cut = true;
     }
     this.#rove(this.#thread.querySelector("button.bubble[tabindex='0']") ?? bubble);
+  }
+
+  /** Who wrote is who is written to, unless somebody else has been typed. */
+  #suggest(message) {
+    const to = element("reply-to");
+    if (to.value === "" && message) to.value = message.from;
   }
 
   #count() {
