@@ -30,8 +30,8 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Settings:
-    """Where our programs are, where captures go, and a certificate with its key; filled in by the runner."""
-    binaries = captures = certificate = key = None
+    """Where our programs are, where captures go, and certificates; filled in by the runner."""
+    binaries = captures = roots = certificate = key = None
 
 
 class Program:
@@ -243,13 +243,15 @@ password_file = "smsc.password"
             self._folder.cleanup()
 
 
-def make_certificate(folder):
-    """A certificate for this machine, its own root, and its key."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-           "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-           "-out", certificate, "-keyout", key)
-    return certificate, key
+def make_certificates(folder):
+    """Fills in the certificate of a root, one for this machine by it, and the key of that."""
+    Settings.roots, Settings.certificate, Settings.key = folder / "root.pem", folder / "leaf.pem", folder / "leaf.key"
+    root_key = folder / "root.key"
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    output(*new, "-subj", "/CN=Root", "-addext", "keyUsage=critical,keyCertSign",
+           "-out", Settings.roots, "-keyout", root_key)
+    output(*new, "-subj", "/CN=localhost", "-CA", Settings.roots, "-CAkey", root_key, "-extensions", "v3_req",
+           "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", Settings.certificate, "-keyout", Settings.key)
 
 
 def output(*command):

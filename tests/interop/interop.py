@@ -19,7 +19,7 @@ def main():
     shutil.rmtree(captures, ignore_errors=True)
     house.Settings.captures.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
-        house.Settings.certificate, house.Settings.key = house.make_certificate(pathlib.Path(folder))
+        house.make_certificates(pathlib.Path(folder))
         result = run(names or SUITES)
     # A test with several subtests can fail several times.
     failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})

@@ -28,7 +28,7 @@ class Conversation:
 
     def esme(self, mode, password=PASSWORD, tls=False):
         address = (self.simulator.smpps if tls else self.simulator.smpp).split(":")
-        roots = [Settings.certificate] if tls else []
+        roots = [Settings.roots] if tls else []
         esme = Peer(self.script, *address, SYSTEM_ID, password, *roots)
         self.addCleanup(esme.end)
         bound = esme.ask("bind", mode=mode)

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from house import PASSWORD, SYSTEM_ID, Gateway, Peer, Simulator
+from house import PASSWORD, SYSTEM_ID, Gateway, Peer, Settings, Simulator
 
 CODE = re.compile(r"#(\d{6})$")
 ALPHANUMERIC, INTERNATIONAL = 5, 1
@@ -18,9 +18,9 @@ class Conversation:
 
     script = None
 
-    def talk(self, *settings, binds=("bind_transceiver",)):
+    def talk(self, *settings, binds=("bind_transceiver",), certificate=()):
         """From the bind to the unbind; returns the submit, and the challenge that it was sent for."""
-        server = Peer(self.script, SYSTEM_ID, PASSWORD)
+        server = Peer(self.script, SYSTEM_ID, PASSWORD, *certificate)
         self.addCleanup(server.end)
         gateway = Gateway(f"localhost:{server.event('listening')['port']}", *settings)
         self.addCleanup(gateway.end)
@@ -67,6 +67,10 @@ class Conversation:
 class Npm(Conversation, unittest.TestCase):
     script = "server.js"
     shows_marks = True
+
+    def test_a_code_is_sent_under_tls(self):
+        self.talk("[smsc.tls]", f'ca_file = "{Settings.roots}"',
+                  certificate=(Settings.certificate, Settings.key))
 
 
 class Twisted(Conversation, unittest.TestCase):
