@@ -4,6 +4,7 @@ use crate::esme::octets;
 use smpp::pdu::{Bind, Body};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_smsc-simulator");
@@ -67,4 +68,29 @@ fn an_address_that_is_taken_ends_it_with_69() {
         .unwrap();
     assert_eq!(output.status.code(), Some(69));
     assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+}
+
+#[test]
+fn it_listens_under_tls_and_captures_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["smsc.test".to_owned()]).unwrap();
+    std::fs::write(path("cert.pem"), cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), signing_key.serialize_pem()).unwrap();
+    // A file of an earlier run, with another mode.
+    std::fs::write(path("smpp.pcap"), "old").unwrap();
+    let (cert, key, capture) = (path("cert.pem"), path("key.pem"), path("smpp.pcap"));
+    let tls = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+    let mut child = serve(&[&tls[..], &["--ready-json", "--capture", &capture]].concat());
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    TcpStream::connect(ready["tls"].as_str().unwrap()).unwrap();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert!(std::fs::read(&capture).unwrap().starts_with(&[0xD4, 0xC3, 0xB2, 0xA1]));
+    assert_eq!(std::fs::metadata(&capture).unwrap().permissions().mode() & 0o777, 0o600);
+    let output = serve(&[&tls[..4], &["--tls-key", &capture]].concat()).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(66), "a key that is no text");
 }
