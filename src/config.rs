@@ -404,6 +404,41 @@ mod tests {
     }
 
     #[test]
+    fn tls_to_an_smsc_names_files_that_are_read_and_checked() {
+        let folder = Folder::new();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["smsc.test".to_owned()]).unwrap();
+        let certificate = certificate.self_signed(&key).unwrap().pem();
+        folder.write("ca.pem", &certificate, 0o644);
+        folder.write("gateway.pem", &certificate, 0o644);
+        folder.write("gateway.key", &key.serialize_pem(), 0o600);
+        // At the end of the only [[smsc]].
+        let load = |tls: &str| {
+            let example = include_str!("../gateway.example.toml");
+            folder.write("gateway.toml", &format!("{example}\n[smsc.tls]\n{tls}\n"), 0o644);
+            folder.load()
+        };
+        let client = "certificate_file = \"gateway.pem\"\nkey_file = \"gateway.key\"";
+        let config = load(&format!("ca_file = \"ca.pem\"\n{client}")).unwrap();
+        assert!(!format!("{config:?}").contains("PRIVATE"));
+        assert!(load("ca_file = \"ca.pem\"").is_ok());
+        for (tls, told) in [
+            ("server_name = \"smsc.test\"", "ca_file"),
+            ("ca_file = \"none.pem\"", "none.pem"),
+            ("ca_file = \"gateway.key\"", "smsc[0].tls.ca_file: must be"),
+            ("ca_file = \"ca.pem\"\nserver_name = \"no name\"", "smsc[0].tls.server_name: must be"),
+            ("ca_file = \"ca.pem\"\nkey_file = \"gateway.key\"", "go together"),
+        ] {
+            let error = load(tls).expect_err(tls).to_string();
+            assert!(error.contains(told), "{tls}: {error}");
+        }
+        let key = folder.0.path().join("gateway.key");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = load(&format!("ca_file = \"ca.pem\"\n{client}")).unwrap_err().to_string();
+        assert!(error.contains("gateway.key") && error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
     fn abuse_35_a_loaded_configuration_shows_no_secret() {
         let shown = format!("{:?}", Folder::new().load().unwrap());
         for secret in ["5a5a5a", "\"secret\""] {

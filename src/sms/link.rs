@@ -238,13 +238,12 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
         let Connected { stream, tls } = connected;
         let mut connection = Connection { stream, tls, input: ReadBuffer::new(), session, lane, clock };
         let end = connection.run(reports, stop).await;
-        if let Some(tls) = &mut connection.tls {
-            tls.close(&connection.stream);
-        }
         if !connection.session.all_answered() {
             // What the SMSC has not read yet must not reach it after we have gone: the kernel drops it. The
             // reports stay unknown, since the SMSC may have read it.
             let _ = connection.stream.set_zero_linger();
+        } else if let Some(tls) = &mut connection.tls {
+            tls.close(&connection.stream);
         }
         let session = connection.session;
         let bound_at = session.bound_at();

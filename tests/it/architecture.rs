@@ -38,13 +38,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that are the business of some rooms alone.
-const KEPT_TO: [(&str, &[&str]); 7] = [
+const KEPT_TO: [(&str, &[&str]); 8] = [
     ("smpp", &["sms"]),
     ("hyper", &["http"]),
     ("dashmap", &["store"]),
     ("prometheus", &["metrics", "http::admin"]),
     // The link draws how long it pauses; what it draws is no secret.
     ("getrandom", &["entropy", "keys", "sms::link"]),
+    ("rustls", &["sms::link"]),
     ("toml", &["config"]),
     // Neither a decision nor what it is made of waits for anything.
     ("tokio", &["app", "clock", "gateway", "http", "main", "shutdown", "sms", "threads"]),
