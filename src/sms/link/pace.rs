@@ -1,20 +1,19 @@
 //! How many segments a second one link sends: up to its rate, and less while the SMSC says that it is too
 //! fast.
 //!
-//! The limit is halved when the SMSC throttles, and raised by a twentieth of what it was each second after
-//! (additive increase, multiplicative decrease, as TCP has it), so that links that share an account come to
-//! share its rate. Without a rate of its own, a link has no limit until it is throttled, nor after it has gone
-//! twice as fast again without being throttled.
+//! An SMSC that throttles takes what it can and refuses the rest, so the share that it refuses in a second
+//! says by how much we are too fast: the limit is lowered by that share, and raised by a twentieth in each
+//! second without. Links that share an account so come to share its rate, and an SMSC that refuses one in a
+//! hundred, whatever the speed, does not bring a link to a standstill. Without a rate of its own, a link has no
+//! limit until it is throttled, nor after it has gone twice as fast again without being throttled.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// The limit is lowered once in this time: a whole window of refusals is one piece of news.
-const LOWER_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-/// How often it is raised.
-const RAISE_EVERY: Duration = Duration::from_secs(1);
-/// In how many steps it is raised by what it was.
+/// How long refusals are counted before the limit is changed: at once would be by the first of a burst.
+const SPAN: Duration = Duration::from_secs(1);
+/// In how many steps, one a span, the limit is raised by what it was.
 const STEPS: u64 = 20;
 /// The lowest limit, in segments a second.
 const LIMIT_MIN: u64 = 1;
@@ -32,31 +31,20 @@ pub(super) struct Pace {
     limit: Option<u64>,
     /// When the next segment is due, in nanoseconds since the Unix epoch.
     next_nanos: u64,
-    /// What the limit was when it was lowered: the raise that brings it back.
+    /// What the limit was when it was lowered first: the raise that brings it back.
     before: u64,
-    lowered_at: Option<Timestamp>,
-    raised_at: Timestamp,
-    /// Segments sent in the present second and in the one before.
-    second_from: Timestamp,
+    /// When the present span began, and what was sent and refused in it.
+    span_from: Timestamp,
     sent: u64,
-    sent_before: u64,
+    refused: u64,
 }
 
 impl Pace {
     /// `rate` in segments a second; 0 for no limit.
     pub(super) fn new(rate: u32, now: Timestamp) -> Self {
         let rate = u64::from(rate);
-        Self {
-            rate,
-            limit: (rate > 0).then_some(rate),
-            next_nanos: 0,
-            before: rate,
-            lowered_at: None,
-            raised_at: now,
-            second_from: now,
-            sent: 0,
-            sent_before: 0,
-        }
+        let limit = (rate > 0).then_some(rate);
+        Self { rate, limit, next_nanos: 0, before: rate, span_from: now, sent: 0, refused: 0 }
     }
 
     /// When the next segment may be sent, if there is a limit.
@@ -73,45 +61,51 @@ impl Pace {
 
     /// A segment was sent.
     pub(super) fn sent(&mut self, now: Timestamp) {
-        let since = now.since(self.second_from);
-        if since >= Duration::from_secs(1) {
-            self.sent_before = if since < Duration::from_secs(2) { self.sent } else { 0 };
-            (self.second_from, self.sent) = (now, 0);
-        }
-        self.sent += 1;
-        self.raise(now);
         if let Some(limit) = self.limit {
             let now_nanos = now.unix_millis().saturating_mul(NANOS_OF_MILLI);
             self.next_nanos = self.next_nanos.max(now_nanos).saturating_add(NANOS.div_ceil(limit));
         }
+        self.sent += 1;
     }
 
-    /// The SMSC said that we are too fast. Returns the new limit, if it is lower.
-    pub(super) fn throttled(&mut self, now: Timestamp) -> Option<u64> {
-        if self.lowered_at.is_some_and(|at| now.since(at) < LOWER_AT_MOST_EVERY) {
+    /// The SMSC said that we are too fast.
+    pub(super) fn throttled(&mut self) {
+        self.refused += 1;
+    }
+
+    /// To be called before segments are sent. Returns the new limit, if it was lowered.
+    pub(super) fn on_time(&mut self, now: Timestamp) -> Option<u64> {
+        let since = now.since(self.span_from);
+        if since < SPAN {
             return None;
         }
-        let was = self.limit.unwrap_or_else(|| self.sent.max(self.sent_before));
-        let limit = (was / 2).max(LIMIT_MIN);
-        self.before = was.max(LIMIT_MIN);
-        (self.limit, self.lowered_at, self.raised_at) = (Some(limit), Some(now), now);
+        let (sent, refused) = (self.sent, self.refused);
+        (self.span_from, self.sent, self.refused) = (now, 0, 0);
+        if refused == 0 {
+            let spans = u64::try_from(since.as_millis() / SPAN.as_millis()).unwrap_or(u64::MAX);
+            self.raise(spans);
+            return None;
+        }
+        // What was sent in a second of the span, whatever its length.
+        let sent = sent.max(refused);
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1);
+        let was = self.limit.unwrap_or(sent.saturating_mul(1_000) / millis).max(LIMIT_MIN);
+        let limit = (was - was.saturating_mul(refused) / sent).max(LIMIT_MIN);
+        self.before = if self.limit.is_some() { self.before.max(limit) } else { was };
+        self.limit = Some(limit);
         Some(limit)
     }
 
-    fn raise(&mut self, now: Timestamp) {
-        let (Some(limit), true) = (self.limit, self.lowered_at.is_some()) else { return };
-        let steps = now.since(self.raised_at).as_millis() / RAISE_EVERY.as_millis();
-        let Ok(steps @ 1..) = u64::try_from(steps) else { return };
-        self.raised_at = now;
+    fn raise(&mut self, spans: u64) {
+        let Some(limit) = self.limit else { return };
         let step = (self.before / STEPS).max(1);
-        let raised = limit.saturating_add(step.saturating_mul(steps));
+        let raised = limit.saturating_add(step.saturating_mul(spans));
         let most = if self.rate > 0 { self.rate } else { 2 * self.before };
-        if raised < most {
-            self.limit = Some(raised);
-        } else {
-            self.limit = (self.rate > 0).then_some(self.rate);
-            self.lowered_at = None;
-        }
+        self.limit = match (raised < most, self.rate) {
+            (true, _) => Some(raised),
+            (false, 0) => None,
+            (false, rate) => Some(rate),
+        };
     }
 }
 
@@ -156,35 +150,64 @@ mod tests {
         assert_eq!(send(&mut pace, 60_000, 60_099), 1);
     }
 
+    /// One second of sending to an SMSC that takes `takes` of it.
+    fn second(pace: &mut Pace, second: u64, takes: u64) -> u64 {
+        let (from, to) = (second * 1_000, (second + 1) * 1_000);
+        let sent = if pace.limit.is_some() {
+            send(pace, from, to)
+        } else {
+            (0..1_000).for_each(|millis| pace.sent(at(from + millis)));
+            1_000
+        };
+        (takes..sent).for_each(|_| pace.throttled());
+        pace.on_time(at(to));
+        sent
+    }
+
     #[test]
-    fn s6_the_limit_is_halved_once_a_second_and_comes_back_step_by_step() {
+    fn s6_the_limit_is_what_the_smsc_takes_and_is_tried_out_step_by_step() {
         let mut pace = Pace::new(100, START);
-        send(&mut pace, 0, 1_000);
-        assert_eq!(pace.throttled(at(1_000)), Some(50));
-        assert_eq!(pace.throttled(at(1_999)), None, "the same burst");
-        assert_eq!(pace.throttled(at(2_000)), Some(25));
-        let mut last = 25;
-        for second in 2..40 {
-            let sent = send(&mut pace, second * 1_000, (second + 1) * 1_000);
-            assert!((last.min(95)..=last + 6).contains(&sent) && sent <= 101, "{sent} after {last}");
+        assert_eq!(second(&mut pace, 0, 40), 100);
+        for number in 1..40 {
+            let sent = second(&mut pace, number, 40);
+            assert!((38..=46).contains(&sent), "{sent} in second {number}");
+        }
+        let mut last = 0;
+        for number in 40..60 {
+            let sent = second(&mut pace, number, 1_000);
+            assert!(sent + 1 >= last && sent <= 101, "{sent} after {last}");
             last = sent;
         }
-        assert!(last >= 98, "back at {last}");
-        (0..20).for_each(|burst| assert!(pace.throttled(at(100_000 + 1_000 * burst)).is_some()));
+        assert_eq!(pace.limit, Some(100));
+    }
+
+    #[test]
+    fn s6_an_smsc_that_refuses_all_is_asked_once_a_second() {
+        let mut pace = Pace::new(0, START);
+        second(&mut pace, 0, 0);
         assert_eq!(pace.limit, Some(LIMIT_MIN));
+        assert!(second(&mut pace, 1, 0) <= 2);
+    }
+
+    #[test]
+    fn s6_one_refusal_in_a_hundred_whatever_the_speed_costs_little() {
+        let mut pace = Pace::new(0, START);
+        let mut sent_last = 0;
+        for number in 0..60 {
+            sent_last = second(&mut pace, number, 990);
+            assert!(sent_last >= 980, "{sent_last} in second {number}");
+        }
+        assert!(sent_last <= 2_000);
     }
 
     #[test]
     fn s6_without_a_rate_the_limit_comes_with_the_first_throttling_and_goes_again() {
         let mut pace = Pace::new(0, START);
-        for millis in 0..1_000 {
-            assert!(pace.allows(at(millis)));
-            pace.sent(at(millis));
-        }
-        assert_eq!(pace.throttled(at(1_000)), Some(500));
-        assert!(send(&mut pace, 1_000, 2_000) <= 501);
-        for second in 2..60 {
-            send(&mut pace, second * 1_000, (second + 1) * 1_000);
+        second(&mut pace, 0, 500);
+        assert_eq!(pace.limit, Some(500));
+        assert!(second(&mut pace, 1, 1_000) <= 501);
+        for number in 2..60 {
+            second(&mut pace, number, 10_000);
         }
         assert_eq!(pace.limit, None);
     }
@@ -193,7 +216,8 @@ mod tests {
     fn a_link_that_sends_little_when_it_is_throttled_still_sends() {
         let mut pace = Pace::new(0, START);
         pace.sent(START);
-        assert_eq!(pace.throttled(START), Some(1));
+        pace.throttled();
+        assert_eq!(pace.on_time(at(1_000)), Some(1));
         assert!(pace.allows(at(1_000)));
     }
 }

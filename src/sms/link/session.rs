@@ -336,6 +336,10 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     /// Writes what may be sent: what was refused for now and is due again, then what is queued.
     pub(super) fn submit(&mut self, now: Timestamp) {
         self.backlog = true;
+        if let Some(limit) = self.pace.on_time(now) {
+            let smsc = &self.context.settings.name;
+            tracing::info!(smsc, limit, "the SMSC throttles: fewer segments a second");
+        }
         while self.out.pending().len() < SUBMIT_BYTES_MAX && self.pace.allows(now) {
             // A report's place first: no outcome may be lost.
             let report = match self.context.reports.try_reserve() {
@@ -620,13 +624,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             Refusal::Throttled(not_taken) => {
                 metrics.throttled.inc();
                 lane.unsent(now);
-                if let Some(limit) = self.pace.throttled(now) {
-                    tracing::info!(
-                        smsc = settings.name,
-                        limit,
-                        "the SMSC throttles: fewer segments a second"
-                    );
-                }
+                self.pace.throttled();
                 self.later.throttled(submit.take_back(not_taken), now);
             }
             Refusal::Full(not_taken) => {
