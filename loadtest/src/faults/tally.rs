@@ -36,11 +36,12 @@ const SIMULATOR_COUNTS: [(&str, &str); 7] = [
     ("receipts lost", "smscsim_faults_total{kind=\"receipt_lost\"}"),
 ];
 /// Names to print, and the series of the gateway.
-const GATEWAY_COUNTS: [(&str, &str); 4] = [
+const GATEWAY_COUNTS: [(&str, &str); 5] = [
     ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\"}"),
     ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\"}"),
     ("not sent any more", "otpgw_sms_submits_total{outcome=\"dropped\"}"),
     ("links lost", "otpgw_sms_link_failures_total"),
+    ("circuit opened", "otpgw_sms_smsc_circuit_opened_total{smsc=\"main\"}"),
 ];
 /// What must not happen, and the simulator's series that would count it.
 const SIMULATOR_NEVER: [(&str, &str); 2] =
