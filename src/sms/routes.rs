@@ -328,8 +328,8 @@ impl State {
         self.publish();
     }
 
-    fn failed(&mut self, smsc: usize, now: Timestamp) {
-        if self.smscs[smsc].circuit.failed(now) {
+    fn failed(&mut self, smsc: usize, since: Timestamp, now: Timestamp) {
+        if self.smscs[smsc].circuit.failed(since, now) {
             let metrics = &self.smscs[smsc].metrics;
             metrics.circuit_opened.inc();
             tracing::error!(smsc = metrics.name, "the SMSC fails: nothing is sent to it for a while");
@@ -633,11 +633,11 @@ impl Lane {
         state.succeeded(smsc, now);
     }
 
-    /// The SMSC did not answer a message, or could not deal with it.
-    pub(super) fn failed(&self, now: Timestamp) {
+    /// The SMSC did not answer a message that it had at `since`, or could not deal with it then.
+    pub(super) fn failed(&self, since: Timestamp, now: Timestamp) {
         let mut state = self.routes.state.borrow_mut();
         let smsc = state.links[self.link].smsc;
-        state.failed(smsc, now);
+        state.failed(smsc, since, now);
     }
 
     /// An item that was taken is not sent: it is dead, or has to wait.

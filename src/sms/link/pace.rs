@@ -89,7 +89,7 @@ impl Pace {
         // What was sent in a second of the span, whatever its length.
         let sent = sent.max(refused);
         let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1);
-        let was = self.limit.unwrap_or(sent.saturating_mul(1_000) / millis).max(LIMIT_MIN);
+        let was = self.limit.unwrap_or_else(|| sent.saturating_mul(1_000) / millis).max(LIMIT_MIN);
         let limit = (was - was.saturating_mul(refused) / sent).max(LIMIT_MIN);
         self.before = if self.limit.is_some() { self.before.max(limit) } else { was };
         self.limit = Some(limit);

@@ -633,7 +633,7 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
                 self.later.full(submit.take_back(not_taken), now);
             }
             Refusal::Failed(not_taken) => {
-                lane.failed(now);
+                lane.failed(now, now);
                 let (phone, refused) = (submit.outgoing().item.phone, submit.outgoing().refused);
                 if refused {
                     return self.on_rejected(submit, status, now);
@@ -795,9 +795,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     fn give_up(&mut self, now: Timestamp) {
         let Context { settings, lane, receipts, metrics, .. } = &self.context;
         let mut count = 0;
-        let ambiguous = |sent, reference: Option<u16>| {
+        let ambiguous = |sent, reference: Option<u16>, at| {
             count += 1;
-            lane.failed(now);
+            lane.failed(at, now);
             expect_receipt(receipts, reference, sent, now);
         };
         self.submits.give_up(now, settings.response_timer, ambiguous);

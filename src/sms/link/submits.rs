@@ -231,13 +231,13 @@ impl<'a> Submits<'a> {
         &mut self,
         now: Timestamp,
         timeout: Duration,
-        mut ambiguous: impl FnMut(Sent, Option<u16>),
+        mut ambiguous: impl FnMut(Sent, Option<u16>, Timestamp),
     ) {
         let overdue = self.written.extract_if(|_, submit| now.since(submit.at) >= timeout);
         for (sequence, submit) in overdue {
-            let reference = submit.reference;
+            let (reference, at) = (submit.reference, submit.at);
             let sent = submit.ambiguous();
-            ambiguous(sent, reference);
+            ambiguous(sent, reference, at);
             self.unanswered.insert(sequence, sent);
             self.unanswered_order.push_back(sequence);
         }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A failure is a submit that got no answer, or one that the SMSC itself could not deal with. A refusal of one
-//! message, or for now, is none. The pause doubles each time the circuit opens anew before it was closed for
+//! message, or for now, is none. An SMSC that has dealt with others since a submit was written is not down for
+//! leaving that one without an answer: it counts among failures and successes, and not as one more in a row. The pause doubles each time the circuit opens anew before it was closed for
 //! [`CALM_AFTER`], so that traffic does not swing to and fro.
 
 use std::time::Duration;
@@ -36,16 +37,17 @@ const CALM_AFTER: Duration = Duration::from_secs(60);
 enum State {
     Closed,
     Open { until: Timestamp },
-    HalfOpen { good: u32, probed_at: Option<Timestamp> },
+    HalfOpen { from: Timestamp, good: u32, probed_at: Option<Timestamp> },
 }
 
 /// The circuit of one SMSC.
 #[derive(Debug)]
 pub(in crate::sms) struct Circuit {
     state: State,
-    /// Failures since the last success.
+    /// Failures since the last success, and when that was.
     in_a_row: u32,
-    /// Since when the next two are counted.
+    succeeded_at: Option<Timestamp>,
+    /// Since when the next two are counted: for [`SPAN`], and until the success that begins the next.
     span_from: Timestamp,
     failures: u32,
     successes: u32,
@@ -60,6 +62,7 @@ impl Circuit {
         Self {
             state: State::Closed,
             in_a_row: 0,
+            succeeded_at: None,
             span_from: now,
             failures: 0,
             successes: 0,
@@ -96,11 +99,15 @@ impl Circuit {
 
     /// The SMSC dealt with a message. Returns whether it takes more than before.
     pub(in crate::sms) fn succeeded(&mut self, now: Timestamp) -> bool {
-        self.in_a_row = 0;
-        *self.count(now).1 += 1;
+        (self.in_a_row, self.succeeded_at) = (0, Some(now));
+        // Not at a failure: what the last of a stream left unanswered is weighed against its successes.
+        if now.since(self.span_from) >= SPAN {
+            (self.span_from, self.failures, self.successes) = (now, 0, 0);
+        }
+        self.successes = self.successes.saturating_add(1);
         match &mut self.state {
             State::Closed | State::Open { .. } => false,
-            State::HalfOpen { good, probed_at } => {
+            State::HalfOpen { good, probed_at, .. } => {
                 (*good, *probed_at) = (*good + 1, None);
                 if *good >= PROBES_GOOD {
                     self.state = State::Closed;
@@ -111,15 +118,18 @@ impl Circuit {
         }
     }
 
-    /// The SMSC did not deal with a message. Returns whether the circuit has opened.
-    pub(in crate::sms) fn failed(&mut self, now: Timestamp) -> bool {
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        *self.count(now).0 += 1;
+    /// The SMSC has not dealt with a message that it had at `since`. Returns whether the circuit has opened.
+    pub(in crate::sms) fn failed(&mut self, since: Timestamp, now: Timestamp) -> bool {
+        if self.succeeded_at.is_none_or(|at| at <= since) {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
+        self.failures = self.failures.saturating_add(1);
         let burst = self.failures >= IN_SPAN && self.failures > self.successes;
         let opens = match self.state {
             State::Closed => self.in_a_row >= IN_A_ROW || burst,
             State::Open { .. } => false,
-            State::HalfOpen { .. } => true,
+            // What was written before says nothing of a probe.
+            State::HalfOpen { from, .. } => since >= from,
         };
         if opens {
             if self.is_closed() && now.since(self.closed_at) >= CALM_AFTER {
@@ -144,23 +154,15 @@ impl Circuit {
     pub(in crate::sms) fn on_time(&mut self, now: Timestamp) -> bool {
         match self.state {
             State::Open { until } if now >= until => {
-                self.state = State::HalfOpen { good: 0, probed_at: None };
+                self.state = State::HalfOpen { from: now, good: 0, probed_at: None };
                 true
             }
-            State::HalfOpen { good, probed_at: Some(at) } if now.since(at) >= PROBE_AGE_MAX => {
-                self.state = State::HalfOpen { good, probed_at: None };
+            State::HalfOpen { from, good, probed_at: Some(at) } if now.since(at) >= PROBE_AGE_MAX => {
+                self.state = State::HalfOpen { from, good, probed_at: None };
                 true
             }
             _ => false,
         }
-    }
-
-    /// Failures and successes of the present span.
-    fn count(&mut self, now: Timestamp) -> (&mut u32, &mut u32) {
-        if now.since(self.span_from) >= SPAN {
-            (self.span_from, self.failures, self.successes) = (now, 0, 0);
-        }
-        (&mut self.failures, &mut self.successes)
     }
 }
 
@@ -176,7 +178,7 @@ mod tests {
 
     fn open(circuit: &mut Circuit, now: Timestamp) {
         for failure in 1..=IN_A_ROW {
-            assert_eq!(circuit.failed(now), failure == IN_A_ROW);
+            assert_eq!(circuit.failed(now, now), failure == IN_A_ROW);
         }
     }
 
@@ -184,7 +186,7 @@ mod tests {
     fn s7_a_burst_opens_it_and_single_failures_do_not() {
         let mut circuit = Circuit::new(START);
         for _ in 0..1_000 {
-            (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(START)));
+            (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(START, START)));
             (0..2 * IN_A_ROW).for_each(|_| assert!(!circuit.succeeded(START)));
             assert!(circuit.takes());
         }
@@ -197,8 +199,8 @@ mod tests {
         let mut circuit = Circuit::new(START);
         let mut failures = 0;
         while !circuit.is_open() {
-            circuit.failed(START);
-            circuit.failed(START);
+            circuit.failed(START, START);
+            circuit.failed(START, START);
             failures += 2;
             circuit.succeeded(START);
         }
@@ -207,7 +209,10 @@ mod tests {
         // As many, but slowly.
         let mut circuit = Circuit::new(START);
         for second in 0..1_000 {
-            assert!(!circuit.failed(after(5 * second)) && !circuit.failed(after(5 * second)));
+            assert!(
+                !circuit.failed(after(5 * second), after(5 * second))
+                    && !circuit.failed(after(5 * second), after(5 * second))
+            );
             circuit.succeeded(after(5 * second));
         }
     }
@@ -225,7 +230,7 @@ mod tests {
             assert!(circuit.succeeded(after(6)));
             assert_eq!(circuit.is_closed(), probe == PROBES_GOOD);
         }
-        assert!(!circuit.failed(after(6)), "what failed before is forgotten");
+        assert!(!circuit.failed(after(6), after(6)), "what failed before is forgotten");
     }
 
     #[test]
@@ -239,7 +244,7 @@ mod tests {
             now = now.plus(Duration::from_secs(pause));
             assert!(circuit.on_time(now), "{pause}");
             circuit.took(now);
-            assert!(circuit.failed(now));
+            assert!(circuit.failed(now, now));
         }
     }
 
@@ -265,5 +270,25 @@ mod tests {
         assert!(circuit.unsent() && circuit.takes() && !circuit.unsent());
         circuit.took(after(6));
         assert!(!circuit.on_time(after(125)) && circuit.on_time(after(126)) && circuit.takes());
+    }
+
+    #[test]
+    fn what_was_left_unanswered_while_others_were_answered_is_no_row_of_failures() {
+        let mut circuit = Circuit::new(START);
+        (0..200).for_each(|_| assert!(!circuit.succeeded(after(1))));
+        (0..100).for_each(|_| assert!(!circuit.failed(START, after(2))));
+        assert!(circuit.is_closed());
+        (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(after(2), after(3))));
+        assert!(circuit.failed(after(2), after(3)));
+    }
+
+    #[test]
+    fn what_was_written_before_the_pause_does_not_fail_a_probe() {
+        let mut circuit = Circuit::new(START);
+        (0..IN_A_ROW).for_each(|_| _ = circuit.failed(START, START));
+        let half_open = START.plus(PAUSE_MIN);
+        assert!(circuit.on_time(half_open) && circuit.takes());
+        assert!(!circuit.failed(START, half_open));
+        assert!(circuit.failed(half_open, half_open));
     }
 }

@@ -67,7 +67,7 @@ impl House {
     }
 
     fn fail(&self, link: usize) {
-        (0..5).for_each(|_| self.routes.lane(link).failed(self.clock.now()));
+        (0..5).for_each(|_| self.routes.lane(link).failed(self.clock.now(), self.clock.now()));
     }
 
     fn reported(&mut self) -> Vec<(u8, Delivery)> {
