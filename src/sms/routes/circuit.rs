@@ -10,7 +10,8 @@
 //!
 //! A failure is a submit that got no answer, or one that the SMSC itself could not deal with. A refusal of one
 //! message, or for now, is none. An SMSC that has dealt with others since a submit was written is not down for
-//! leaving that one without an answer: it counts among failures and successes, and not as one more in a row. The pause doubles each time the circuit opens anew before it was closed for
+//! leaving that one without an answer: it counts among failures and successes, and not as one more in a row. The
+//! pause doubles each time the circuit opens anew before it was closed for
 //! [`CALM_AFTER`], so that traffic does not swing to and fro.
 
 use std::time::Duration;
@@ -19,9 +20,9 @@ use crate::clock::Timestamp;
 
 /// So many failures without a success between them are a burst, however slowly they come.
 const IN_A_ROW: u32 = 5;
-/// So many failures within [`SPAN`] are a burst if successes are fewer.
-const IN_SPAN: u32 = 10;
-const SPAN: Duration = Duration::from_secs(10);
+/// So many failures within two spans are a burst if successes are fewer.
+const IN_SPANS: u32 = 10;
+const SPAN: Duration = Duration::from_secs(5);
 /// The first pause: as long as a caller is told to wait.
 pub(in crate::sms) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is found out within a minute.
@@ -47,10 +48,11 @@ pub(in crate::sms) struct Circuit {
     /// Failures since the last success, and when that was.
     in_a_row: u32,
     succeeded_at: Option<Timestamp>,
-    /// Since when the next two are counted: for [`SPAN`], and until the success that begins the next.
+    /// When the present span began. It lasts for [`SPAN`], and until the success that begins the next.
     span_from: Timestamp,
-    failures: u32,
-    successes: u32,
+    /// Of the present span, and of the one before.
+    failures: [u32; 2],
+    successes: [u32; 2],
     /// How long it opens the next time.
     pause: Duration,
     closed_at: Timestamp,
@@ -64,8 +66,8 @@ impl Circuit {
             in_a_row: 0,
             succeeded_at: None,
             span_from: now,
-            failures: 0,
-            successes: 0,
+            failures: [0; 2],
+            successes: [0; 2],
             pause: PAUSE_MIN,
             closed_at: now,
         }
@@ -102,16 +104,17 @@ impl Circuit {
         (self.in_a_row, self.succeeded_at) = (0, Some(now));
         // Not at a failure: what the last of a stream left unanswered is weighed against its successes.
         if now.since(self.span_from) >= SPAN {
-            (self.span_from, self.failures, self.successes) = (now, 0, 0);
+            self.span_from = now;
+            (self.failures, self.successes) = ([0, self.failures[0]], [0, self.successes[0]]);
         }
-        self.successes = self.successes.saturating_add(1);
+        self.successes[0] = self.successes[0].saturating_add(1);
         match &mut self.state {
             State::Closed | State::Open { .. } => false,
             State::HalfOpen { good, probed_at, .. } => {
                 (*good, *probed_at) = (*good + 1, None);
                 if *good >= PROBES_GOOD {
                     self.state = State::Closed;
-                    (self.failures, self.closed_at) = (0, now);
+                    (self.failures, self.closed_at) = ([0; 2], now);
                 }
                 true
             }
@@ -123,8 +126,10 @@ impl Circuit {
         if self.succeeded_at.is_none_or(|at| at <= since) {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
-        self.failures = self.failures.saturating_add(1);
-        let burst = self.failures >= IN_SPAN && self.failures > self.successes;
+        self.failures[0] = self.failures[0].saturating_add(1);
+        let [failures, successes] =
+            [self.failures, self.successes].map(|[now, before]| now.saturating_add(before));
+        let burst = failures >= IN_SPANS && failures > successes;
         let opens = match self.state {
             State::Closed => self.in_a_row >= IN_A_ROW || burst,
             State::Open { .. } => false,
@@ -204,7 +209,7 @@ mod tests {
             failures += 2;
             circuit.succeeded(START);
         }
-        assert_eq!(failures, IN_SPAN);
+        assert_eq!(failures, IN_SPANS);
 
         // As many, but slowly.
         let mut circuit = Circuit::new(START);
@@ -278,8 +283,11 @@ mod tests {
         (0..200).for_each(|_| assert!(!circuit.succeeded(after(1))));
         (0..100).for_each(|_| assert!(!circuit.failed(START, after(2))));
         assert!(circuit.is_closed());
-        (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(after(2), after(3))));
-        assert!(circuit.failed(after(2), after(3)));
+        // A last success, long after the others, is not all that there was.
+        circuit.succeeded(after(60));
+        (0..50).for_each(|_| assert!(!circuit.failed(after(50), after(61))));
+        (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(after(60), after(62))));
+        assert!(circuit.failed(after(60), after(62)));
     }
 
     #[test]
