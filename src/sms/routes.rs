@@ -539,7 +539,7 @@ impl Routes {
             if let Some(dead) = state.take_dead(now) {
                 tracing::debug!(challenge = %dead.item.challenge, "not sent: too little time left");
                 self.metrics.sms.dropped.inc();
-                report.send(Sent::of(&dead.item).report(Delivery::Dropped));
+                report.send(Sent::of(&dead.item).report(Delivery::Expired));
             } else if !state.is_empty() {
                 return;
             } else if let Some(item) = state.queue.take() {

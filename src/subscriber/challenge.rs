@@ -102,14 +102,14 @@ pub enum Delivery {
     Delivered,
     /// The SMSC says that it will not reach the handset.
     Undelivered,
-    /// Its time ran out at the SMSC.
+    /// Its time ran out before it could be sent, or at the SMSC.
     Expired,
     /// The SMSC refused it.
     Rejected,
     /// Nobody knows: it was written and no answer tells whether the SMSC took it, or the SMSC took it and its
     /// validity passed without a receipt. It is not sent again.
     Unknown,
-    /// Not sent: the challenge had ended, or too little of its time was left.
+    /// Not sent: the challenge had ended, or the gateway stopped.
     Dropped,
 }
 

@@ -1,4 +1,4 @@
-//! Holds the list of tests by abuse case to the tests that there are.
+//! Holds the lists of tests, by abuse case and by field note, to the tests that there are.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,5 +47,35 @@ fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
     assert_eq!(named, there);
     for number in 1..=60 {
         assert!(list.contains(&format!("\n{number}. ")), "case {number} is missing");
+    }
+}
+
+/// The field notes' lines.
+fn notes() -> impl Iterator<Item = String> {
+    let group = |letter, count| (1..=count).map(move |number| format!("{letter}{number}"));
+    group('L', 12).chain(group('S', 13)).chain(group('D', 9))
+}
+
+#[test]
+fn every_field_note_has_tests_and_the_table_names_them_all() {
+    let (readme, code) = (include_str!("../../simulator/README.md"), code());
+    assert!(!code.contains("#[\u{69}gnore"), "no test is ignored");
+    let all: BTreeSet<&str> = functions(&code).collect();
+    for note in notes() {
+        let prefix = format!("{}_", note.to_lowercase());
+        let mut rows = readme.lines().filter(|line| line.starts_with(&format!("| {note} |")));
+        let row = rows.next().unwrap_or_else(|| panic!("{note} has no row"));
+        assert_eq!(rows.next(), None, "{note} has two rows");
+        // The last cell has the tests; some serve a note without its number in their name.
+        let tests = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
+        let named: BTreeSet<&str> = tests.split('`').filter(|text| is_name(text)).collect();
+        let of_note: BTreeSet<&str> = all.iter().copied().filter(|name| name.starts_with(&prefix)).collect();
+        assert!(!of_note.is_empty(), "{note} has no test");
+        let gone: Vec<_> = named.difference(&all).collect();
+        let missing: Vec<_> = of_note.difference(&named).collect();
+        assert!(
+            gone.is_empty() && missing.is_empty(),
+            "{note}: there is no {gone:?}, and {missing:?} is not listed"
+        );
     }
 }

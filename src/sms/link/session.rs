@@ -26,10 +26,10 @@ use std::time::Duration;
 
 use smpp::codec::{self, DecodeError};
 use smpp::frame::FrameError;
-use smpp::pdu::{Bind, Body, DeliverSm, DeliverSmResp, Pdu, SequenceNumber, SubmitSmResp};
+use smpp::pdu::{Bind, Body, DataSmResp, DeliverSmResp, EsmClass, Pdu, SequenceNumber, SubmitSmResp};
 use smpp::receipt::Receipt;
 use smpp::status::CommandStatus;
-use smpp::tlv::Tag;
+use smpp::tlv::{Tag, Tlvs};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -414,7 +414,9 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     fn drop_item(&self, outgoing: &Outgoing, report: mpsc::Permit<'a, DeliveryReport>, now: Timestamp) {
         self.context.metrics.dropped.inc();
         self.context.lane.unsent(now);
-        report.send(Sent::of(&outgoing.item).report(Delivery::Dropped));
+        let in_time = outgoing.item.expires_at.since(now) >= LEFT_MIN;
+        let delivery = if in_time { Delivery::Dropped } else { Delivery::Expired };
+        report.send(Sent::of(&outgoing.item).report(delivery));
     }
 
     /// How many more submits the window allows.
@@ -488,8 +490,14 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
                 self.on_submit_resp(sequence, pdu.status, message_id, now);
             }
             Body::DeliverSm(message) => {
-                let status = self.on_deliver(message, now);
+                let (receipt, handset) = (Receipt::parse(message), message.source.digits);
+                let status = self.on_deliver(receipt, message.esm_class, handset, message.tlvs, now);
                 self.answer(status, sequence, Body::DeliverSmResp(DeliverSmResp { message_id: b"" }), now);
+            }
+            Body::DataSm(message) => {
+                let (receipt, handset) = (Receipt::parse_data_sm(message), message.source.digits);
+                let status = self.on_deliver(receipt, message.esm_class, handset, message.tlvs, now);
+                self.answer(status, sequence, Body::DataSmResp(DataSmResp::default()), now);
             }
             Body::EnquireLink => self.answer(CommandStatus::ESME_ROK, sequence, Body::EnquireLinkResp, now),
             Body::EnquireLinkResp => {}
@@ -512,7 +520,6 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             | Body::BindTransceiver(_)
             | Body::Outbind(_)
             | Body::SubmitSm(_)
-            | Body::DataSm(_)
             | Body::QuerySm(_)
             | Body::CancelSm(_)
             | Body::ReplaceSm(_) => {
@@ -669,20 +676,28 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
         }
     }
 
-    fn on_deliver(&mut self, message: &DeliverSm<'_>, now: Timestamp) -> CommandStatus {
+    /// A message or a receipt came, in whichever PDU.
+    fn on_deliver(
+        &mut self,
+        receipt: Option<Receipt<'_>>,
+        esm_class: EsmClass,
+        handset: &[u8],
+        tlvs: Tlvs<'_>,
+        now: Timestamp,
+    ) -> CommandStatus {
         if let State::Binding { .. } = self.state {
             return CommandStatus::ESME_RINVBNDSTS;
         }
         let metrics = self.context.metrics;
-        let Some(receipt) = Receipt::parse(message) else {
-            if message.esm_class.is_receipt() {
+        let Some(receipt) = receipt else {
+            if esm_class.is_receipt() {
                 metrics.receipts_unmatched.inc();
             }
             // Or a message from a phone, which nobody here reads.
             return CommandStatus::ESME_ROK;
         };
-        let reference = message.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
-        let incoming = Incoming { receipt: &receipt, handset: message.source.digits, reference };
+        let reference = tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
+        let incoming = Incoming { receipt: &receipt, handset, reference };
         let tell = |report| self.context.reports.try_send(report).is_ok();
         let (counter, status) = match self.context.receipts.borrow_mut().heard(&incoming, now, tell) {
             Heard::Told => (&metrics.receipts_matched, CommandStatus::ESME_ROK),

@@ -492,7 +492,7 @@ async fn a_code_whose_time_ran_out_while_there_was_no_link_is_never_sent() {
     drop(peer);
     peer = script.accept_later(&running).await;
     peer.bind().await;
-    assert_eq!(running.report().await, (1, Delivery::Dropped));
+    assert_eq!(running.report().await, (1, Delivery::Expired));
     until(|| running.metrics.sms.link_bound.get() == 1).await;
     running.send(2);
     assert_eq!(peer.submit().await.number, 2);

@@ -261,7 +261,7 @@ fn s11_what_is_too_old_is_dropped_and_told_within_a_second_wherever_it_waits() {
     house.pass(20 * SECOND);
     assert_eq!(house.reported(), []);
     house.pass(SECOND);
-    assert_eq!(house.reported(), [(1, Delivery::Dropped), (2, Delivery::Dropped)]);
+    assert_eq!(house.reported(), [(1, Delivery::Expired), (2, Delivery::Expired)]);
     assert_eq!(house.metrics.sms.dropped.get(), 2);
     assert_eq!(house.metrics.sms.outbox_items.get(), 1);
     house.bind(0);
@@ -275,7 +275,7 @@ fn what_cannot_be_told_now_is_dropped_later() {
     house.pass(TTL);
     assert_eq!(house.reported().len(), 100);
     house.pass(SECOND);
-    assert_eq!(house.reported(), [(100, Delivery::Dropped)]);
+    assert_eq!(house.reported(), [(100, Delivery::Expired)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 
 use smpp::frame;
-use smpp::pdu::{Address, BindResp, CommandId, EsmClass, SubmitSm};
+use smpp::pdu::{Address, BindResp, CommandId, DataSm, DeliverSm, EsmClass, SubmitSm};
 use smpp::tlv::{Tag, TlvBuffer, Tlvs};
 
 use super::super::later::RETRY_PAUSE;
@@ -432,7 +432,7 @@ fn s6_a_throttled_link_slows_down_and_what_it_sends_too_late_is_dropped() {
     let submitted = esme.metrics.sms.submitted.get();
     assert!((150..=175).contains(&submitted), "about one a second: {submitted}");
     seen.sort_unstable_by_key(|report| report.0);
-    assert_eq!(seen, [1, 2, 3].map(|number| (number, Delivery::Dropped)));
+    assert_eq!(seen, [1, 2, 3].map(|number| (number, Delivery::Expired)));
 }
 
 #[test]
@@ -687,6 +687,22 @@ fn a_receipt_without_text_is_told_by_its_parameters() {
         assert_eq!(esme.seen()[0].status, 0);
     }
     assert_eq!(esme.reported(), [(1, Delivery::Expired), (1, Delivery::Delivered)]);
+}
+
+#[test]
+fn d5_a_receipt_in_data_sm_counts_and_is_answered() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    let sequence = esme.submits()[0].0;
+    esme.accept(sequence, b"id-1");
+    esme.reported();
+    let mut tlvs = TlvBuffer::new();
+    tlvs.push(Tag::MESSAGE_PAYLOAD, b"id:id-1 stat:DELIVRD err:000").unwrap();
+    let message = DataSm { esm_class: EsmClass::RECEIPT, tlvs: tlvs.as_tlvs(), ..DataSm::default() };
+    esme.hear(0, 5, Body::DataSm(message));
+    let answer = &esme.seen()[0];
+    assert_eq!((answer.command, answer.status), (CommandId::DATA_SM_RESP, 0));
+    assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
 }
 
 #[test]
