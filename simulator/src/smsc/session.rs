@@ -339,6 +339,9 @@ impl Session {
     }
 
     fn leave(&mut self, state: State) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
         let before = std::mem::replace(&mut self.state, state);
         if let Some(bound) = before.bound() {
             self.smsc.metrics.sessions_bound.dec();
@@ -638,6 +641,29 @@ mod tests {
         session.on_time(&Moment { now: session.due(), ..at });
         assert!(session.pending().windows(4).any(|octets| octets == b"stat"), "a receipt");
         assert_eq!(session.answers.due(), Some(at.now + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn what_happens_after_so_many_submits_happens_after_the_next_when_there_were_more() {
+        let at = at();
+        let mut session = session(Config::default(), at.now);
+        session.on_bytes(&bind(), &at);
+        session.on_bytes(&submit().repeat(3), &at);
+        session.smsc.set_behavior(Behavior::from_toml("session.disconnect_after = 2").unwrap());
+        assert!(!session.is_over());
+        session.on_bytes(&submit(), &at);
+        assert!(session.is_over() && !session.ends_in_order());
+    }
+
+    #[test]
+    fn a_disconnect_without_a_word_stays_one_whatever_else_is_due() {
+        let at = at();
+        let toml = "submit = { disconnect = \"before_response\", latency = \"1s\" }";
+        let mut session = session(behaving(toml), at.now);
+        session.on_bytes(&bind(), &at);
+        session.on_bytes(&submit().repeat(2), &at);
+        session.on_bytes(&octets(3, Body::Unbind), &at);
+        assert!(session.is_over() && !session.ends_in_order());
     }
 
     #[test]

@@ -252,11 +252,15 @@ impl Session {
         }
     }
 
-    /// What `[session]` has happen after so many submits.
+    /// What `[session]` has happen after so many submits: or after the next one,
+    /// if there were more before the behaviour was changed.
     fn count_submit(&mut self, at: &Moment) {
         self.submits = self.submits.saturating_add(1);
+        if !matches!(self.state, State::Bound(_)) {
+            return;
+        }
         let settings = &self.plan.behavior.session;
-        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() == self.submits);
+        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() <= self.submits);
         let faults = &self.smsc.metrics.faults;
         if reached(settings.half_open_after) {
             faults.half_open.inc();
