@@ -296,7 +296,7 @@ impl Web {
     fn stream(&self, head: &Parts) -> Result<Response<Reply>, Problem> {
         let query = Query::parse(head.uri.query().unwrap_or_default(), self.instance)?;
         if query.wait.is_some() || query.limit.is_some() {
-            return Err(Problem::bad_query("A stream takes to, since and last."));
+            return Err(Problem::bad_query("A stream takes to, with, since and last."));
         }
         let mut filter = self.filter(&query, LIMIT_MAX);
         // What a reconnecting reader saw last says more than its first request.

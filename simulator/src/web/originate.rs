@@ -15,7 +15,7 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1_024;
 const _: () = assert!(12 * TEXT_CHARACTERS_MAX + 1_024 <= BODY_BYTES_MAX);
 
 /// What a handset sends, and to whom.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Originated {
     pub(super) from: String,
@@ -86,7 +86,8 @@ mod tests {
             (r#"{"from":"1","to":"2","text":""}"#, "bad-message"),
             (&long, "bad-message"),
         ] {
-            assert_eq!(Originated::parse(body.as_bytes()).unwrap_err().kind, kind, "{body}");
+            let refused = Originated::parse(body.as_bytes()).err().map(|problem| problem.kind);
+            assert_eq!(refused, Some(kind), "{body}");
         }
     }
 }
