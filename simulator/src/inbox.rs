@@ -301,6 +301,11 @@ impl Inbox {
         MessageId::meant_by(id.as_bytes()).find_map(|id| ring.by_id.get(&id.value()).cloned())
     }
 
+    /// The message that is kept under this id.
+    pub(crate) fn kept(&self, id: MessageId) -> Option<Arc<Message>> {
+        self.ring().by_id.get(&id.value()).cloned()
+    }
+
     /// Takes a message in that the handset shows at once. Readers that wait are
     /// woken by [`Inbox::wake`], which a session calls once for all messages of
     /// one read.
@@ -411,6 +416,7 @@ mod tests {
             validity: None,
             receipt: ReceiptState::NotRequested,
             details: Details::of_submit(&SubmitSm::default(), "gateway".into(), 1, IdForm::Hex),
+            parts: Box::default(),
         }
     }
 

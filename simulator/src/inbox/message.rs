@@ -6,6 +6,7 @@ use crate::behavior::IdForm;
 use serde::Serialize;
 use smpp::receipt::MessageState;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -79,12 +80,21 @@ pub(crate) struct Draft {
     pub(crate) validity: Option<Validity>,
     pub(crate) receipt: ReceiptState,
     pub(crate) details: Details,
+    /// Of a long message, its parts: each has receipts of its own.
+    pub(crate) parts: Box<[Arc<Message>]>,
 }
 
 impl Draft {
-    /// It came in parts with these ids.
-    pub(crate) fn take_parts(&mut self, ids: Box<[MessageId]>) {
+    /// It came in parts with these ids, and expires with the first of them.
+    pub(crate) fn take_parts(
+        &mut self,
+        ids: Box<[MessageId]>,
+        kept: impl Fn(MessageId) -> Option<Arc<Message>>,
+    ) {
         self.segments = u8::try_from(ids.len()).unwrap_or(u8::MAX);
+        self.parts = ids.iter().filter_map(|id| kept(*id)).collect();
+        let validities = self.parts.iter().filter_map(|part| part.draft.validity);
+        self.validity = validities.min_by_key(|validity| validity.expires_at);
         self.details.parts = ids;
     }
 }
@@ -237,10 +247,14 @@ impl Message {
     }
 
     /// The receipts that were sent for it, the first
-    /// [`RECEIPTS_MAX`](super::RECEIPTS_MAX).
+    /// [`RECEIPTS_MAX`](super::RECEIPTS_MAX); of a long message, those of each
+    /// part, by time.
     #[must_use]
     pub fn receipts(&self) -> Vec<ReceiptSent> {
-        self.history.list(self.draft.time)
+        let mut receipts = self.history.list(self.draft.time);
+        receipts.extend(self.draft.parts.iter().flat_map(|part| part.receipts()));
+        receipts.sort_by_key(|receipt| receipt.time);
+        receipts
     }
 
     pub(crate) fn receipt_sent(
@@ -312,10 +326,19 @@ impl Message {
         self.draft.validity.as_ref()
     }
 
-    /// What became of its delivery receipt, as of now.
+    /// What became of its delivery receipt, as of now; of a long message, of the
+    /// parts' receipts together: one that failed counts before one that is
+    /// pending, and that before those that were acknowledged.
     #[must_use]
     pub fn receipt(&self) -> ReceiptState {
-        ReceiptState::from_u8(self.receipt.load(Ordering::Relaxed))
+        let parts = self.draft.parts.iter().map(|part| part.receipt());
+        let worst = parts.max_by_key(|receipt| match receipt {
+            ReceiptState::NotRequested => 0,
+            ReceiptState::Acknowledged => 1,
+            ReceiptState::Pending => 2,
+            ReceiptState::Failed => 3,
+        });
+        worst.unwrap_or_else(|| ReceiptState::from_u8(self.receipt.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn set_receipt(&self, state: ReceiptState) {
@@ -324,7 +347,8 @@ impl Message {
 
     /// What it costs the inbox.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.draft.text.len() + self.draft.details.bytes()
+        let parts: usize = self.draft.parts.iter().map(|part| part.bytes()).sum();
+        size_of::<Self>() + self.draft.text.len() + self.draft.details.bytes() + parts
     }
 
     /// The message as the inbox API writes it.
@@ -413,6 +437,7 @@ mod tests {
             )),
             receipt: ReceiptState::Pending,
             details: Details::of_submit(&SubmitSm::default(), "gateway".into(), 1, IdForm::Hex),
+            parts: Box::default(),
         }
     }
 

@@ -120,6 +120,7 @@ impl Smsc {
             validity: None,
             receipt: ReceiptState::NotRequested,
             details,
+            parts: Box::default(),
         });
         self.inbox.wake();
         if let Some(last) = parts.last_mut() {

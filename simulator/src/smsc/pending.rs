@@ -198,7 +198,7 @@ impl Smsc {
         if let Some(shown) = &shown {
             self.prove_in_time(shown, at.wall);
         }
-        self.send_receipts(&pending, states, &shown.unwrap_or_else(|| Arc::clone(&pending.message)), at);
+        self.send_receipts(&pending, states, &pending.message, at);
     }
 
     /// A message ends without having been shown, and its sender is told.

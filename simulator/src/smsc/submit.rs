@@ -190,21 +190,15 @@ impl Smsc {
         let Some(place) = segment else {
             return self.inbox.deliver(draft(submit, read, report, origin, text(octets)));
         };
-        let Some(whole) =
-            self.put_together(report.id, &read.from.address, &read.to.address, place, octets, at)
-        else {
-            // Found by its id until the whole takes its place.
-            let part = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
-            part.end(MessageState::DELIVERED, at.wall);
-            return part;
-        };
-        let mut draft = draft(submit, read, report, origin, text(&whole.octets));
-        draft.take_parts(whole.ids);
-        self.inbox.deliver(draft)
+        // Found by its id until the whole takes its place, which tells its receipts with its own.
+        let part = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
+        part.end(MessageState::DELIVERED, at.wall);
+        self.complete(&part, place, submit.data_coding, octets, at);
+        part
     }
 
-    /// A segment that was on its way is there: the whole message, if that makes
-    /// it whole.
+    /// A segment has come to the handset: the whole message, if that makes it
+    /// whole and no segment of it has expired.
     pub(super) fn complete(
         &self,
         segment: &Message,
@@ -215,8 +209,14 @@ impl Smsc {
     ) -> Option<Arc<Message>> {
         let whole = self.put_together(segment.id(), segment.from(), segment.to(), place, octets, at)?;
         let mut draft = segment.draft_with(text::decode(data_coding, &whole.octets));
-        draft.take_parts(whole.ids);
+        draft.take_parts(whole.ids, |id| self.inbox.kept(id));
+        let expired = draft.validity.is_some_and(|validity| validity.expires_at <= at.wall);
         let message = self.inbox.keep(draft);
+        if expired {
+            self.metrics.messages_expired.inc();
+            message.end(MessageState::EXPIRED, at.wall);
+            return None;
+        }
         self.inbox.arrive(&message, at.wall);
         Some(message)
     }
@@ -274,6 +274,7 @@ fn draft(submit: &SubmitSm<'_>, read: &Read, report: &Report, origin: &Origin<'_
         validity: read.validity,
         receipt: if told { ReceiptState::Pending } else { ReceiptState::NotRequested },
         details: Details::of_submit(submit, system_id, origin.sequence.0, form),
+        parts: Box::default(),
     }
 }
 
@@ -332,7 +333,7 @@ mod tests {
     use super::*;
     use crate::clock;
     use crate::config::Config;
-    use crate::inbox::{Filter, Inbox};
+    use crate::inbox::{Filter, Inbox, ReceiptOutcome};
     use crate::metrics::Metrics;
     use smpp::pdu::DataCoding;
     use smpp::tlv::TlvBuffer;
@@ -462,6 +463,50 @@ mod tests {
         for part in whole.details().parts() {
             assert!(Arc::ptr_eq(&smsc.inbox.find(&part.to_string()).unwrap(), whole));
         }
+    }
+
+    #[test]
+    fn a_long_message_tells_the_receipts_of_all_its_parts_and_the_first_expiry() {
+        let smsc = smsc();
+        let part = |part, registered_delivery, validity_period: &[u8]| {
+            let header = Concatenation { reference: Reference::Octet(7), total: 2, part }.header();
+            let octets = [&header[..], b"x"].concat();
+            let submit = SubmitSm {
+                esm_class: pdu::EsmClass::UDHI,
+                registered_delivery,
+                validity_period,
+                ..submit(&octets)
+            };
+            accept(&smsc, &submit).ok().unwrap()
+        };
+        let asked = part(1, 1, b"000000000100000R");
+        part(2, 0, b"000000000300000R");
+        let whole = smsc.inbox.messages(&Filter::default()).messages.remove(0);
+        assert_eq!(whole.receipt(), ReceiptState::Pending, "the first part asked, the last did not");
+        assert_eq!(whole.validity().unwrap().as_str(), "000000000100000R");
+        let first = asked.receipts.unwrap().message.upgrade().unwrap();
+        let place = first.receipt_sent(None, MessageState::DELIVERED, whole.time());
+        first.receipt_settled(place, ReceiptOutcome::Acknowledged);
+        first.set_receipt(ReceiptState::Acknowledged);
+        assert_eq!((whole.receipt(), whole.receipts().len()), (ReceiptState::Acknowledged, 1));
+    }
+
+    #[test]
+    fn a_long_message_of_which_a_part_has_expired_is_not_shown() {
+        let (smsc, at) = (smsc(), at());
+        let (plan, mailbox) = (smsc.plan.load_full(), Arc::default());
+        let (account, sequence) = (&smsc.accounts[0], SequenceNumber::FIRST);
+        let origin = Origin { account, mailbox: &mailbox, sequence, plan: &plan };
+        let later = Moment { now: at.now + Duration::from_secs(2), wall: at.wall + Duration::from_secs(2) };
+        for (part, validity_period, at) in [(1, &b"000000000001000R"[..], at), (2, b"", later)] {
+            let header = Concatenation { reference: Reference::Octet(7), total: 2, part }.header();
+            let octets = [&header[..], b"x"].concat();
+            let esm_class = pdu::EsmClass::UDHI;
+            let submit = SubmitSm { esm_class, validity_period, ..submit(&octets) };
+            assert!(smsc.accept(&submit, &origin, &at).is_ok());
+        }
+        assert!(texts(&smsc).is_empty());
+        assert_eq!(smsc.metrics.messages_expired.get(), 1);
     }
 
     #[test]
