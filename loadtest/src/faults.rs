@@ -42,6 +42,8 @@ const BATCH_EVERY: Duration = Duration::from_millis(100);
 /// After its expiry, for a challenge to come to its last delivery state: the gateway's half a minute, and
 /// what a full machine may need.
 const SETTLE: Duration = Duration::from_secs(35);
+/// For the gateway to take all challenges, beyond the time that the rate needs.
+const ISSUE_MAX: Duration = Duration::from_secs(120);
 /// For what only has to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
@@ -169,6 +171,7 @@ impl<'a> Storm<'a> {
         let mut load = Issue { generate, due: VecDeque::new(), again: Vec::new(), refused: 0 };
         let batch = (self.faults.rate * BATCH_EVERY.as_millis() as u64 / 1000).max(1);
         let (mut next, mut due_at) = (0, clock::now());
+        let until = due_at + ISSUE_MAX + Duration::from_secs(self.faults.messages / self.faults.rate);
         while (load.generate.issued.len() as u64) < self.faults.messages {
             load.due.extend(load.again.drain(..));
             let end = self.faults.messages.min(next + batch.saturating_sub(load.due.len() as u64));
@@ -178,6 +181,10 @@ impl<'a> Storm<'a> {
             self.progress.set_position(load.generate.issued.len() as u64);
             self.house.check()?;
             tally.shown(self.house.handsets.take()?);
+            if clock::now() > until {
+                let (taken, all) = (load.generate.issued.len(), self.faults.messages);
+                return Err(Failure::Wrong(format!("the gateway took {taken} of {all} challenges in time")));
+            }
             due_at = (due_at + BATCH_EVERY).max(clock::now());
             clock::pause(due_at.duration_since(clock::now()));
         }

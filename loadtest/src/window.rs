@@ -25,6 +25,8 @@ const TTL: Duration = Duration::from_secs(600);
 const SETTLE: Duration = Duration::from_millis(500);
 /// For what only has to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// The least share of its window that a link must use, in percent.
+const USED_PERCENT_MIN: f64 = 90.0;
 /// Challenges that are issued between two looks at the queue.
 const BATCH: u64 = 2_000;
 
@@ -86,7 +88,8 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`Failure`]; nothing is left running.
+    /// [`Failure::Wrong`] if less of a window is used than must be, after all has been printed (but for a smoke
+    /// test, whose machine may be busy); other failures at once. Nothing is left running.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         if self.smoke {
             (self.latencies, self.binds, self.seconds) = (vec![20], vec![1], 1);
@@ -96,9 +99,11 @@ impl Window {
         let print = |line: String| writeln!(io::stdout(), "{line}").map_err(Failure::io("cannot print"));
         print(format!("window {}, {} s each", self.window, self.seconds))?;
         print("binds  latency  round trip  submits/s  window / round trip  used".into())?;
+        let mut least = f64::INFINITY;
         for latency in &self.latencies {
             for binds in &self.binds {
                 let used = self.measure(*latency, *binds, cores, &stop)?;
+                least = least.min(used.percent());
                 let Used { round_trip_seconds, submits_per_second, capacity } = used;
                 print(format!(
                     "{binds:>5}  {latency:>4} ms  {:>7.2} ms  {submits_per_second:>9.0}  {capacity:>17.0}/s  {:>3.0} %",
@@ -106,6 +111,9 @@ impl Window {
                     used.percent()
                 ))?;
             }
+        }
+        if least < USED_PERCENT_MIN && !self.smoke {
+            return Err(Failure::Wrong(format!("under {USED_PERCENT_MIN} % of a window was used")));
         }
         Ok(())
     }

@@ -297,6 +297,10 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Connection<'_, R> {
                 now = self.clock.now();
                 self.session.on_time(now);
             }
+            if let Some(end) = self.session.over() {
+                // What is not written in full is surely not sent, and stays so.
+                return end;
+            }
             self.lane.set_bound(self.session.sends(), now);
             let blocked = self.step(now);
             if let Some(end) = self.session.over() {

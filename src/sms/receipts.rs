@@ -69,6 +69,19 @@ struct Known {
     delivery: Delivery,
 }
 
+/// A receipt's news, before it is known whose they are, and the handset's digits.
+#[derive(Clone, Copy, Debug)]
+struct Early {
+    delivery: Delivery,
+    handset: Option<MessageId>,
+}
+
+impl Early {
+    fn is_of(&self, phone: Msisdn) -> bool {
+        self.handset.is_some_and(|handset| phone.ends_like(handset.as_bytes()))
+    }
+}
+
 /// What a receipt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -100,8 +113,9 @@ pub(super) struct Incoming<'a> {
 pub(super) struct Receipts {
     form: MessageIdForm,
     accepted: Recent<Known>,
-    /// The news of receipts before it is known whose they are.
-    early: Recent<Delivery>,
+    /// The news of receipts before it is known whose they are, by id and by reference.
+    early: Recent<Early>,
+    early_by_reference: Recent<Early>,
     by_reference: Recent<Known>,
 }
 
@@ -112,6 +126,7 @@ impl Receipts {
             form,
             accepted: Recent::new(count_max, age_max),
             early: Recent::new(EARLY_MAX, EARLY_AGE_MAX),
+            early_by_reference: Recent::new(EARLY_MAX, EARLY_AGE_MAX),
             by_reference: Recent::new(REFERENCES_MAX, age_max),
         }
     }
@@ -121,37 +136,53 @@ impl Receipts {
     pub(super) fn accepted(&mut self, id: &[u8], sent: Sent, now: Timestamp) -> Delivery {
         let Some(exact) = MessageId::new(id) else { return Delivery::Accepted };
         let ruled = self.form.of_response(id);
-        let delivery = match self.take_early(&exact, ruled.as_ref(), now) {
-            Some(early) => Delivery::Accepted.then(early),
+        let delivery = match self.take_early(&exact, ruled.as_ref(), sent.phone, now) {
+            Some(early) => Delivery::Accepted.then(early.delivery),
             None => Delivery::Accepted,
         };
         self.accepted.insert(exact, ruled, Known { sent, delivery }, now);
         delivery
     }
 
-    fn take_early(&mut self, id: &MessageId, ruled: Option<&MessageId>, now: Timestamp) -> Option<Delivery> {
+    fn take_early(
+        &mut self,
+        id: &MessageId,
+        ruled: Option<&MessageId>,
+        phone: Msisdn,
+        now: Timestamp,
+    ) -> Option<Early> {
         if self.early.is_empty() {
             return None;
         }
         let by_rule = || self.early.find_ruled(ruled?, now);
-        let index = self.early.find(id, now).or_else(by_rule)?;
+        // Where a number may be in decimal here and in hexadecimal there, equal bytes may mean another.
+        let meant = |index: &usize| ruled.is_none() || self.early.value(*index).is_of(phone);
+        let index = self.early.find(id, now).filter(meant).or_else(by_rule)?;
         let early = *self.early.value(index);
         self.early.forget(index);
         Some(early)
     }
 
     /// A message was sent with this `user_message_reference`, and there is no id to know its receipts by:
-    /// no answer came, or one without an id. `delivery` is what is known of it.
+    /// no answer came, or one without an id. `delivery` is what is known of it; returns what is known by now,
+    /// since a receipt may have come before.
     pub(super) fn expect_by_reference(
         &mut self,
         reference: u16,
         sent: Sent,
         delivery: Delivery,
         now: Timestamp,
-    ) {
-        if let Some(key) = MessageId::new(&reference.to_be_bytes()) {
-            self.by_reference.insert(key, None, Known { sent, delivery }, now);
-        }
+    ) -> Delivery {
+        let Some(key) = MessageId::new(&reference.to_be_bytes()) else { return delivery };
+        let early = self.early_by_reference.find(&key, now);
+        let early = early.filter(|index| self.early_by_reference.value(*index).is_of(sent.phone));
+        let delivery = early.map_or(delivery, |index| {
+            let news = self.early_by_reference.value(index).delivery;
+            self.early_by_reference.forget(index);
+            delivery.then(news)
+        });
+        self.by_reference.insert(key, None, Known { sent, delivery }, now);
+        delivery
     }
 
     /// A receipt came. News is given to `tell`, which says whether it took it.
@@ -167,7 +198,7 @@ impl Receipts {
         } else if let Some(index) = self.find_by_reference(incoming, now) {
             self.by_reference.value_mut(index)
         } else {
-            return news.map_or(Heard::Unmatched, |news| self.hold(incoming.receipt, news, now));
+            return news.map_or(Heard::Unmatched, |news| self.hold(incoming, news, now));
         };
         let after = news.map_or(known.delivery, |news| known.delivery.then(news));
         if after == known.delivery {
@@ -208,21 +239,31 @@ impl Receipts {
         self.by_reference.value(index).sent.phone.ends_like(incoming.handset).then_some(index)
     }
 
-    /// Keeps what a receipt says under each of its ids until a response brings one of them.
-    fn hold(&mut self, receipt: &Receipt<'_>, news: Delivery, now: Timestamp) -> Heard {
+    /// Keeps what a receipt says under each of its ids, and under its reference, until it is known whose it
+    /// is.
+    fn hold(&mut self, incoming: &Incoming<'_>, delivery: Delivery, now: Timestamp) -> Heard {
         let mut held = Heard::Unmatched;
-        for id in receipt.ids() {
+        let news = Early { delivery, handset: MessageId::new(incoming.handset) };
+        if let Some(key) = incoming.reference.and_then(|reference| MessageId::new(&reference.to_be_bytes())) {
+            hold(&mut self.early_by_reference, key, None, news, now);
+            held = Heard::Held;
+        }
+        for id in incoming.receipt.ids() {
             let Some(exact) = MessageId::new(id) else { continue };
-            match self.early.find(&exact, now) {
-                Some(index) => {
-                    let early = self.early.value_mut(index);
-                    *early = early.then(news);
-                }
-                None => self.early.insert(exact, self.form.of_receipt(id), news, now),
-            }
+            hold(&mut self.early, exact, self.form.of_receipt(id), news, now);
             held = Heard::Held;
         }
         held
+    }
+}
+
+fn hold(early: &mut Recent<Early>, id: MessageId, ruled: Option<MessageId>, news: Early, now: Timestamp) {
+    match early.find(&id, now) {
+        Some(index) if early.value(index).handset == news.handset => {
+            let held = &mut early.value_mut(index).delivery;
+            *held = held.then(news.delivery);
+        }
+        _ => early.insert(id, ruled, news, now),
     }
 }
 

@@ -52,6 +52,8 @@ const STEADY_AFTER: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(1);
 /// How long the router rests after an item that no waiting link was to take: as long as links gather items.
 const REST: Duration = Duration::from_millis(1);
+/// The most items that the router places in a row, under one borrow: well under a millisecond.
+const PLACED_AT_ONCE: usize = 1_000;
 /// The most routes; each may have many prefixes.
 const ROUTES_MAX: usize = 1_000;
 
@@ -387,11 +389,17 @@ impl State {
 
     /// Takes out the first of what waits somewhere and is too old to be sent.
     fn take_dead(&mut self, now: Timestamp) -> Option<Outgoing> {
-        let lanes = self.smscs.iter_mut().map(|smsc| &mut smsc.lane);
-        let own = self.links.iter_mut().map(|link| &mut link.own);
         let is_dead = |outgoing: &mut Outgoing| outgoing.item.expires_at.since(now) < LEFT_MIN;
-        let mut waiting = lanes.chain(own).chain([&mut self.parked]);
-        let dead = waiting.find_map(|waiting| waiting.pop_front_if(is_dead))?;
+        let of_lane = |smsc: &mut Smsc| {
+            let dead = smsc.lane.pop_front_if(is_dead)?;
+            // It may have been the next probe.
+            smsc.circuit.unsent();
+            Some(dead)
+        };
+        let dead = self.smscs.iter_mut().find_map(of_lane).or_else(|| {
+            let own = self.links.iter_mut().map(|link| &mut link.own);
+            own.chain([&mut self.parked]).find_map(|waiting| waiting.pop_front_if(is_dead))
+        })?;
         self.queue.left(dead.item.phone);
         Some(dead)
     }
@@ -494,8 +502,7 @@ impl Routes {
         // Those who make items go first, if they wait for this core: the more there are in one write, the
         // less each costs. On a core of its own this takes no time.
         std::thread::yield_now();
-        let woken = self.state.borrow_mut().place(Outgoing::new(item), self.clock.now());
-        if !woken {
+        if !self.place_some(item) {
             // It is for links that are busy and look for themselves, while others wait in vain: to be woken
             // for each of these would cost more than they do.
             tokio::select! {
@@ -503,6 +510,21 @@ impl Routes {
                 () = self.clock.sleep(REST) => {}
             }
         }
+    }
+
+    /// Places an item, and more that wait behind it until a link is woken: what is for links that are busy
+    /// must not hold up what is for those that wait.
+    fn place_some(&self, first: Item) -> bool {
+        let (mut state, now) = (self.state.borrow_mut(), self.clock.now());
+        let mut next = Some(first);
+        for _ in 0..PLACED_AT_ONCE {
+            let Some(item) = next else { return false };
+            if state.place(Outgoing::new(item), now) {
+                return true;
+            }
+            next = state.queue.take();
+        }
+        next.is_some_and(|last| state.place(Outgoing::new(last), now))
     }
 
     pub(super) fn close(&self) {
@@ -592,7 +614,11 @@ impl Lane {
         let mut state = self.routes.state.borrow_mut();
         let link = &mut state.links[self.link];
         let (smsc, was) = (link.smsc, std::mem::replace(&mut link.hungry, hungry));
-        if !state.smscs[smsc].lane.is_empty() {
+        let link = &mut state.links[self.link];
+        if hungry && !link.own.is_empty() {
+            link.hungry = false;
+            link.wake.notify_one();
+        } else if !state.smscs[smsc].lane.is_empty() {
             state.wake_one(smsc);
         }
         if hungry && !was {
@@ -615,8 +641,11 @@ impl Lane {
     pub(super) fn give_back(&self, unsent: Vec<Outgoing>, now: Timestamp) {
         let mut state = self.routes.state.borrow_mut();
         let smsc = state.links[self.link].smsc;
-        state.smscs[smsc].circuit.unsent();
         let own = std::mem::take(&mut state.links[self.link].own);
+        // A probe may be among them; without any, it is another link's.
+        if !unsent.is_empty() || !own.is_empty() {
+            state.smscs[smsc].circuit.unsent();
+        }
         for outgoing in own.into_iter().rev() {
             state.place_first(outgoing, now);
         }

@@ -43,6 +43,10 @@ const GATEWAY_COUNTS: [(&str, &str); 5] = [
     ("links lost", "otpgw_sms_link_failures_total"),
     ("circuit opened", "otpgw_sms_smsc_circuit_opened_total{smsc=\"main\"}"),
 ];
+/// The share of all challenges whose handset must show the message, and the share that may end unknown, in
+/// percent: the faults hit some eight in a hundred, and half of those leave no trace.
+const SHOWN_PERCENT_MIN: usize = 90;
+const UNKNOWN_PERCENT_MAX: usize = 10;
 /// What must not happen, and the simulator's series that would count it.
 const SIMULATOR_NEVER: [(&str, &str); 2] =
     [("accepted twice", "smscsim_repeated_total"), ("shown after expiry", "smscsim_shown_late_total")];
@@ -114,7 +118,20 @@ impl Tally {
         let counted: f64 = self.never.iter().map(|(_, count)| count).sum();
         let missing = self.shown.len().abs_diff(self.deliveries.len());
         let untrue = self.judged(|judgement| judgement != Judgement::True);
-        counted as u64 + (missing + untrue + self.shown_twice()) as u64
+        counted as u64
+            + (missing + untrue + self.shown_twice() + self.too_few_shown() + self.too_many_unknown()) as u64
+    }
+
+    /// By how many messages fewer were shown than must be: to send nothing is no way to be right.
+    fn too_few_shown(&self) -> usize {
+        let shown = self.shown.iter().filter(|shown| **shown > 0).count();
+        (self.shown.len() * SHOWN_PERCENT_MIN).div_ceil(100).saturating_sub(shown)
+    }
+
+    /// By how many challenges more are unknown than may be: nor is to know nothing.
+    fn too_many_unknown(&self) -> usize {
+        let unknown = self.deliveries.iter().filter(|(_, delivery)| *delivery == Delivery::Unknown).count();
+        unknown.saturating_sub(self.shown.len() * UNKNOWN_PERCENT_MAX / 100)
     }
 
     fn judged(&self, matches: impl Fn(Judgement) -> bool) -> usize {
@@ -159,6 +176,8 @@ impl fmt::Display for Tally {
             format!("said delivered, not shown {}", self.judged(|j| j == Judgement::SaidArrived)),
             format!("said lost, shown {}", self.judged(|j| j == Judgement::SaidLost)),
             format!("not at an end {}", self.judged(|j| j == Judgement::NotFinal)),
+            format!("short of {SHOWN_PERCENT_MIN} % shown {}", self.too_few_shown()),
+            format!("over {UNKNOWN_PERCENT_MAX} % unknown {}", self.too_many_unknown()),
         ]);
         writeln!(f, "  must be 0    {}", join(never.collect()))
     }
@@ -181,10 +200,14 @@ fn name(delivery: Delivery) -> &'static str {
 mod tests {
     use super::*;
 
+    /// These, among a thousand that were delivered and shown.
     fn tally(deliveries: &[Delivery], shown: &[u64]) -> Tally {
-        let mut tally = Tally::new(1, deliveries.len() as u64);
-        tally.deliveries = (0..).zip(deliveries.iter().copied()).collect();
+        let all = 1_000 + deliveries.len() as u64;
+        let mut tally = Tally::new(1, all);
+        let delivered = std::iter::repeat(Delivery::Delivered);
+        tally.deliveries = (0..all).zip(deliveries.iter().copied().chain(delivered)).collect();
         tally.shown(shown.to_vec());
+        tally.shown((deliveries.len() as u64..all).collect());
         tally
     }
 
@@ -210,11 +233,21 @@ mod tests {
     fn two_messages_on_one_handset_a_missing_answer_and_what_the_simulator_saw_are_wrong() {
         assert_eq!(tally(&[Delivery::Unknown], &[0, 0]).wrong(), 1);
         let mut missing = tally(&[Delivery::Unknown], &[]);
-        missing.deliveries.clear();
+        missing.deliveries.pop();
         assert_eq!(missing.wrong(), 1);
         let mut seen = tally(&[Delivery::Unknown], &[]);
         seen.never.push(("accepted twice", 2.0));
         assert_eq!(seen.wrong(), 2);
         assert!(seen.to_string().contains("accepted twice 2"));
+    }
+
+    #[test]
+    fn to_send_nothing_or_to_know_nothing_is_wrong() {
+        let mut nothing = Tally::new(1, 100);
+        nothing.deliveries = (0..100).map(|number| (number, Delivery::Dropped)).collect();
+        assert_eq!(nothing.wrong(), 90);
+        nothing.deliveries.iter_mut().for_each(|(_, delivery)| *delivery = Delivery::Unknown);
+        nothing.shown((0..100).collect());
+        assert_eq!(nothing.wrong(), 90);
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Pace {
     span_from: Timestamp,
     sent: u64,
     refused: u64,
+    /// What was sent in the span before: an answer may come a span later.
+    sent_before: u64,
 }
 
 impl Pace {
@@ -44,7 +46,7 @@ impl Pace {
     pub(super) fn new(rate: u32, now: Timestamp) -> Self {
         let rate = u64::from(rate);
         let limit = (rate > 0).then_some(rate);
-        Self { rate, limit, next_nanos: 0, before: rate, span_from: now, sent: 0, refused: 0 }
+        Self { rate, limit, next_nanos: 0, before: rate, span_from: now, sent: 0, refused: 0, sent_before: 0 }
     }
 
     /// When the next segment may be sent, if there is a limit.
@@ -79,8 +81,8 @@ impl Pace {
         if since < SPAN {
             return None;
         }
-        let (sent, refused) = (self.sent, self.refused);
-        (self.span_from, self.sent, self.refused) = (now, 0, 0);
+        let (sent, refused) = (self.sent.max(self.sent_before), self.refused);
+        (self.span_from, self.sent, self.refused, self.sent_before) = (now, 0, 0, self.sent);
         if refused == 0 {
             let spans = u64::try_from(since.as_millis() / SPAN.as_millis()).unwrap_or(u64::MAX);
             self.raise(spans);
@@ -210,6 +212,15 @@ mod tests {
             second(&mut pace, number, 10_000);
         }
         assert_eq!(pace.limit, None);
+    }
+
+    #[test]
+    fn s6_a_refusal_that_comes_after_its_second_is_weighed_against_what_was_sent_in_it() {
+        let mut pace = Pace::new(0, START);
+        (0..1_000).for_each(|millis| pace.sent(at(millis)));
+        assert_eq!(pace.on_time(at(1_000)), None);
+        (0..100).for_each(|_| pace.throttled());
+        assert_eq!(pace.on_time(at(2_000)), Some(900));
     }
 
     #[test]

@@ -597,10 +597,12 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             self.context.lane.succeeded(now);
             let mut receipts = self.context.receipts.borrow_mut();
             let (sent, reference) = (submit.sent(), submit.reference());
-            let delivery = receipts.accepted(message_id, sent, now);
-            if let (b"", Some(reference)) = (message_id, reference) {
-                receipts.expect_by_reference(reference, sent, delivery, now);
-            }
+            let delivery = match (message_id, reference) {
+                (b"", Some(reference)) => {
+                    receipts.expect_by_reference(reference, sent, Delivery::Accepted, now)
+                }
+                _ => receipts.accepted(message_id, sent, now),
+            };
             submit.accepted(delivery);
         } else if let Some(sent) = self.submits.answered_late(sequence) {
             let delivery = self.context.receipts.borrow_mut().accepted(message_id, sent, now);
@@ -808,12 +810,12 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
 
     /// Reports as unknown what got no answer in time.
     fn give_up(&mut self, now: Timestamp) {
-        let Context { settings, lane, receipts, metrics, .. } = &self.context;
+        let Context { settings, lane, metrics, .. } = &self.context;
         let mut count = 0;
-        let ambiguous = |sent, reference: Option<u16>, at| {
+        let ambiguous = |sent, reference, at| {
             count += 1;
             lane.failed(at, now);
-            expect_receipt(receipts, reference, sent, now);
+            self.context.expect_receipt(reference, sent, now);
         };
         self.submits.give_up(now, settings.response_timer, ambiguous);
         if count > 0 {
@@ -841,11 +843,12 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
     /// Gives back what was surely not sent, in its order, and reports the rest as unknown.
     pub(super) fn end(mut self, now: Timestamp) {
         self.tell_in_flight(0);
-        let Context { settings, lane, receipts, metrics, .. } = &self.context;
-        let mut count = 0;
-        let ambiguous = |sent, reference: Option<u16>| {
+        let Context { settings, lane, metrics, .. } = &self.context;
+        let (mut count, mut last) = (0, None);
+        let ambiguous = |sent, reference, at| {
             count += 1;
-            expect_receipt(receipts, reference, sent, now);
+            last = last.max(Some(at));
+            self.context.expect_receipt(reference, sent, now);
         };
         let mut unsent: Vec<Outgoing> = self.later.into_all().collect();
         self.submits.end(ambiguous, |outgoing| unsent.push(outgoing));
@@ -854,15 +857,24 @@ impl<'a, R: Fn(&Item) -> Option<(Code, Duration)>> Session<'a, R> {
             let smsc = &settings.name;
             tracing::warn!(smsc, submits = count, "link lost: not known whether the SMSC has them");
         }
+        if let Some(at) = last {
+            // A link that dies under its submits is one failure, however many they are.
+            lane.failed(at, now);
+        }
         lane.set_bound(false, now);
         lane.give_back(unsent, now);
     }
 }
 
-/// A receipt may tell what became of a send that is in doubt.
-fn expect_receipt(receipts: &RefCell<Receipts>, reference: Option<u16>, sent: Sent, now: Timestamp) {
-    if let Some(reference) = reference {
-        receipts.borrow_mut().expect_by_reference(reference, sent, Delivery::Unknown, now);
+impl<R> Context<'_, R> {
+    /// A receipt may tell what becomes of a send that is in doubt, or has told it already.
+    fn expect_receipt(&self, reference: Option<u16>, sent: Sent, now: Timestamp) {
+        let Some(reference) = reference else { return };
+        let mut receipts = self.receipts.borrow_mut();
+        let delivery = receipts.expect_by_reference(reference, sent, Delivery::Unknown, now);
+        if delivery != Delivery::Unknown && self.reports.try_send(sent.report(delivery)).is_err() {
+            tracing::warn!(challenge = %sent.challenge, "early receipt not reported: too many reports wait");
+        }
     }
 }
 

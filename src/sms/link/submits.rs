@@ -253,12 +253,12 @@ impl<'a> Submits<'a> {
     /// in its order.
     pub(super) fn end(
         self,
-        mut ambiguous: impl FnMut(Sent, Option<u16>),
+        mut ambiguous: impl FnMut(Sent, Option<u16>, Timestamp),
         mut surely_unsent: impl FnMut(Outgoing),
     ) {
         for submit in self.written.into_values() {
-            let reference = submit.reference;
-            ambiguous(submit.ambiguous(), reference);
+            let (reference, at) = (submit.reference, submit.at);
+            ambiguous(submit.ambiguous(), reference, at);
         }
         self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut surely_unsent);
     }

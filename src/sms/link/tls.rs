@@ -213,7 +213,10 @@ impl Tls {
     fn read_handshake(&mut self, count: usize) -> Result<(), Broken> {
         let mut records = &self.records[..count];
         while !records.is_empty() {
-            self.connection.read_tls(&mut records)?;
+            if self.connection.read_tls(&mut records)? == 0 {
+                // After its close_notify it takes nothing more.
+                return Err(Broken::Io(io::ErrorKind::UnexpectedEof));
+            }
             self.connection.process_new_packets()?;
         }
         Ok(())
@@ -233,7 +236,10 @@ impl Tls {
     ) -> Result<(), Broken> {
         let mut records = &self.records[..count];
         while !records.is_empty() {
-            self.connection.read_tls(&mut records)?;
+            if self.connection.read_tls(&mut records)? == 0 {
+                // After its close_notify it takes nothing more.
+                return Err(Broken::Io(io::ErrorKind::UnexpectedEof));
+            }
             self.connection.process_new_packets()?;
             loop {
                 match take(&mut self.connection.reader()) {

@@ -25,7 +25,7 @@ impl MessageId {
         Some(Self { length, bytes })
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 }

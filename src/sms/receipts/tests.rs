@@ -158,6 +158,29 @@ fn s4_a_receipt_with_the_reference_settles_a_send_that_got_no_answer() {
 }
 
 #[test]
+fn s4_a_receipt_that_came_before_its_send_was_given_up_settles_it_by_reference_and_handset() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::ENROUTE), Heard::Held);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::Held);
+    let mut expect = |reference, number| {
+        smsc.receipts.expect_by_reference(reference, sent(number), Delivery::Unknown, at(0))
+    };
+    assert_eq!(expect(8, 1), Delivery::Unknown);
+    assert_eq!(expect(7, 2), Delivery::Unknown, "another handset's");
+    assert_eq!(expect(7, 1), Delivery::Delivered);
+    assert_eq!(expect(7, 1), Delivery::Unknown, "it counted once");
+}
+
+#[test]
+fn d1_an_early_receipt_in_decimal_is_not_taken_for_a_response_in_hexadecimal() {
+    let mut smsc = Smsc::new(MessageIdForm::HexThenDecimal);
+    assert_eq!(smsc.says("10", MessageState::DELIVERED), Heard::Held);
+    // 0x10 is 16, and 0xA is 10.
+    assert_eq!(smsc.accepts("10", 2), Delivery::Accepted);
+    assert_eq!(smsc.accepts("A", 1), Delivery::Delivered);
+}
+
+#[test]
 fn d6_a_receipt_of_an_unknown_message_that_says_nothing_is_not_held() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     assert_eq!(smsc.says("a", MessageState::UNKNOWN), Heard::Unmatched);
