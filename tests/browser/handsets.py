@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -11,6 +9,7 @@ import traceback
 from cdp import WAIT_SECONDS, Browser
 from esme import BIND_TRANSMITTER, USER_DATA_HEADER, Esme, tlv
 from page_checks import CONTRAST, check, no_overflow
+from program import Program
 
 THROTTLED = 0x58
 # As in wall.js and conversation.js.
@@ -23,23 +22,13 @@ REFUSALS = ("status of 401", "status of 409", "status of 422")
 MARK = tlv(0x0204, b"\0\7") + tlv(0x1400, bytes(range(17)))
 
 
-class Simulator:
+class Simulator(Program):
     """One simulator process, with any free ports."""
 
     def __init__(self, binary, *options):
         ports = ["--smpp-listen", "127.0.0.1:0", "--web-listen", "127.0.0.1:0"]
-        self._process = subprocess.Popen(
-            [binary, "serve", "--ready-json", "--log", "warn", *ports, *options], stdout=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the simulator did not start")
-        self.ready = json.loads(line)
+        super().__init__(binary, "serve", "--ready-json", "--log", "warn", *ports, *options)
         self.web = self.ready["web"]
-
-    def stop(self):
-        """Ends it as a service manager does; it must end well."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(WAIT_SECONDS)
 
 
 def handset(number):

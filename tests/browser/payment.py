@@ -3,37 +3,26 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import time
 import traceback
 
-from cdp import WAIT_SECONDS, Browser
+from cdp import Browser
 from page_checks import CONTRAST, check, no_overflow
+from program import Program
 
 LOCKED_AFTER = 5
 SENDS_PER_DAY = 10
 CODE = re.compile(r"#(\d{6,10})\s*$")
 
 
-class Demo:
+class Demo(Program):
     """One demo process, with any free ports."""
 
     def __init__(self, binary, *options):
         ports = [f"--{name}-port=0" for name in ("gateway", "admin", "smpp", "simulator", "bank")]
-        self._process = subprocess.Popen(
-            [binary, "--ready-json", *ports, *options], stdout=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the demo did not start")
-        self.ready = json.loads(line)
+        super().__init__(binary, "--ready-json", *ports, *options)
         self.bank = self.ready["bank"]
-
-    def stop(self):
-        """Ends it as a service manager does; it must end well."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(WAIT_SECONDS)
 
 
 class Customer:

@@ -166,7 +166,7 @@ impl fmt::Display for Tally {
         )?;
         let join = |parts: Vec<String>| parts.join(" · ");
         let states = self.by_delivery();
-        let states = states.iter().map(|(delivery, count)| format!("{} {count}", name(*delivery)));
+        let states = states.iter().map(|(delivery, count)| format!("{delivery:?} {count}").to_lowercase());
         writeln!(f, "  delivery     {}", join(states.collect()))?;
         let counts = self.counts.iter().map(|(name, count)| format!("{name} {count}"));
         writeln!(f, "  happened     {}", join(counts.collect()))?;
@@ -180,19 +180,6 @@ impl fmt::Display for Tally {
             format!("over {UNKNOWN_PERCENT_MAX} % unknown {}", self.too_many_unknown()),
         ]);
         writeln!(f, "  must be 0    {}", join(never.collect()))
-    }
-}
-
-fn name(delivery: Delivery) -> &'static str {
-    match delivery {
-        Delivery::Queued => "queued",
-        Delivery::Accepted => "accepted",
-        Delivery::Delivered => "delivered",
-        Delivery::Undelivered => "undelivered",
-        Delivery::Expired => "expired",
-        Delivery::Rejected => "rejected",
-        Delivery::Unknown => "unknown",
-        Delivery::Dropped => "dropped",
     }
 }
 
