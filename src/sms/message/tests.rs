@@ -1,7 +1,13 @@
 use proptest::prelude::*;
+use smpp::text::gsm7;
 
+use super::money::{MINOR_DIGITS_MAX, grouped};
+use super::rendering::{PAYEE_CHARS_MIN, cut};
 use super::*;
-use crate::subscriber::challenge::ChallengeId;
+use crate::clock::Timestamp;
+use crate::subscriber::challenge::{ChallengeId, Locale};
+use crate::subscriber::code::{Code, CodeLength};
+use crate::subscriber::transaction::{Subject, Transaction};
 
 /// 2026-11-22T09:15:30Z.
 const EXPIRES_AT: Timestamp = Timestamp::from_unix_millis(1_795_338_930_000);

@@ -1,8 +1,18 @@
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::lanes::STEADY_AFTER;
 use super::*;
+use crate::clock::{Clock, Timestamp};
+use crate::metrics::Metrics;
+use crate::sms::DeliveryReport;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{CannotSend, Outbox, outbox};
+use crate::subscriber::challenge::Delivery;
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);
