@@ -8,9 +8,10 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use smpp::codec::{Decoded, decode, encode};
 use smpp::frame::{COMMAND_LENGTH_MAX, cut};
 use smpp::pdu::{
-    Address, Body, DeliverSm, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm, SubmitSmResp,
+    Address, Body, DeliverSm, EsmClass, FINAL_RECEIPT, MessageState, Pdu, SequenceNumber, SubmitSm,
+    SubmitSmResp,
 };
-use smpp::receipt::{MessageState, Receipt};
+use smpp::receipt::Receipt;
 use smpp::tlv::{Tag, TlvBuffer};
 
 /// 153 characters of the GSM 7-bit alphabet, as a payment's SMS has.
@@ -30,7 +31,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     };
     let submit_sm_resp = SubmitSmResp { message_id: b"0123456789ABCDEF", ..Default::default() };
     let mut tlvs = TlvBuffer::new();
-    tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"0123456789ABCDEF")
+    tlvs.push_c_string(Tag::RECEIPTED_MESSAGE_ID, b"0123456789ABCDEF")
         .expect("an id without NUL")
         .push_u8(Tag::MESSAGE_STATE, MessageState::DELIVERED.0);
     let deliver_sm = DeliverSm {

@@ -22,8 +22,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(1 + elements + text.len() <= message.len());
     }
     for segmentation in [
-        Segmentation::Udh(Reference::Octet(flags)),
-        Segmentation::Udh(Reference::Word(u16::from(flags) << 1)),
+        Segmentation::Udh(Reference::Bits8(flags)),
+        Segmentation::Udh(Reference::Bits16(u16::from(flags) << 1)),
         Segmentation::Sar(flags),
         Segmentation::Payload,
     ] {

@@ -17,7 +17,7 @@ pub use message::{Message, MessageId, ReceiptState, VALIDITY_OCTETS_MAX, Validit
 
 use crate::behavior::Same;
 use crate::clock;
-use smpp::receipt::MessageState;
+use smpp::pdu::MessageState;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

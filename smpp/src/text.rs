@@ -50,11 +50,11 @@ impl Alphabet {
     }
 
     /// Octets of `short_message` that a part's text may fill beside a header of this length.
-    const fn part_octets(self, header_octets: usize) -> usize {
+    const fn part_octets(self, header_bytes: usize) -> usize {
         match self {
             // The text starts at the first septet after the header.
-            Self::Gsm7 => (MESSAGE_OCTETS - header_octets) * 8 / 7,
-            Self::Ucs2 => (MESSAGE_OCTETS - header_octets) / 2 * 2,
+            Self::Gsm7 => (MESSAGE_OCTETS - header_bytes) * 8 / 7,
+            Self::Ucs2 => (MESSAGE_OCTETS - header_bytes) / 2 * 2,
         }
     }
 }

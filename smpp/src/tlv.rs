@@ -59,7 +59,7 @@ pub struct Tlv<'a> {
 impl<'a> Tlv<'a> {
     /// The value as a C-octet string: without its NUL, which some SMSCs leave out.
     #[must_use]
-    pub fn c_octets(&self) -> &'a [u8] {
+    pub fn c_string(&self) -> &'a [u8] {
         let end = self.value.iter().position(|&byte| byte == 0);
         &self.value[..end.unwrap_or(self.value.len())]
     }
@@ -239,7 +239,7 @@ impl TlvBuffer {
     /// # Errors
     ///
     /// [`TlvError`] over 65,534 bytes or with a NUL in `value`; the buffer stays as it was.
-    pub fn push_c_octets(&mut self, tag: Tag, value: &[u8]) -> Result<&mut Self, TlvError> {
+    pub fn push_c_string(&mut self, tag: Tag, value: &[u8]) -> Result<&mut Self, TlvError> {
         if value.contains(&0) {
             return Err(TlvError::Nul(tag));
         }
@@ -293,7 +293,7 @@ mod tests {
     fn parameters_come_back_in_order() {
         let mut buffer = TlvBuffer::new();
         buffer.push_u8(Tag::MESSAGE_STATE, 2).push_u16(Tag::USER_MESSAGE_REFERENCE, 0x0102);
-        buffer.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"ab").unwrap();
+        buffer.push_c_string(Tag::RECEIPTED_MESSAGE_ID, b"ab").unwrap();
         buffer.push(Tag(0x1400), &[]).unwrap();
         assert_eq!(
             buffer.as_tlvs().as_bytes(),
@@ -302,7 +302,7 @@ mod tests {
         let tags: Vec<_> = buffer.as_tlvs().iter().map(|tlv| tlv.tag.0).collect();
         assert_eq!(tags, [0x0427, 0x0204, 0x001E, 0x1400]);
         let id = buffer.as_tlvs().find(Tag::RECEIPTED_MESSAGE_ID).unwrap();
-        assert_eq!((id.value, id.c_octets()), (&b"ab\0"[..], &b"ab"[..]));
+        assert_eq!((id.value, id.c_string()), (&b"ab\0"[..], &b"ab"[..]));
         assert_eq!(buffer.as_tlvs().find(Tag::MESSAGE_PAYLOAD), None);
     }
 
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_nul_inside_a_c_octet_string_is_refused() {
         let mut buffer = TlvBuffer::new();
-        let refused = buffer.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"a\0b").unwrap_err();
+        let refused = buffer.push_c_string(Tag::RECEIPTED_MESSAGE_ID, b"a\0b").unwrap_err();
         assert_eq!(refused, TlvError::Nul(Tag::RECEIPTED_MESSAGE_ID));
         assert!(buffer.as_tlvs().is_empty());
     }
@@ -330,7 +330,7 @@ mod tests {
         buffer.push(Tag::MESSAGE_PAYLOAD, &value[1..]).unwrap();
         let before = buffer.as_tlvs().as_bytes().len();
         assert!(buffer.push(Tag::MESSAGE_PAYLOAD, &value).is_err());
-        assert!(buffer.push_c_octets(Tag::MESSAGE_PAYLOAD, &value[1..]).is_err());
+        assert!(buffer.push_c_string(Tag::MESSAGE_PAYLOAD, &value[1..]).is_err());
         assert_eq!(buffer.as_tlvs().as_bytes().len(), before);
         assert_eq!(buffer.as_tlvs().iter().next().unwrap().value.len(), 65_535);
     }

@@ -16,7 +16,8 @@ mod recent;
 
 use std::time::Duration;
 
-use smpp::receipt::{MessageState, Receipt};
+use smpp::pdu::MessageState;
+use smpp::receipt::Receipt;
 
 use id::MessageId;
 pub use id::MessageIdForm;

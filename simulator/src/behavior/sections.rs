@@ -3,7 +3,7 @@
 
 use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 use serde::{Deserialize, Serialize};
-use smpp::receipt::MessageState;
+use smpp::pdu::MessageState;
 use smpp::status::CommandStatus;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
-use smpp::receipt::MessageState;
+use smpp::pdu::MessageState;
 use smpp::status::CommandStatus;
 use std::fmt;
 use std::time::Duration;

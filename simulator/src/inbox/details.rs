@@ -3,8 +3,7 @@
 use super::MessageId;
 use crate::behavior::IdForm;
 use serde::Serialize;
-use smpp::pdu::SubmitSm;
-use smpp::receipt::MessageState;
+use smpp::pdu::{MessageState, SubmitSm};
 use smpp::tlv::{Tag, Tlvs};
 use std::fmt;
 use std::sync::Arc;

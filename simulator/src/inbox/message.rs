@@ -4,7 +4,7 @@ use super::details::{Details, Direction, History, HistoryPlace, ReceiptOutcome, 
 use super::{Address, Cursor};
 use crate::behavior::IdForm;
 use serde::Serialize;
-use smpp::receipt::MessageState;
+use smpp::pdu::MessageState;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

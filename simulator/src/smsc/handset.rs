@@ -7,8 +7,7 @@ use super::receipts::{Delivery, FromHandset, Party};
 use super::submit::Moment;
 use crate::behavior::IdForm;
 use crate::inbox::{Address, Details, Direction, Draft, Message, ReceiptState};
-use smpp::pdu::{Npi, SubmitSm, Ton};
-use smpp::receipt::MessageState;
+use smpp::pdu::{MessageState, Npi, SubmitSm, Ton};
 use smpp::text::concatenation::Reference;
 use smpp::text::{self, Segmentation};
 use smpp::tlv::TlvBuffer;
@@ -61,7 +60,7 @@ impl Written {
         let to = Party { ton, npi, address };
         let mut octets = Vec::new();
         let alphabet = text::encode_into(text, &mut octets);
-        let segments = text::segment(alphabet, &octets, Segmentation::Udh(Reference::Octet(reference)))
+        let segments = text::segment(alphabet, &octets, Segmentation::Udh(Reference::Bits8(reference)))
             .map_err(|_| HandsetError::TooLong)?;
         let mut no_tlvs = TlvBuffer::new();
         let parts = segments.map(|segment| {

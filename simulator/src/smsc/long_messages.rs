@@ -169,7 +169,7 @@ mod tests {
         Key {
             from: Address::new(b"BANK").unwrap(),
             to: Address::new(b"62811").unwrap(),
-            reference: Reference::Octet(reference),
+            reference: Reference::Bits8(reference),
             total,
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     fn too_many_unfinished_messages_push_the_oldest_out() {
         let (mut long, now) = (LongMessages::default(), clock::now());
         for n in 0..=WAITING_MAX {
-            let reference = Reference::Word(u16::try_from(n).unwrap());
+            let reference = Reference::Bits16(u16::try_from(n).unwrap());
             assert_eq!(long.add(Key { reference, ..key(0, 2) }, 1, ID, b"a", now), None);
         }
         assert_eq!(long.waiting.len(), WAITING_MAX);

@@ -20,8 +20,7 @@ use crate::behavior::{
 use crate::inbox::{Address, HistoryPlace, Message, MessageId, ReceiptOutcome, ReceiptState};
 use crate::metrics::Metrics;
 use smpp::codec;
-use smpp::pdu::{self, Body, DataCoding, DataSm, EsmClass, Npi, Pdu, SequenceNumber, Ton};
-use smpp::receipt::MessageState;
+use smpp::pdu::{self, Body, DataCoding, DataSm, EsmClass, MessageState, Npi, Pdu, SequenceNumber, Ton};
 use smpp::status::CommandStatus;
 use smpp::time::CalendarTime;
 use smpp::tlv::{Tag, TlvBuffer};
@@ -175,7 +174,7 @@ impl Receipt {
             }
         }
         if settings.id_in != IdPlace::Text && !id.is_empty() {
-            tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, id).expect("an id has no NUL and is short");
+            tlvs.push_c_string(Tag::RECEIPTED_MESSAGE_ID, id).expect("an id has no NUL and is short");
         }
         match (settings.message_state, settings.message_state.value(self.stat.state())) {
             (_, None) => {}

@@ -7,8 +7,7 @@ use super::pending::Pending;
 use super::receipts::{Delivery, Mailbox, Party, Report, Wanted};
 use crate::behavior::{Plan, Stat, Stream, Subject, Timing, Treatment, hash};
 use crate::inbox::{Address, Details, Draft, Message, MessageId, ReceiptState, Validity};
-use smpp::pdu::{self, DataCoding, SequenceNumber, SubmitSm};
-use smpp::receipt::MessageState;
+use smpp::pdu::{self, DataCoding, MessageState, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
 use smpp::text;
 use smpp::text::concatenation::{self, Concatenation, Reference};
@@ -324,7 +323,7 @@ fn sar(tlvs: Tlvs<'_>) -> Option<Concatenation> {
     let number = |tag| tlvs.find(tag)?.number();
     let total = u8::try_from(number(Tag::SAR_TOTAL_SEGMENTS)?).ok()?;
     let part = u8::try_from(number(Tag::SAR_SEGMENT_SEQNUM)?).ok()?;
-    let reference = Reference::Word(number(Tag::SAR_MSG_REF_NUM)?);
+    let reference = Reference::Bits16(number(Tag::SAR_MSG_REF_NUM)?);
     (1..=total).contains(&part).then_some(Concatenation { reference, total, part })
 }
 
@@ -446,7 +445,7 @@ mod tests {
     fn segments_by_header_are_put_together_even_when_an_escape_is_split() {
         let smsc = smsc();
         let part = |part, rest: &[u8]| {
-            [&Concatenation { reference: Reference::Octet(7), total: 2, part }.header(), rest].concat()
+            [&Concatenation { reference: Reference::Bits8(7), total: 2, part }.header(), rest].concat()
         };
         let send = |octets: &[u8]| {
             let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(octets) };
@@ -469,7 +468,7 @@ mod tests {
     fn a_long_message_tells_the_receipts_of_all_its_parts_and_the_first_expiry() {
         let smsc = smsc();
         let part = |part, registered_delivery, validity_period: &[u8]| {
-            let header = Concatenation { reference: Reference::Octet(7), total: 2, part }.header();
+            let header = Concatenation { reference: Reference::Bits8(7), total: 2, part }.header();
             let octets = [&header[..], b"x"].concat();
             let submit = SubmitSm {
                 esm_class: pdu::EsmClass::UDHI,
@@ -499,7 +498,7 @@ mod tests {
         let origin = Origin { account, mailbox: &mailbox, sequence, plan: &plan };
         let later = Moment { now: at.now + Duration::from_secs(2), wall: at.wall + Duration::from_secs(2) };
         for (part, validity_period, at) in [(1, &b"000000000001000R"[..], at), (2, b"", later)] {
-            let header = Concatenation { reference: Reference::Octet(7), total: 2, part }.header();
+            let header = Concatenation { reference: Reference::Bits8(7), total: 2, part }.header();
             let octets = [&header[..], b"x"].concat();
             let esm_class = pdu::EsmClass::UDHI;
             let submit = SubmitSm { esm_class, validity_period, ..submit(&octets) };

@@ -4,10 +4,10 @@
 use crate::esme::{Esme, PHONE, behaving, credentials, octets, simulator, text, with_esme, with_receipt};
 use crate::time::{NET, now, soon};
 use smpp::pdu::{
-    Address, Bind, Body, CancelSm, CommandId, DataCoding, DataSm, DeliverSmResp, EsmClass, Pdu, QuerySm,
-    ReplaceSm, SubmitSm,
+    Address, Bind, Body, CancelSm, CommandId, DataCoding, DataSm, DeliverSmResp, EsmClass, MessageState, Pdu,
+    QuerySm, ReplaceSm, SubmitSm,
 };
-use smpp::receipt::{MessageState, Receipt};
+use smpp::receipt::Receipt;
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 use smsc_simulator::behavior::profiles;

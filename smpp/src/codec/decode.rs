@@ -6,10 +6,10 @@ use super::{Anomalies, Anomaly, Field, WIDE_ADDRESS_BYTES_MAX};
 use crate::frame::HEADER_BYTES;
 use crate::pdu::{
     Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataCoding, DataSm, DataSmResp,
-    DeliverSmResp, EsmClass, Header, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm,
-    SequenceNumber, SubmitSmResp, Ton,
+    DeliverSmResp, EsmClass, Header, Message, MessageState, Npi, Outbind, Pdu, QuerySm, QuerySmResp,
+    ReplaceSm, SequenceNumber, SubmitSmResp, Ton,
 };
-use crate::receipt::MessageState;
+
 use crate::status::CommandStatus;
 use crate::time::TIME_BYTES;
 use crate::tlv::{Tag, Tail, Tlvs};

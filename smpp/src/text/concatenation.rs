@@ -11,18 +11,18 @@ const CONCATENATED_16: u8 = 0x08;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// 8 bits, which every handset knows.
-    Octet(u8),
+    Bits8(u8),
     /// 16 bits: fewer collisions, one octet longer.
-    Word(u16),
+    Bits16(u16),
 }
 
 impl Reference {
     /// Octets of the whole user data header, its length octet included.
     #[must_use]
-    pub const fn header_octets(self) -> usize {
+    pub const fn header_bytes(self) -> usize {
         match self {
-            Self::Octet(_) => 6,
-            Self::Word(_) => 7,
+            Self::Bits8(_) => 6,
+            Self::Bits16(_) => 7,
         }
     }
 }
@@ -44,8 +44,8 @@ impl Concatenation {
     pub fn header(&self) -> Vec<u8> {
         let Self { reference, total, part } = *self;
         match reference {
-            Reference::Octet(reference) => vec![5, CONCATENATED_8, 3, reference, total, part],
-            Reference::Word(reference) => {
+            Reference::Bits8(reference) => vec![5, CONCATENATED_8, 3, reference, total, part],
+            Reference::Bits16(reference) => {
                 let [high, low] = reference.to_be_bytes();
                 vec![6, CONCATENATED_16, 4, high, low, total, part]
             }
@@ -80,9 +80,9 @@ impl<'a> UserDataHeader<'a> {
     pub fn concatenation(&self) -> Option<Concatenation> {
         let place = |(identifier, data): (u8, &[u8])| {
             let (reference, total, part) = match (identifier, data) {
-                (CONCATENATED_8, &[reference, total, part]) => (Reference::Octet(reference), total, part),
+                (CONCATENATED_8, &[reference, total, part]) => (Reference::Bits8(reference), total, part),
                 (CONCATENATED_16, &[high, low, total, part]) => {
-                    (Reference::Word(u16::from_be_bytes([high, low])), total, part)
+                    (Reference::Bits16(u16::from_be_bytes([high, low])), total, part)
                 }
                 _ => return None,
             };
@@ -114,13 +114,13 @@ mod tests {
     #[test]
     fn both_forms_of_reference_come_back() {
         for (reference, expected) in [
-            (Reference::Octet(0xA7), &[5, 0, 3, 0xA7, 3, 2][..]),
-            (Reference::Word(0xA7B8), &[6, 8, 4, 0xA7, 0xB8, 3, 2][..]),
+            (Reference::Bits8(0xA7), &[5, 0, 3, 0xA7, 3, 2][..]),
+            (Reference::Bits16(0xA7B8), &[6, 8, 4, 0xA7, 0xB8, 3, 2][..]),
         ] {
             let concatenation = Concatenation { reference, total: 3, part: 2 };
             let mut message = concatenation.header();
             assert_eq!(message, expected);
-            assert_eq!(message.len(), reference.header_octets());
+            assert_eq!(message.len(), reference.header_bytes());
             message.extend_from_slice(b"text");
             let (header, text) = split_header(&message).unwrap();
             assert_eq!((header.concatenation(), text), (Some(concatenation), &b"text"[..]));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(header.elements().count(), 2);
         assert_eq!(
             header.concatenation(),
-            Some(Concatenation { reference: Reference::Octet(9), total: 2, part: 1 })
+            Some(Concatenation { reference: Reference::Bits8(9), total: 2, part: 1 })
         );
         assert_eq!(text, b"x");
     }
@@ -143,7 +143,7 @@ mod tests {
     fn of_several_places_the_last_that_makes_sense_counts() {
         let message = [15, 0, 3, 9, 2, 1, 0, 3, 7, 3, 2, 0, 3, 5, 3, 4];
         let place = split_header(&message).unwrap().0.concatenation();
-        assert_eq!(place, Some(Concatenation { reference: Reference::Octet(7), total: 3, part: 2 }));
+        assert_eq!(place, Some(Concatenation { reference: Reference::Bits8(7), total: 3, part: 2 }));
     }
 
     #[test]

@@ -27,10 +27,10 @@ pub enum Segmentation {
 
 impl Segmentation {
     /// Octets of the header that each part goes over the radio with.
-    const fn header_octets(self) -> usize {
+    const fn header_bytes(self) -> usize {
         match self {
-            Self::Udh(reference) => reference.header_octets(),
-            Self::Sar(_) | Self::Payload => Reference::Octet(0).header_octets(),
+            Self::Udh(reference) => reference.header_bytes(),
+            Self::Sar(_) | Self::Payload => Reference::Bits8(0).header_bytes(),
         }
     }
 }
@@ -61,7 +61,7 @@ impl std::error::Error for TooManyParts {}
 /// let mut octets = Vec::new();
 /// let alphabet = encode_into(&"[]{}".repeat(30), &mut octets);
 /// let (mut short_message, mut tlvs) = (Vec::new(), TlvBuffer::new());
-/// for segment in segment(alphabet, &octets, Segmentation::Udh(Reference::Octet(7)))? {
+/// for segment in segment(alphabet, &octets, Segmentation::Udh(Reference::Bits8(7)))? {
 ///     short_message.clear();
 ///     tlvs.clear();
 ///     segment.write(&mut short_message, &mut tlvs);
@@ -84,7 +84,7 @@ pub fn segment(
     if octets.len() <= alphabet.part_octets(0) {
         return Ok(whole);
     }
-    let part_octets = alphabet.part_octets(segmentation.header_octets());
+    let part_octets = alphabet.part_octets(segmentation.header_bytes());
     let (mut parts, mut rest) = (0, octets);
     while !rest.is_empty() {
         rest = cut_part(alphabet, rest, part_octets).1;
@@ -180,7 +180,7 @@ impl Segment<'_> {
     pub const fn concatenation(&self) -> Option<Concatenation> {
         let reference = match self.carrier {
             Some(Segmentation::Udh(reference)) => reference,
-            Some(Segmentation::Sar(reference)) => Reference::Octet(reference),
+            Some(Segmentation::Sar(reference)) => Reference::Bits8(reference),
             Some(Segmentation::Payload) | None => return None,
         };
         Some(Concatenation { reference, total: self.total, part: self.part })

@@ -4,10 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use smpp::pdu::{
     Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataCoding, DataSm, DataSmResp,
-    DeliverSmResp, EsmClass, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm, SequenceNumber,
-    SubmitSmResp, Ton,
+    DeliverSmResp, EsmClass, Message, MessageState, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm,
+    SequenceNumber, SubmitSmResp, Ton,
 };
-use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 
@@ -238,7 +237,7 @@ pub(crate) fn tlvs(parameters: &[Parameter]) -> TlvBuffer {
     for parameter in parameters {
         match parameter {
             Parameter::Payload(value) => tlvs.push(Tag::MESSAGE_PAYLOAD, value),
-            Parameter::ReceiptedMessageId(id) => tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, id),
+            Parameter::ReceiptedMessageId(id) => tlvs.push_c_string(Tag::RECEIPTED_MESSAGE_ID, id),
             Parameter::MessageState(state) => Ok(tlvs.push_u8(Tag::MESSAGE_STATE, *state)),
             Parameter::UserMessageReference(reference) => {
                 Ok(tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, *reference))

@@ -4,10 +4,9 @@ use smpp::codec::{decode, encode};
 use smpp::frame::{COMMAND_LENGTH_MAX, cut};
 use smpp::pdu::{
     Address, AlertNotification, Bind, BindResp, Body, CancelSm, DataCoding, DataSm, DataSmResp,
-    DeliverSmResp, EsmClass, FINAL_RECEIPT, Message, Npi, Outbind, Pdu, QuerySm, QuerySmResp, ReplaceSm,
-    SequenceNumber, SubmitSmResp, Ton,
+    DeliverSmResp, EsmClass, FINAL_RECEIPT, Message, MessageState, Npi, Outbind, Pdu, QuerySm, QuerySmResp,
+    ReplaceSm, SequenceNumber, SubmitSmResp, Ton,
 };
-use smpp::receipt::MessageState;
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 
@@ -170,7 +169,7 @@ fn a_refused_submit_is_a_header_only_and_keeps_a_vendors_status() {
 #[test]
 fn a_receipt_and_its_response() {
     let mut tlvs = TlvBuffer::new();
-    tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"42").unwrap();
+    tlvs.push_c_string(Tag::RECEIPTED_MESSAGE_ID, b"42").unwrap();
     tlvs.push_u8(Tag::MESSAGE_STATE, 2);
     let message = Message {
         source: Address::international(b"628123456789"),

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use smpp::codec::{DecodeErrorKind, decode, encode};
 use smpp::frame::cut;
-use smpp::pdu::{Body, CommandId, DataCoding};
-use smpp::receipt::{MessageState, Receipt};
+use smpp::pdu::{Body, CommandId, DataCoding, MessageState};
+use smpp::receipt::Receipt;
 use smpp::text::{concatenation, decode_short_message};
 use smpp::time;
 
@@ -26,7 +26,7 @@ fn read_all(frame: &[u8]) {
         let text = decode_short_message(message.data_coding, message.esm_class.has_udh(), message.content());
         let _ = format!("{text:?} {:?} {:?}", Receipt::parse(&message), time::parse(message.validity_period));
         for tlv in message.tlvs.iter() {
-            let _ = (tlv.c_octets(), tlv.number());
+            let _ = (tlv.c_string(), tlv.number());
         }
     }
     if let Body::DataSm(data) = decoded.pdu.body {

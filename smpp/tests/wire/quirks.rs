@@ -1,8 +1,8 @@
 //! What operators' SMSCs send against the book: accepted, and each oddity named.
 
 use smpp::codec::{Anomaly, Decoded, decode};
-use smpp::pdu::{Body, EsmClass, Message};
-use smpp::receipt::{MessageState, Receipt};
+use smpp::pdu::{Body, EsmClass, Message, MessageState};
+use smpp::receipt::Receipt;
 use smpp::tlv::Tag;
 
 /// A PDU of this command and status with this body, its length computed.

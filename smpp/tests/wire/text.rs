@@ -9,8 +9,8 @@ use smpp::text::{
 };
 use smpp::tlv::{Tag, TlvBuffer};
 
-const OCTET: Segmentation = Segmentation::Udh(Reference::Octet(0xA7));
-const WORD: Segmentation = Segmentation::Udh(Reference::Word(0xA7B8));
+const OCTET: Segmentation = Segmentation::Udh(Reference::Bits8(0xA7));
+const WORD: Segmentation = Segmentation::Udh(Reference::Bits16(0xA7B8));
 const SAR: Segmentation = Segmentation::Sar(0xA7);
 
 /// One message as it is sent.
@@ -117,7 +117,7 @@ fn s13_a_surrogate_pair_at_the_edge_goes_to_the_next_part() {
 #[test]
 fn s13_a_part_says_where_it_belongs() {
     for (segmentation, reference) in
-        [(OCTET, Reference::Octet(0xA7)), (WORD, Reference::Word(0xA7B8)), (SAR, Reference::Octet(0xA7))]
+        [(OCTET, Reference::Bits8(0xA7)), (WORD, Reference::Bits16(0xA7B8)), (SAR, Reference::Bits8(0xA7))]
     {
         let (alphabet, sent) = sent(&"a".repeat(161), segmentation).unwrap();
         for (part, sent) in (1..).zip(&sent) {
@@ -247,7 +247,7 @@ proptest! {
         let total = u8::try_from(sent.len()).unwrap();
         for (part, sent) in (1..).zip(&sent) {
             let (header, _) = split_header(&sent.short_message).unwrap();
-            let expected = Concatenation { reference: Reference::Octet(0xA7), total, part };
+            let expected = Concatenation { reference: Reference::Bits8(0xA7), total, part };
             prop_assert_eq!(header.concatenation(), Some(expected));
         }
     }

@@ -679,7 +679,7 @@ fn a_receipt_without_text_is_told_by_its_parameters() {
     esme.reported();
     for (esm_class, state) in [(0x24, 3), (0x44, 2)] {
         let mut tlvs = TlvBuffer::new();
-        tlvs.push_c_octets(Tag::RECEIPTED_MESSAGE_ID, b"\xFF odd id").unwrap();
+        tlvs.push_c_string(Tag::RECEIPTED_MESSAGE_ID, b"\xFF odd id").unwrap();
         tlvs.push_u8(Tag::MESSAGE_STATE, state);
         let message =
             DeliverSm { esm_class: EsmClass(esm_class), tlvs: tlvs.as_tlvs(), ..DeliverSm::default() };

@@ -1,0 +1,21 @@
+//! Bytes of a peer, made fit for a log.
+
+use std::fmt;
+
+/// The most bytes of a string that `Debug` shows: an id by the book, and one more to tell a
+/// longer one.
+const SHOWN_BYTES_MAX: usize = 65;
+
+/// A string for `Debug`: printable, and cut, since a response may hold one of 64 KiB.
+pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_at_checked(SHOWN_BYTES_MAX) {
+            Some((start, rest)) if !rest.is_empty() => {
+                write!(f, "{}… ({} bytes)", start.escape_ascii(), self.0.len())
+            }
+            _ => self.0.escape_ascii().fmt(f),
+        }
+    }
+}
