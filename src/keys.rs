@@ -1,6 +1,5 @@
 //! `otp-gateway key new`: keys drawn from the system's randomness.
 
-use std::fmt::Write as _;
 use std::io;
 
 use zeroize::Zeroizing;
@@ -58,11 +57,7 @@ impl NewKey {
 fn random_hex() -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
     getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
-    let mut hex = Zeroizing::new(String::with_capacity(2 * MASTER_KEY_BYTES));
-    for byte in bytes.iter() {
-        write!(hex, "{byte:02x}").map_err(io::Error::other)?;
-    }
-    Ok(hex)
+    Ok(Zeroizing::new(base16ct::lower::encode_string(bytes.as_slice())))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Each act is one call under one idempotency key. The key changes when an answer has come; so an
 //! act whose answer was lost, and which the customer repeats, is the same act to the gateway.
 
-use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -238,15 +237,7 @@ fn body<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> Body<'a> {
 fn new_id() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).inspect_err(|error| tracing::error!(%error, "no randomness")).ok()?;
-    Some(hex(&bytes))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("writing into memory always succeeds");
-        digits
-    })
+    Some(base16ct::lower::encode_string(&bytes))
 }
 
 /// Short enough to read out: `BC-9F86-D081`, from the challenge that confirmed the payment.

@@ -11,8 +11,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tempfile::TempDir;
 
-use crate::bank::hex;
-
 /// The name under which the gateway binds to the simulator.
 pub(crate) const SYSTEM_ID: &str = "demo";
 
@@ -112,7 +110,7 @@ impl Secrets {
         let draw = |length: usize| {
             let mut bytes = vec![0; length];
             getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-            Ok::<_, io::Error>(hex(&bytes))
+            Ok::<_, io::Error>(base16ct::lower::encode_string(&bytes))
         };
         Ok(Self { api_key: format!("demo_{}", draw(32)?), smsc_password: draw(4)?, master_key: draw(32)? })
     }

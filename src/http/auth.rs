@@ -131,26 +131,16 @@ impl Clients {
     }
 }
 
+/// 64 hexadecimal digits in either case.
 fn parse_hash(hex: &str) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
-    if hex.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
-    }
-    Some(hash)
+    let decoded = base16ct::mixed::decode(hex, &mut hash).ok()?.len();
+    (decoded == hash.len()).then_some(hash)
 }
 
 /// The SHA-256 of a key, as `key_sha256` holds it.
 pub fn key_sha256(key: &str) -> String {
-    use std::fmt::Write as _;
-    let hash: [u8; 32] = Sha256::digest(key).into();
-    hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
-        hex
-    })
+    base16ct::lower::encode_string(&Sha256::digest(key))
 }
 
 #[cfg(test)]
@@ -171,6 +161,14 @@ mod tests {
             assert_eq!(name(header), None, "{header:?}");
         }
         assert_eq!(name(&format!("Bearer {}", "k".repeat(100_000))), None);
+    }
+
+    #[test]
+    fn a_hash_is_64_hexadecimal_digits_in_either_case() {
+        assert_eq!(parse_hash(&"aF".repeat(32)), Some([0xAF; 32]));
+        for other in ["a".repeat(63), "a".repeat(62), "a".repeat(66), "g".repeat(64), String::new()] {
+            assert_eq!(parse_hash(&other), None, "{other:?}");
+        }
     }
 
     #[test]

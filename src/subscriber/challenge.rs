@@ -32,10 +32,9 @@ impl fmt::Debug for Salt {
 impl ChallengeId {
     /// The id that 32 hexadecimal digits spell, in either case.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(|number| Self(number.to_be_bytes()))
+        let mut bytes = [0; 16];
+        let decoded = base16ct::mixed::decode(text, &mut bytes).ok()?.len();
+        (decoded == bytes.len()).then_some(Self(bytes))
     }
 
     /// What tells one SMS of a subscriber from another.
@@ -48,7 +47,7 @@ impl ChallengeId {
 
 impl fmt::Display for ChallengeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut [0; 32])?)
     }
 }
 

@@ -230,16 +230,9 @@ impl Keyring {
 fn parse_key_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> {
     let (id, hex) = line.trim().split_once(' ')?;
     let id: u16 = id.parse().ok().filter(|id| *id != 0)?;
-    let hex = hex.trim().as_bytes();
-    if hex.len() != 2 * MASTER_KEY_BYTES {
-        return None;
-    }
     let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
-    for (byte, pair) in master.iter_mut().zip(hex.chunks_exact(2)) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
-    }
-    Some((KeyId(id), master))
+    let decoded = base16ct::mixed::decode(hex.trim(), master.as_mut_slice()).ok()?.len();
+    (decoded == MASTER_KEY_BYTES).then_some((KeyId(id), master))
 }
 
 #[cfg(test)]
@@ -376,5 +369,7 @@ mod tests {
         assert_eq!(Keyring::parse(&twice).unwrap_err(), KeyringError::Duplicate(2));
         let same_key = format!("7 {hex}\n8 {hex}");
         assert_eq!(Keyring::parse(&same_key).unwrap_err(), KeyringError::Duplicate(2));
+        let in_the_other_case = format!("7 {hex}\n8 {}", hex.to_uppercase());
+        assert_eq!(Keyring::parse(&in_the_other_case).unwrap_err(), KeyringError::Duplicate(2));
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::inbox::{Details, Message, MessageId, ReceiptOutcome, ReceiptSent, Wire, state_name, timestamp};
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
 /// What the list says of a message, and all that is known beside.
@@ -75,7 +74,10 @@ impl<'a> Full<'a> {
             replaced: details.replaced,
             receipts: message.receipts().iter().map(SentReceipt::new).collect(),
             pdu: Fields::new(message, details),
-            tlvs: details.tlvs().map(|(tag, value)| Parameter { tag, value: hex(value) }).collect(),
+            tlvs: details
+                .tlvs()
+                .map(|(tag, value)| Parameter { tag, value: base16ct::lower::encode_string(value) })
+                .collect(),
             tlvs_cut: details.tlvs_cut,
         }
     }
@@ -120,13 +122,6 @@ fn seconds_until(instant: SystemTime, now: SystemTime) -> f64 {
     }
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(2 * octets.len()), |mut written, octet| {
-        let _ = write!(written, "{octet:02x}");
-        written
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,10 +132,5 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
         assert_eq!(seconds_until(now + Duration::from_millis(1_500), now), 1.5);
         assert_eq!(seconds_until(now - Duration::from_secs(2), now), -2.0);
-    }
-
-    #[test]
-    fn values_are_written_in_hexadecimal() {
-        assert_eq!(hex(b"\x00\x0A\xFF"), "000aff");
     }
 }

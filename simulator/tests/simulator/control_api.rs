@@ -96,7 +96,7 @@ async fn s12_a_message_is_told_with_every_field_as_it_came() {
     let web = simulator.web_addr();
     let mut esme = Esme::bound(&simulator).await;
     let mut tlvs = TlvBuffer::new();
-    tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 7);
+    tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 0x0AFF);
     let submit = SubmitSm {
         service_type: b"CMT",
         validity_period: b"000000000300000R",
@@ -122,7 +122,7 @@ async fn s12_a_message_is_told_with_every_field_as_it_came() {
     assert_eq!((&pdu["system_id"], &pdu["sequence_number"]), (&"gateway".into(), &2.into()));
     assert_eq!((&pdu["service_type"], &pdu["priority_flag"]), (&"CMT".into(), &2.into()));
     assert_eq!(pdu["source"], serde_json::json!({"ton": 5, "npi": 0, "address": "BANK"}));
-    assert_eq!(told["tlvs"], serde_json::json!([{"tag": 0x0204, "value": "0007"}]));
+    assert_eq!(told["tlvs"], serde_json::json!([{"tag": 0x0204, "value": "0aff"}]));
     assert_eq!(told["receipts"][0]["state"], "delivered");
     assert_eq!(told["receipts"][0]["outcome"], "acknowledged");
     for nobody in ["/messages/0000000000000001", "/messages/no-id"] {
