@@ -1,0 +1,121 @@
+//! Files that settings name.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::entry::Entry;
+use crate::forms::Form;
+
+/// The longest file that is read, in bytes: a bundle of all authorities that browsers know has a quarter of it.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest secret file that is read, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// What is wrong in a file that a setting names, or with it. It quotes no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileProblem {
+    /// Its line, from 1, if one is meant.
+    pub line: Option<usize>,
+    /// What stands there.
+    pub found: String,
+    /// What may stand there.
+    pub allowed: String,
+}
+
+impl FileProblem {
+    /// What is wrong with the file as a whole.
+    pub fn whole(found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
+        Self { line: None, found: found.to_string(), allowed: allowed.to_string() }
+    }
+
+    fn unreadable(error: &io::Error) -> Self {
+        let text = error.to_string();
+        let words = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
+        Self::whole(words, "a file that can be read")
+    }
+
+    /// What was found, with the file's path and line.
+    pub fn found_in(&self, path: &Path) -> String {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}: {}", path.display(), self.found)
+    }
+}
+
+/// The path of a file whose text `parse` takes; relative paths begin where the settings are.
+pub fn file<T>(
+    allowed: &'static str,
+    parse: impl Fn(&str) -> Result<T, FileProblem>,
+) -> impl Form<Value = (PathBuf, T)> {
+    NamedFile { allowed, read: move |path: &Path| parse(&read(path, FILE_BYTES_MAX, |_| Ok(()))?) }
+}
+
+/// The same for a file that only its owner may use; what is read is wiped.
+pub fn secret_file<T>(
+    allowed: &'static str,
+    parse: impl Fn(&str) -> Result<T, FileProblem>,
+) -> impl Form<Value = (PathBuf, T)> {
+    NamedFile { allowed, read: move |path: &Path| parse(&read_secret(path)?) }
+}
+
+/// The text of a file that only its owner may use.
+///
+/// # Errors
+///
+/// [`FileProblem`] if it cannot be read, others may use it, or it is too long for a secret.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileProblem> {
+    read(path, SECRET_BYTES_MAX, |mode| match mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(FileProblem::whole(
+            format_args!("mode {:04o}", mode & 0o7777),
+            "a secret that only its owner may use: chmod 600 it",
+        )),
+    })
+}
+
+fn read(
+    path: &Path,
+    bytes_max: u64,
+    allows: impl Fn(u32) -> Result<(), FileProblem>,
+) -> Result<Zeroizing<String>, FileProblem> {
+    let unreadable = |error: io::Error| FileProblem::unreadable(&error);
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    allows(metadata.mode())?;
+    if metadata.len() > bytes_max {
+        return Err(FileProblem::whole(
+            format_args!("{} bytes", metadata.len()),
+            format_args!("{bytes_max} at most"),
+        ));
+    }
+    // Room for all of it at once, so that growing leaves no copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(bytes_max as usize));
+    file.take(bytes_max).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+struct NamedFile<R> {
+    allowed: &'static str,
+    read: R,
+}
+
+impl<T, R: Fn(&Path) -> Result<T, FileProblem>> Form for NamedFile<R> {
+    type Value = (PathBuf, T);
+
+    fn allowed(&self) -> String {
+        format!("the path of {}", self.allowed)
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<Self::Value> {
+        let Some(path) = entry.text() else { return entry.refuse(self.allowed()) };
+        let path = entry.beside(path);
+        match (self.read)(&path) {
+            Ok(value) => Some((path, value)),
+            Err(problem) => entry.refuse_found(problem.found_in(&path), problem.allowed),
+        }
+    }
+}

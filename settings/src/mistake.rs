@@ -1,0 +1,85 @@
+//! What is wrong in a text, and where.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One mistake: where it stands, what was found there, and what is allowed. It quotes no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// The path of the setting, as `smsc[0].window`; empty where the text as a whole is meant.
+    pub key: String,
+    /// What stands there.
+    pub found: String,
+    /// What may stand there.
+    pub allowed: String,
+}
+
+/// `41:12: challenge.attempts: found 6, allowed 1 to 5`.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "found {}, allowed {}", self.found, self.allowed)
+    }
+}
+
+/// All mistakes of a text, in the order of their places: at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes {
+    file: Option<PathBuf>,
+    list: Vec<Mistake>,
+}
+
+impl Mistakes {
+    pub(crate) fn new(list: Vec<Mistake>) -> Self {
+        Self { file: None, list }
+    }
+
+    pub(crate) fn of(self, file: &Path) -> Self {
+        Self { file: Some(file.into()), ..self }
+    }
+
+    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        let found = format!("nothing that can be read ({error})");
+        let allowed = "a file in TOML".to_owned();
+        let mistake = Mistake { line: 1, column: 1, key: String::new(), found, allowed };
+        Self::new(vec![mistake]).of(file)
+    }
+
+    /// The mistakes, the first of the text first.
+    pub fn list(&self) -> &[Mistake] {
+        &self.list
+    }
+}
+
+/// One a line, each after its file.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.list.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            if let Some(file) = &self.file {
+                write!(f, "{}:", file.display())?;
+            }
+            mistake.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Line and column, both from 1, of the byte at `offset`.
+pub(crate) fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
