@@ -1,8 +1,8 @@
 //! Decisions on a subscriber with one open and one ended challenge, and what they are made of.
 //!
-//! A decision includes the derivation of the code (verify), the comparison, and the making and
-//! dropping of its events; "and apply" includes taking the events in. Neither includes the store's
-//! look-up, the transaction's digest, random bytes, idempotency keys, or the parsing of a request.
+//! A decision includes the derivation of the code (verify), the comparison, and the making and dropping of
+//! its events; "and apply" includes taking the events in. Neither includes the store's look-up, the
+//! transaction's digest, random bytes, idempotency keys, or the parsing of a request.
 
 use std::hint::black_box;
 use std::time::Duration;

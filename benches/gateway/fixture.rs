@@ -1,5 +1,5 @@
-//! The subscribers, transactions and limits that the benches look at: the default settings, ids and
-//! texts of ordinary length.
+//! The subscribers, transactions and limits that the benches look at: the default settings, ids and texts of
+//! ordinary length.
 
 use otp_gateway::clock::Timestamp;
 use otp_gateway::msisdn::NumberingPlan;
@@ -15,8 +15,8 @@ use rand_chacha::rand_core::Rng as _;
 /// 2026-11-22T09:15:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 
-/// `sends_per_day` is the highest that a bank may set: the store's bench issues more often to one
-/// subscriber than a person would ask for.
+/// `sends_per_day` is the highest that a bank may set: the store's bench issues more often to one subscriber
+/// than a person would ask for.
 pub(crate) fn policy() -> Policy {
     let keys = Keyring::parse(&format!("1 {}", "5a".repeat(32))).expect("a key file");
     let challenge = ChallengeConfig { sends_per_day: 100, ..Default::default() };

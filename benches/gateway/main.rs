@@ -1,5 +1,5 @@
-//! What a decision, a code, a PDU and a look-up in the store cost. Run with `cargo bench --locked`;
-//! `cargo bench -- --test` runs each once.
+//! What a decision, a code, a PDU and a look-up in the store cost. Run with `cargo bench --locked`; `cargo
+//! bench -- --test` runs each once.
 
 mod decision;
 mod fixture;

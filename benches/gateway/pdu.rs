@@ -1,5 +1,5 @@
-//! PDUs of an OTP's SMS: one text segment with its validity period out, its response and its
-//! delivery receipt in. Decoding includes cutting the frame out of the stream.
+//! PDUs of an OTP's SMS: one text segment with its validity period out, its response and its delivery receipt
+//! in. Decoding includes cutting the frame out of the stream.
 
 use std::hint::black_box;
 

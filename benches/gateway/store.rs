@@ -1,13 +1,13 @@
 //! Verify through the store, by one thread and by two, beside two threads that share nothing.
 //!
-//! 200,000 subscribers, each with a challenge issued ten seconds ago and (from the second round on)
-//! one approved six minutes ago. A round answers each open challenge rightly, once, in a random
-//! order, every thread its half of the subscribers; issuing the challenges and making the calls'
-//! arguments is not counted. An answer includes the look-up under the shard's lock, the decision
-//! with the code's derivation, and the taking in of its events.
+//! 200,000 subscribers, each with a challenge issued ten seconds ago and (from the second round on) one
+//! approved six minutes ago. A round answers each open challenge rightly, once, in a random order, every
+//! thread its half of the subscribers; issuing the challenges and making the calls' arguments is not counted.
+//! An answer includes the look-up under the shard's lock, the decision with the code's derivation, and the
+//! taking in of its events.
 //!
-//! The private maps are std's `HashMap` with the same hasher, one for each thread with its half of
-//! the subscribers. They take the same decisions in the same order, in turn with the shared store.
+//! The private maps are std's `HashMap` with the same hasher, one for each thread with its half of the
+//! subscribers. They take the same decisions in the same order, in turn with the shared store.
 
 use std::collections::HashMap;
 use std::hash::RandomState;
@@ -159,8 +159,8 @@ impl World {
         }
     }
 
-    /// Issues a challenge to each subscriber of a part, the same in the store and in the maps, and
-    /// prepares the answers, in a new order.
+    /// Issues a challenge to each subscriber of a part, the same in the store and in the maps, and prepares
+    /// the answers, in a new order.
     fn issue(&mut self, part: usize) -> Vec<Answer> {
         let Self { rules, shared, private, parts, random, now } = self;
         let answer = |id: &SubscriberId| {
@@ -252,8 +252,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Throughput is the inverse of time, so the private maps' time over the store's is the store's
-/// throughput over the maps'.
+/// Throughput is the inverse of time, so the private maps' time over the store's is the store's throughput
+/// over the maps'.
 #[expect(clippy::print_stdout, reason = "the bench's result, beside criterion's own")]
 fn report(name: &str, mut ratios: Vec<f64>) {
     ratios.sort_by(f64::total_cmp);

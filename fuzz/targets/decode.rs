@@ -1,5 +1,4 @@
-//! A stream from a peer: cut into frames, each decoded, and encoded again where it was by the
-//! book.
+//! A stream from a peer: cut into frames, each decoded, and encoded again where it was by the book.
 #![no_main]
 
 use std::fmt::{self, Write as _};

@@ -33,9 +33,9 @@ fuzz_target!(|data: &[u8]| {
 
 /// The parts of a text, each read alone, are the text.
 fn parts(text: &str, segmentation: Segmentation) {
-    let mut octets = Vec::new();
-    let alphabet = encode_into(text, &mut octets);
-    let segments = segment(alphabet, &octets, segmentation).expect("inputs are short");
+    let mut bytes = Vec::new();
+    let alphabet = encode_into(text, &mut bytes);
+    let segments = segment(alphabet, &bytes, segmentation).expect("inputs are short");
     let total = segments.len();
     let mut together = String::new();
     for (number, segment) in (1..).zip(segments) {

@@ -1,19 +1,19 @@
 //! Cuts whole PDUs out of a byte stream by their `command_length`.
 //!
-//! Framing looks at the first four bytes of a PDU only. Whatever is wrong inside a frame,
-//! the next one is found.
+//! Framing looks at the first four bytes of a PDU only. Whatever is wrong inside a frame, the next one is
+//! found.
 
 use std::fmt;
 
 /// Bytes of a PDU header, and so the smallest `command_length` (SMPP 3.4 §3.2).
 pub const HEADER_BYTES: usize = 16;
 
-/// A `command_length_max` for [`cut`] that fits every message: a `message_payload` of
-/// 64 KiB, and 4 KiB for the fixed fields and the other TLVs.
+/// A `command_length_max` for [`cut`] that fits every message: a `message_payload` of 64 KiB, and 4 KiB for
+/// the fixed fields and the other TLVs.
 pub const COMMAND_LENGTH_MAX: usize = 68 * 1024;
 
-/// Why a stream cannot be cut any further. The peer's fault, and final: where the next PDU
-/// starts is not known, so the link has to be closed.
+/// Why a stream cannot be cut any further. The peer's fault, and final: where the next PDU starts is not
+/// known, so the link has to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
     /// `command_length` is smaller than a header.
@@ -45,16 +45,15 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// The first whole PDU in `buffer`, or `None` until more bytes have come. The length of the
-/// returned frame is the number of bytes to consume.
+/// The first whole PDU in `buffer`, or `None` until more bytes have come. The length of the returned frame is
+/// the number of bytes to consume.
 ///
-/// A bad length is reported as soon as its four bytes are there, so a buffer of
-/// `command_length_max` bytes is always enough.
+/// A bad length is reported as soon as its four bytes are there, so a buffer of `command_length_max` bytes is
+/// always enough.
 ///
 /// # Errors
 ///
-/// [`FrameError`] when `command_length` is under 16 or over `command_length_max`: close the
-/// link.
+/// [`FrameError`] when `command_length` is under 16 or over `command_length_max`: close the link.
 pub fn cut(buffer: &[u8], command_length_max: usize) -> Result<Option<&[u8]>, FrameError> {
     let Some(length) = buffer.first_chunk::<4>() else {
         return Ok(None);

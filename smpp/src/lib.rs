@@ -1,7 +1,7 @@
-//! SMPP 3.4 as operators speak it: frames, PDUs, message text and delivery receipts.
+//! SMPP 3.4 as operators use it: frames, PDUs, message text and delivery receipts.
 //!
-//! The crate is the wire and nothing else: no sockets, no clocks, no sessions. Bytes
-//! become borrowed values and values become bytes:
+//! The crate knows only bytes: no sockets, no clocks, no sessions. Bytes become borrowed values and values
+//! become bytes:
 //!
 //! ```text
 //! socket ─► frame::cut ─► codec::decode ─► pdu::Pdu ─► (session)
@@ -10,10 +10,10 @@
 //!
 //! What always holds:
 //!
-//! - A PDU is cut out of the stream by its `command_length` before anything in it is
-//!   read, so no content of one PDU can lose the next.
-//! - Decoding allocates nothing, never panics, and accepts the oddities that operators'
-//!   SMSCs are known for, naming each one ([`codec::Anomalies`]).
+//! - A PDU is cut out of the stream by its `command_length` before anything in it is read, so no content of
+//!   one PDU can lose the next.
+//! - Decoding allocates nothing, never panics, and accepts the oddities that operators' SMSCs are known for,
+//!   naming each one ([`codec::Anomalies`]).
 //! - Encoding is strict: what leaves is SMPP 3.4, or an error with the buffer as it was.
 //! - Wire codes are newtypes over their number, so unknown values survive a round trip.
 //! - `Debug` of anything that carries a password, message text or a phone number masks it.

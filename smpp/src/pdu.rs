@@ -1,7 +1,7 @@
 //! The PDUs of SMPP 3.4 as borrowed values.
 //!
-//! C-octet strings are slices without their NUL. Nothing here is checked: the codec accepts on decode what the
-//! field sends and refuses on encode what SMPP 3.4 does not allow.
+//! C-octet strings are slices without their NUL. Nothing here is checked: the codec accepts on decode what
+//! the field sends and refuses on encode what SMPP 3.4 does not allow.
 
 mod bodies;
 mod fields;
@@ -25,22 +25,22 @@ pub(crate) use shown::Shown;
 pub struct Header {
     /// Length of the whole PDU in bytes, these 16 included.
     pub command_length: u32,
-    /// What the PDU is.
+    /// The kind of PDU.
     pub command_id: CommandId,
     /// The outcome, in a response; 0 in a request.
     pub status: CommandStatus,
-    /// Joins response and request.
+    /// Matches a response to its request.
     pub sequence: SequenceNumber,
 }
 
-/// A PDU.
+/// A whole PDU, but for the lengths, which the encoder computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pdu<'a> {
     /// The outcome, in a response; `ESME_ROK` in a request.
     pub status: CommandStatus,
-    /// Joins response and request.
+    /// Matches a response to its request.
     pub sequence: SequenceNumber,
-    /// What the PDU is and says.
+    /// The kind of PDU and its fields.
     pub body: Body<'a>,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Pdu<'a> {
     }
 }
 
-/// What a PDU is and says.
+/// The kind of a PDU and its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
     /// `bind_transmitter` (SMPP 3.4 §4.1.1).

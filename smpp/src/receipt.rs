@@ -1,7 +1,6 @@
-//! Delivery receipts: what became of a message, as text and as optional parameters.
+//! Delivery receipts: an SMSC's report of a message's state, as text and as optional parameters.
 //!
-//! The text's form is each vendor's own; most keep close to the example in SMPP 3.4's
-//! appendix B:
+//! The text's form is each vendor's own; most keep close to the example in SMPP 3.4's appendix B:
 //!
 //! ```text
 //! id:IIIIIIIIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DDDDDDD err:E text:…
@@ -17,8 +16,8 @@ use crate::tlv::{Tag, Tlvs};
 /// A delivery receipt. `Debug` does not show the text, which is the message's beginning.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt<'a> {
-    /// The message's id in the text; empty when it is not there. Its spelling is the
-    /// vendor's: hexadecimal in one place and decimal in another, other case, leading zeros.
+    /// The message's id in the text; empty when it is not there. Its spelling is the vendor's: hexadecimal in
+    /// one place and decimal in another, other case, leading zeros.
     pub id: &'a [u8],
     /// The message's id in the TLV `receipted_message_id`; empty when it is not there.
     pub receipted_message_id: &'a [u8],
@@ -26,21 +25,21 @@ pub struct Receipt<'a> {
     pub sub: Option<u16>,
     /// Messages delivered.
     pub dlvrd: Option<u16>,
-    /// When the SMSC took the message, in a time zone that is the operator's to know.
+    /// When the SMSC took the message, in the time zone of the operator, which it does not name.
     pub submit_date: Option<CalendarTime>,
     /// When the message came to its state, in the same time zone.
     pub done_date: Option<CalendarTime>,
-    /// What became of the message: as the text says, or else the TLV `message_state`.
+    /// From the text, or else from the TLV `message_state`.
     pub state: Option<MessageState>,
     /// The network's or SMSC's error code, mostly 3 characters; empty when it is not there.
     pub err: &'a [u8],
-    /// The beginning of the message, at most 20 characters by the book.
+    /// The beginning of the message, at most 20 characters in SMPP 3.4.
     pub text: &'a [u8],
 }
 
 impl<'a> Receipt<'a> {
-    /// Reads a `deliver_sm`; `None` when its `esm_class` does not say receipt, or when
-    /// neither text nor parameters say which message it is about.
+    /// Reads a `deliver_sm`; `None` when its `esm_class` does not say receipt, or when neither text nor
+    /// parameters have the id of a message.
     ///
     /// Costs no allocation.
     #[must_use]
@@ -76,8 +75,8 @@ impl<'a> Receipt<'a> {
         receipt.ids().next().is_some().then_some(receipt)
     }
 
-    /// Reads a receipt's text. What is missing or of no known form stays empty: fields in
-    /// any order, names in any case, and everything after `text:` is text.
+    /// Reads a receipt's text. What is missing or of an unknown form stays empty: fields in any order, names
+    /// in any case, and everything after `text:` is text.
     #[must_use]
     pub fn from_text(text: &'a [u8]) -> Self {
         let mut receipt = Self::default();
@@ -105,15 +104,14 @@ impl<'a> Receipt<'a> {
         receipt
     }
 
-    /// The ids that the receipt gives for its message, the text's first; the TLV's too if it
-    /// is another.
+    /// The ids that the receipt gives for its message, the text's first; the TLV's too if it is another.
     pub fn ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let other = if self.receipted_message_id == self.id { b"" } else { self.receipted_message_id };
         [self.id, other].into_iter().filter(|id| !id.is_empty())
     }
 
-    /// Appends the text of the receipt in the form above, as much as there is: for an SMSC.
-    /// Dates have ten digits, counts three, and an empty `err` is written as `000`.
+    /// Appends the receipt's text in the form above, for an SMSC; absent fields are left out. Dates have ten
+    /// digits, counts three, and an empty `err` is written as `000`.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"id:");
         out.extend_from_slice(self.id);
@@ -197,8 +195,7 @@ fn next_field(text: &[u8]) -> Option<(ReceiptField, &[u8])> {
     None
 }
 
-/// `yyMMddHHmm`, `yyMMddHHmmss`, `yyyyMMddHHmm` or `yyyyMMddHHmmss`; `None` for anything
-/// else, such as zeros.
+/// `yyMMddHHmm`, `yyMMddHHmmss`, `yyyyMMddHHmm` or `yyyyMMddHHmmss`; `None` for anything else, such as zeros.
 fn date(digits: &[u8]) -> Option<CalendarTime> {
     let short = |digits: &[u8]| {
         let field = |index: usize| number(digits.get(index..index + 2)?);

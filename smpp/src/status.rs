@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// A `command_status`. Values without a name here (vendors use 0x400–0x4FF) survive as
-/// their number.
+/// A `command_status`. Values without a name here (vendors use 0x400–0x4FF) survive as their number.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandStatus(pub u32);
 
@@ -135,7 +134,7 @@ impl CommandStatus {
 }
 
 impl fmt::Display for CommandStatus {
-    /// The name and the number, or the number alone: `ESME_RTHROTTLED (0x58)`, `0x401`.
+    /// The name and the number, or only the number: `ESME_RTHROTTLED (0x58)`, `0x401`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => write!(f, "{name} (0x{:X})", self.0),

@@ -1,9 +1,9 @@
 //! Message text: alphabets, concatenation, and from `short_message` back to characters.
 //!
-//! In SMPP one septet of the GSM alphabet fills one octet, so `short_message` is never
-//! packed; the limits are the radio's nevertheless: 140 octets, which are 160 septets or
-//! 70 UTF-16 units, less the header of a part.
+//! In SMPP one septet of the GSM alphabet fills one byte, so `short_message` is never packed; the limits are
+//! the radio's all the same: 140 bytes, which are 160 septets or 70 UTF-16 units, less the header of a part.
 
+mod alphabet;
 pub mod concatenation;
 pub mod gsm7;
 mod segmentation;
@@ -13,56 +13,14 @@ use std::fmt;
 
 use crate::pdu::DataCoding;
 use concatenation::Concatenation;
-pub use segmentation::{Segment, Segmentation, Segments, TooManyParts, segment};
 
-/// Octets of one message on the radio.
-const MESSAGE_OCTETS: usize = 140;
-/// Septets of the GSM alphabet in one message that needs no header.
-pub const GSM7_SEPTETS_MAX: usize = MESSAGE_OCTETS * 8 / 7;
-/// UTF-16 units in one message that needs no header.
-pub const UCS2_UNITS_MAX: usize = MESSAGE_OCTETS / 2;
-/// The most parts a text can have: a header counts them in one byte.
-pub const PARTS_MAX: usize = 255;
-
-/// How a text is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Alphabet {
-    /// The GSM 7-bit default alphabet with its extension table.
-    Gsm7,
-    /// UTF-16, for everything else.
-    Ucs2,
-}
-
-impl Alphabet {
-    /// The shorter alphabet that has every character of the text.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
-        if text.chars().all(gsm7::is_encodable) { Self::Gsm7 } else { Self::Ucs2 }
-    }
-
-    /// The `data_coding` that says so.
-    #[must_use]
-    pub const fn data_coding(self) -> DataCoding {
-        match self {
-            Self::Gsm7 => DataCoding::DEFAULT,
-            Self::Ucs2 => DataCoding::UCS2,
-        }
-    }
-
-    /// Octets of `short_message` that a part's text may fill beside a header of this length.
-    const fn part_octets(self, header_bytes: usize) -> usize {
-        match self {
-            // The text starts at the first septet after the header.
-            Self::Gsm7 => (MESSAGE_OCTETS - header_bytes) * 8 / 7,
-            Self::Ucs2 => (MESSAGE_OCTETS - header_bytes) / 2 * 2,
-        }
-    }
-}
+pub use alphabet::Alphabet;
+pub use segmentation::{PARTS_MAX, Segment, Segmentation, Segments, TooManyParts, segment};
 
 /// Appends the text in the shorter alphabet that has all of its characters, and says which.
 ///
-/// With room for two octets a byte of text, nothing is copied on the way: for a text that
-/// must not be left in memory.
+/// For a text that must not be left in memory, give `out` room for twice the text's bytes beforehand: a
+/// buffer that grows leaves its old place behind.
 pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Alphabet {
     if gsm7::encode_into(text, out).is_ok() {
         return Alphabet::Gsm7;
@@ -74,7 +32,7 @@ pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Alphabet {
 /// A decoded message. `Debug` does not show the text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Text {
-    /// The characters; U+FFFD for what is none.
+    /// U+FFFD stands for bytes that are not a character of the coding.
     pub text: String,
     /// Which part of which message this is.
     pub concatenation: Option<Concatenation>,
@@ -88,8 +46,8 @@ impl fmt::Debug for Text {
 
 /// The text of a message, and its place in a longer one.
 ///
-/// Never fails: a header that does not fit its message is taken for text, and what the
-/// coding does not have becomes U+FFFD. A coding that is not known is read as UTF-8.
+/// Never fails: a header that does not fit its message is taken for text, and a byte that is not a character
+/// of the coding becomes U+FFFD. A coding that is not known is read as UTF-8.
 #[must_use]
 pub fn decode_short_message(data_coding: DataCoding, udhi: bool, short_message: &[u8]) -> Text {
     let header = if udhi { concatenation::split_header(short_message) } else { None };
@@ -100,7 +58,7 @@ pub fn decode_short_message(data_coding: DataCoding, udhi: bool, short_message: 
     Text { text: decode(data_coding, bytes), concatenation }
 }
 
-/// The characters of a text without header; U+FFFD for what is none.
+/// The characters of a text without a header; U+FFFD for bytes that are not a character of the coding.
 #[must_use]
 pub fn decode(data_coding: DataCoding, bytes: &[u8]) -> String {
     match data_coding {

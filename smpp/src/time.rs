@@ -1,9 +1,9 @@
-//! Times and periods as `validity_period` and `schedule_delivery_time` write them
-//! (SMPP 3.4 §7.1.1), and the calendar that they and receipts share.
+//! Times and periods as `validity_period` and `schedule_delivery_time` write them (SMPP 3.4 §7.1.1), and the
+//! calendar that they and receipts share.
 //!
-//! `YYMMDDhhmmsstnnp`: sixteen characters, of which `p` says what the others mean: `R` a
-//! period from now on, `+` and `-` a local time `nn` quarter hours ahead of or behind UTC;
-//! `t` is tenths of a second. Both ends of a link agree on the century: this one.
+//! `YYMMDDhhmmsstnnp`: sixteen characters, of which `p` says what the others mean: `R` a period from now on,
+//! `+` and `-` a local time `nn` quarter hours ahead of or behind UTC; `t` is tenths of a second. Both ends
+//! of a link agree on the century: this one.
 
 use std::time::Duration;
 
@@ -47,8 +47,7 @@ pub fn parse(time: &[u8]) -> Option<Time> {
 }
 
 /// Whether these are sixteen characters of the form above: digits, then `+`, `-` or `R`.
-#[must_use]
-pub fn is_well_formed(time: &[u8]) -> bool {
+pub(crate) fn is_well_formed(time: &[u8]) -> bool {
     let Ok(&[ref digits @ .., sign]) = <&[u8; TIME_BYTES]>::try_from(time) else {
         return false;
     };
@@ -57,8 +56,8 @@ pub fn is_well_formed(time: &[u8]) -> bool {
 
 /// A period from the moment the SMSC receives it: `000000000300000R` is three minutes.
 ///
-/// Whole seconds, the fraction dropped, so that a validity never outlives what is left;
-/// a period of 100 days or more is cut to a second less.
+/// Whole seconds, the fraction dropped, so that a validity never outlives what is left; a period of 100 days
+/// or more is cut to a second less.
 #[must_use]
 pub fn period(period: Duration) -> [u8; TIME_BYTES] {
     let seconds = period.as_secs().min(PERIOD_SECONDS_MAX);
@@ -70,8 +69,8 @@ pub fn period(period: Duration) -> [u8; TIME_BYTES] {
     time
 }
 
-/// A point in time in UTC: `261122151500000+`. Only years 2000 to 2099 can be told by two
-/// digits; others wrap round.
+/// A point in time in UTC: `261122151500000+`. Two digits stand for the years 2000 to 2099; others wrap
+/// round.
 #[must_use]
 pub fn absolute(unix_seconds: i64) -> [u8; TIME_BYTES] {
     let mut time = *b"000000000000000+";
@@ -79,11 +78,11 @@ pub fn absolute(unix_seconds: i64) -> [u8; TIME_BYTES] {
     time
 }
 
-/// A date and time of day without zone. Fields are as their names say; whether they name a
-/// real moment is [`is_valid`](Self::is_valid)'s to tell.
+/// A date and time of day without zone. Fields are as their names say; [`is_valid`](Self::is_valid) says
+/// whether they name a real moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CalendarTime {
-    /// Such as 2026.
+    /// All four digits.
     pub year: u16,
     /// 1 to 12.
     pub month: u16,
@@ -153,13 +152,13 @@ pub(crate) fn number(digits: &[u8]) -> Option<u16> {
 }
 
 /// The last two decimal digits.
-pub(crate) fn two_digits(number: u64) -> [u8; 2] {
+fn two_digits(number: u64) -> [u8; 2] {
     let digit = |number: u64| b'0' + (number % 10) as u8;
     [digit(number / 10), digit(number)]
 }
 
-/// Days since 1970-01-01 in the Gregorian calendar. Years start in March here, so that the
-/// leap day is the last of its year; 400 years have 146,097 days.
+/// Days since 1970-01-01 in the Gregorian calendar. Years start in March here, so that the leap day is the
+/// last of its year; 400 years have 146,097 days.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

@@ -28,8 +28,6 @@ impl Tag {
     pub const SAR_SEGMENT_SEQNUM: Self = Self(0x020F);
     /// `sc_interface_version`: one byte, in bind responses.
     pub const SC_INTERFACE_VERSION: Self = Self(0x0210);
-    /// `network_error_code`: three bytes.
-    pub const NETWORK_ERROR_CODE: Self = Self(0x0423);
     /// `ms_availability_status`: one byte, in `alert_notification`.
     pub const MS_AVAILABILITY_STATUS: Self = Self(0x0422);
     /// `message_payload`: text that is not in `short_message`.
@@ -46,11 +44,10 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// One optional parameter. `Debug` shows the value's length only, since a value may be
-/// message text.
+/// One optional parameter. `Debug` shows the value's length only, since a value may be message text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Tlv<'a> {
-    /// What the value means.
+    /// Says what the value means.
     pub tag: Tag,
     /// The value, without its length.
     pub value: &'a [u8],
@@ -89,10 +86,10 @@ pub struct Tlvs<'a> {
     bytes: &'a [u8],
 }
 
-/// What followed the last whole TLV.
+/// The bytes after the last whole TLV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
-    /// Nothing: the bytes were TLVs and no more.
+    /// Nothing: the bytes were whole TLVs.
     None,
     /// Fewer bytes than a tag and a length.
     Junk,
@@ -134,7 +131,7 @@ impl<'a> Tlvs<'a> {
         self.iter().find(|tlv| tlv.tag == tag)
     }
 
-    /// Whether there is no parameter.
+    /// Whether there are no parameters.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -194,8 +191,7 @@ impl std::error::Error for TlvError {}
 
 /// Collects optional parameters for encoding.
 ///
-/// A value may be message text, so what a buffer held is wiped when it is cleared, grows or
-/// is dropped.
+/// A value may be message text, so what a buffer held is wiped when it is cleared, grows or is dropped.
 #[derive(Clone, Default)]
 pub struct TlvBuffer {
     bytes: Zeroizing<Vec<u8>>,

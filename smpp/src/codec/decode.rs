@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Anomalies, Anomaly, Field, WIDE_ADDRESS_BYTES_MAX};
+use super::anomaly::{Anomalies, Anomaly};
+use super::field::{Field, WIDE_ADDRESS_BYTES_MAX};
 use crate::frame::HEADER_BYTES;
 use crate::pdu::{
     Address, AlertNotification, Bind, BindResp, Body, CancelSm, CommandId, DataCoding, DataSm, DataSmResp,
@@ -14,7 +15,7 @@ use crate::status::CommandStatus;
 use crate::time::TIME_BYTES;
 use crate::tlv::{Tag, Tail, Tlvs};
 
-/// A decoded PDU, and what was odd about it.
+/// A decoded PDU, and how it deviated from SMPP 3.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded<'a> {
     /// The PDU; borrows from the frame.
@@ -23,8 +24,8 @@ pub struct Decoded<'a> {
     pub anomalies: Anomalies,
 }
 
-/// A frame that is no PDU, or none that this crate knows. The peer's fault; the link can
-/// stay up, since the next frame is not affected.
+/// A frame that is not a PDU, or not one that this crate knows. The peer's fault; the link can stay up, since
+/// the next frame is not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// The frame's header; all zero for [`DecodeErrorKind::NotAFrame`].
@@ -36,8 +37,8 @@ pub struct DecodeError {
 /// What is wrong with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeErrorKind {
-    /// The bytes were not cut by their `command_length`. The caller's fault: `decode` takes
-    /// what [`crate::frame::cut`] gives.
+    /// The bytes were not cut by their `command_length`. The caller's fault: `decode` takes what
+    /// [`crate::frame::cut`] gives.
     NotAFrame,
     /// A `command_id` that this crate does not know.
     UnknownCommand,
@@ -48,7 +49,7 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeError {
-    /// The status that tells the peer what is wrong.
+    /// The status to answer with.
     #[must_use]
     pub const fn response_status(&self) -> CommandStatus {
         match self.kind {
@@ -77,9 +78,9 @@ impl DecodeError {
         }
     }
 
-    /// The PDU to answer with, its sequence number being the frame's: the request's own
-    /// response, or `generic_nack` for a request that is unknown or has none. `None` for a
-    /// response, which is never answered.
+    /// The PDU to answer with, its sequence number being the frame's: the request's own response, or
+    /// `generic_nack` for a request that is unknown or has none. `None` for a response, which is never
+    /// answered.
     #[must_use]
     pub const fn reply(&self) -> Option<Pdu<'static>> {
         const BIND_RESP: BindResp<'static> = BindResp { system_id: b"", tlvs: Tlvs::NONE };
@@ -170,7 +171,7 @@ fn split_header(frame: &[u8]) -> Result<(Header, &[u8]), DecodeError> {
     Ok((header, body))
 }
 
-/// What is left of a PDU's body, and what was odd so far.
+/// The unread rest of a PDU's body, and the deviations so far.
 struct Reader<'a> {
     rest: &'a [u8],
     anomalies: Anomalies,
@@ -304,8 +305,7 @@ impl<'a> Reader<'a> {
         QuerySmResp { message_id, final_date, message_state, error_code }
     }
 
-    /// A response's time, with or without its NUL: of a fixed size, so that the fields after
-    /// it are found.
+    /// A response's time, with or without its NUL: of a fixed size, so that the fields after it are found.
     fn final_date(&mut self) -> &'a [u8] {
         let window = &self.rest[..self.rest.len().min(TIME_BYTES + 1)];
         let (end, next) = match window.iter().position(|&byte| byte == 0) {
@@ -426,8 +426,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The C-octet string at the start of a response's body: of any length, with or without
-    /// its NUL, and absent when the body is.
+    /// The C-octet string at the start of a response's body: of any length, with or without its NUL, and
+    /// absent when the body is.
     fn response_string(&mut self, field: Field, status: CommandStatus) -> &'a [u8] {
         if self.rest.is_empty() {
             if status.is_ok() {

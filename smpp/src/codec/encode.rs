@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Field, WIDE_ADDRESS_BYTES_MAX};
+use super::field::{Field, WIDE_ADDRESS_BYTES_MAX};
 use crate::frame::HEADER_BYTES;
 use crate::pdu::{
     Address, AlertNotification, Bind, Body, CancelSm, CommandId, DataSm, Message, Pdu, QuerySm, QuerySmResp,

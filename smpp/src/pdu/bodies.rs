@@ -55,7 +55,7 @@ impl fmt::Debug for Bind<'_> {
 /// Answers a bind. All empty when the response was a header only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct BindResp<'a> {
-    /// The SMSC's name, at most 15 bytes by the book.
+    /// The SMSC's name, at most 15 bytes in SMPP 3.4.
     pub system_id: &'a [u8],
     /// Mostly `sc_interface_version` or nothing.
     pub tlvs: Tlvs<'a>,
@@ -100,9 +100,9 @@ impl fmt::Debug for Outbind<'_> {
 pub struct Message<'a> {
     /// The SMS application, at most 5 bytes; mostly empty.
     pub service_type: &'a [u8],
-    /// The sender.
+    /// Who sends the message.
     pub source: Address<'a>,
-    /// The recipient.
+    /// Who receives the message.
     pub destination: Address<'a>,
     /// Mode, type and GSM features.
     pub esm_class: EsmClass,
@@ -118,13 +118,13 @@ pub struct Message<'a> {
     pub registered_delivery: u8,
     /// 1 replaces a message that has not been delivered yet.
     pub replace_if_present_flag: u8,
-    /// How the text is coded.
+    /// The alphabet of the text.
     pub data_coding: DataCoding,
     /// A message kept at the SMSC; mostly 0.
     pub sm_default_msg_id: u8,
     /// Header, if [`EsmClass::has_udh`], and text: at most 254 bytes.
     pub short_message: &'a [u8],
-    /// Optional parameters.
+    /// The optional parameters, among them `message_payload`.
     pub tlvs: Tlvs<'a>,
 }
 
@@ -162,8 +162,8 @@ impl fmt::Debug for Message<'_> {
 /// Answers `submit_sm`. All empty when the response was a header only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct SubmitSmResp<'a> {
-    /// The SMSC's id of the message, at most 64 bytes by the book; an SMSC may send more,
-    /// none, or bytes that are not ASCII.
+    /// The SMSC's id of the message, at most 64 bytes in SMPP 3.4; SMSCs send more, none, or bytes that are
+    /// not ASCII.
     pub message_id: &'a [u8],
     /// Not in SMPP 3.4, but sent by some SMSCs.
     pub tlvs: Tlvs<'a>,
@@ -195,15 +195,15 @@ impl fmt::Debug for DeliverSmResp<'_> {
 pub struct DataSm<'a> {
     /// The SMS application, at most 5 bytes; mostly empty.
     pub service_type: &'a [u8],
-    /// The sender.
+    /// Who sends the message.
     pub source: Address<'a>,
-    /// The recipient.
+    /// Who receives the message.
     pub destination: Address<'a>,
     /// Mode, type and GSM features.
     pub esm_class: EsmClass,
     /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
     pub registered_delivery: u8,
-    /// How the text is coded.
+    /// The alphabet of the text.
     pub data_coding: DataCoding,
     /// Optional parameters, of which `message_payload` is the message.
     pub tlvs: Tlvs<'a>,
@@ -233,7 +233,7 @@ impl fmt::Debug for DataSm<'_> {
 /// Answers `data_sm`. All empty when the response was a header only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct DataSmResp<'a> {
-    /// The SMSC's id of the message, at most 64 bytes by the book.
+    /// The SMSC's id of the message, at most 64 bytes in SMPP 3.4.
     pub message_id: &'a [u8],
     /// Why it could not be delivered, beside an error status.
     pub tlvs: Tlvs<'a>,
@@ -245,7 +245,7 @@ impl fmt::Debug for DataSmResp<'_> {
     }
 }
 
-/// Asks what became of a message.
+/// Asks for the state of a message.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuerySm<'a> {
     /// The SMSC's id of the message, at most 64 bytes.
@@ -264,12 +264,11 @@ impl fmt::Debug for QuerySm<'_> {
 /// Answers `query_sm`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct QuerySmResp<'a> {
-    /// The SMSC's id of the message, at most 64 bytes by the book.
+    /// The SMSC's id of the message, at most 64 bytes in SMPP 3.4.
     pub message_id: &'a [u8],
-    /// When the message came to its final state: 16 characters ([`crate::time`]), or empty
-    /// while it has not.
+    /// When the message came to its final state: 16 characters ([`crate::time`]), or empty while it has not.
     pub final_date: &'a [u8],
-    /// What became of the message; unknown when the response was a header only.
+    /// Unknown when the response was a header only.
     pub message_state: MessageState,
     /// The network's or SMSC's error code; 0 without one.
     pub error_code: u8,
@@ -357,7 +356,7 @@ impl fmt::Debug for ReplaceSm<'_> {
 pub struct AlertNotification<'a> {
     /// The handset's number.
     pub source: Address<'a>,
-    /// The ESME that asked to be told.
+    /// The ESME that asked for the alert.
     pub esme: Address<'a>,
     /// `ms_availability_status`, or nothing.
     pub tlvs: Tlvs<'a>,

@@ -7,20 +7,16 @@ use std::fmt;
 pub struct Ton(pub u8);
 
 impl Ton {
-    /// Unknown.
+    /// Not known to the sender.
     pub const UNKNOWN: Self = Self(0);
     /// International: country code and number, without `+`.
     pub const INTERNATIONAL: Self = Self(1);
-    /// National.
+    /// Without the country code.
     pub const NATIONAL: Self = Self(2);
     /// Network specific; some SMSCs want it for short codes.
     pub const NETWORK_SPECIFIC: Self = Self(3);
-    /// Subscriber number.
-    pub const SUBSCRIBER_NUMBER: Self = Self(4);
     /// Alphanumeric: a sender's name of at most 11 characters.
     pub const ALPHANUMERIC: Self = Self(5);
-    /// Abbreviated.
-    pub const ABBREVIATED: Self = Self(6);
 }
 
 /// Numbering plan indicator (SMPP 3.4 §5.2.6).
@@ -41,8 +37,8 @@ pub struct Address<'a> {
     pub ton: Ton,
     /// Numbering plan indicator.
     pub npi: Npi,
-    /// The number or name, at most 20 bytes, or 64 in `data_sm` and `alert_notification`; an
-    /// SMSC may send any bytes.
+    /// The number or name, at most 20 bytes, or 64 in `data_sm` and `alert_notification`; an SMSC may send
+    /// any bytes.
     pub digits: &'a [u8],
 }
 
@@ -76,8 +72,6 @@ impl EsmClass {
     pub const DEFAULT: Self = Self(0);
     /// The message starts with a user data header.
     pub const UDHI: Self = Self(0x40);
-    /// The message asks for its reply to take the same path.
-    pub const REPLY_PATH: Self = Self(0x80);
     /// An SMSC's delivery receipt.
     pub const RECEIPT: Self = Self(0x04);
 
@@ -92,23 +86,11 @@ impl EsmClass {
         self.0 & Self::UDHI.0 != 0
     }
 
-    /// This class with the user data header bit.
-    #[must_use]
-    pub const fn with_udh(self) -> Self {
-        Self(self.0 | Self::UDHI.0)
-    }
-
-    /// Whether this is an SMSC's delivery receipt: the message type's bits 4–2 are 001,
-    /// whatever the mode, the GSM features and the intermediate bit say (0x04, 0x24, 0x44).
+    /// Whether this is an SMSC's delivery receipt: the message type's bits 4–2 are 001, whatever the mode,
+    /// the GSM features and the intermediate bit say (0x04, 0x24, 0x44).
     #[must_use]
     pub const fn is_receipt(self) -> bool {
         self.0 & Self::TYPE_MASK & !Self::INTERMEDIATE == Self::RECEIPT.0
-    }
-
-    /// Whether this is an intermediate delivery notification and no more (0x20, 0x60).
-    #[must_use]
-    pub const fn is_intermediate_notification(self) -> bool {
-        self.0 & Self::TYPE_MASK == Self::INTERMEDIATE
     }
 }
 
@@ -127,12 +109,8 @@ impl DataCoding {
     pub const DEFAULT: Self = Self(0);
     /// IA5 (CCITT T.50) / ASCII.
     pub const ASCII: Self = Self(1);
-    /// Octets, unspecified.
-    pub const OCTETS: Self = Self(2);
     /// ISO 8859-1.
     pub const LATIN_1: Self = Self(3);
-    /// Octets, unspecified.
-    pub const BINARY: Self = Self(4);
     /// UCS-2, big endian.
     pub const UCS2: Self = Self(8);
 }
@@ -145,12 +123,10 @@ impl fmt::Debug for DataCoding {
 
 /// `registered_delivery` that asks for no receipt (SMPP 3.4 §5.2.17).
 pub const NO_RECEIPT: u8 = 0;
-/// `registered_delivery` that asks for a receipt of the final outcome, good or bad
-/// (SMPP 3.4 §5.2.17).
+/// `registered_delivery` that asks for a receipt of the final outcome, good or bad (SMPP 3.4 §5.2.17).
 pub const FINAL_RECEIPT: u8 = 1;
 
-/// What became of a message (SMPP 3.4 §5.2.28). Values without a name here survive as their
-/// number.
+/// The state of a message at the SMSC (SMPP 3.4 §5.2.28). Values without a name here survive as their number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageState(pub u8);
 
@@ -161,15 +137,15 @@ impl MessageState {
     pub const DELIVERED: Self = Self(2);
     /// Its validity period passed before it could be delivered.
     pub const EXPIRED: Self = Self(3);
-    /// Deleted.
+    /// Deleted at the SMSC before it could be delivered.
     pub const DELETED: Self = Self(4);
     /// Cannot be delivered. Also `FAILED`, which some SMSCs write.
     pub const UNDELIVERABLE: Self = Self(5);
     /// Accepted; with most SMSCs, on its way.
     pub const ACCEPTED: Self = Self(6);
-    /// Not known.
+    /// The SMSC does not know.
     pub const UNKNOWN: Self = Self(7);
-    /// Rejected.
+    /// Rejected by the SMSC or the network.
     pub const REJECTED: Self = Self(8);
 
     /// The name in a receipt's text: `DELIVRD`. `UNKNOWN` for a value without one.
@@ -212,8 +188,7 @@ impl fmt::Debug for MessageState {
     }
 }
 
-/// The version of SMPP that this crate speaks, as `interface_version` and
-/// `sc_interface_version` say it (SMPP 3.4 §5.2.4).
+/// SMPP 3.4 in `interface_version` and `sc_interface_version` (SMPP 3.4 §5.2.4).
 pub const INTERFACE_VERSION: u8 = 0x34;
 
 #[cfg(test)]
@@ -228,9 +203,6 @@ mod tests {
         for class in [0x00, 0x03, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C, 0x20, 0x40, 0x60, 0x80, 0xC0] {
             assert!(!EsmClass(class).is_receipt(), "0x{class:02X}");
         }
-        assert!(EsmClass(0x20).is_intermediate_notification());
-        assert!(EsmClass(0x60).is_intermediate_notification());
-        assert!(!EsmClass(0x24).is_intermediate_notification());
     }
 
     #[test]

@@ -2,62 +2,81 @@
 
 use std::fmt;
 
-/// What a PDU is: the `command_id` (SMPP 3.4 §5.1.2).
+/// The kind of a PDU: `command_id` (SMPP 3.4 §5.1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u32);
 
-impl CommandId {
-    /// Answers a PDU that could not be told; both sides.
-    pub const GENERIC_NACK: Self = Self(0x8000_0000);
-    /// Opens a session that receives.
-    pub const BIND_RECEIVER: Self = Self(0x0000_0001);
-    /// Answers [`BIND_RECEIVER`](Self::BIND_RECEIVER).
-    pub const BIND_RECEIVER_RESP: Self = Self(0x8000_0001);
-    /// Opens a session that submits.
-    pub const BIND_TRANSMITTER: Self = Self(0x0000_0002);
-    /// Answers [`BIND_TRANSMITTER`](Self::BIND_TRANSMITTER).
-    pub const BIND_TRANSMITTER_RESP: Self = Self(0x8000_0002);
-    /// Asks what became of a message.
-    pub const QUERY_SM: Self = Self(0x0000_0003);
-    /// Answers [`QUERY_SM`](Self::QUERY_SM).
-    pub const QUERY_SM_RESP: Self = Self(0x8000_0003);
-    /// A message from the ESME.
-    pub const SUBMIT_SM: Self = Self(0x0000_0004);
-    /// Answers [`SUBMIT_SM`](Self::SUBMIT_SM).
-    pub const SUBMIT_SM_RESP: Self = Self(0x8000_0004);
-    /// A message or a receipt from the SMSC.
-    pub const DELIVER_SM: Self = Self(0x0000_0005);
-    /// Answers [`DELIVER_SM`](Self::DELIVER_SM).
-    pub const DELIVER_SM_RESP: Self = Self(0x8000_0005);
-    /// Ends the session.
-    pub const UNBIND: Self = Self(0x0000_0006);
-    /// Answers [`UNBIND`](Self::UNBIND).
-    pub const UNBIND_RESP: Self = Self(0x8000_0006);
-    /// Replaces the text of a message that is not delivered yet.
-    pub const REPLACE_SM: Self = Self(0x0000_0007);
-    /// Answers [`REPLACE_SM`](Self::REPLACE_SM).
-    pub const REPLACE_SM_RESP: Self = Self(0x8000_0007);
-    /// Takes back messages that are not delivered yet.
-    pub const CANCEL_SM: Self = Self(0x0000_0008);
-    /// Answers [`CANCEL_SM`](Self::CANCEL_SM).
-    pub const CANCEL_SM_RESP: Self = Self(0x8000_0008);
-    /// Opens a session that submits and receives.
-    pub const BIND_TRANSCEIVER: Self = Self(0x0000_0009);
-    /// Answers [`BIND_TRANSCEIVER`](Self::BIND_TRANSCEIVER).
-    pub const BIND_TRANSCEIVER_RESP: Self = Self(0x8000_0009);
-    /// The SMSC asks for a session that receives. Has no response of its own.
-    pub const OUTBIND: Self = Self(0x0000_000B);
-    /// Asks whether the other side lives.
-    pub const ENQUIRE_LINK: Self = Self(0x0000_0015);
-    /// Answers [`ENQUIRE_LINK`](Self::ENQUIRE_LINK).
-    pub const ENQUIRE_LINK_RESP: Self = Self(0x8000_0015);
-    /// A handset can be reached again. Has no response.
-    pub const ALERT_NOTIFICATION: Self = Self(0x0000_0102);
-    /// A message in either direction, its text in a TLV.
-    pub const DATA_SM: Self = Self(0x0000_0103);
-    /// Answers [`DATA_SM`](Self::DATA_SM).
-    pub const DATA_SM_RESP: Self = Self(0x8000_0103);
+macro_rules! command_ids {
+    ($($(#[$doc:meta])* $name:ident = $value:literal, $text:literal;)*) => {
+        impl CommandId {
+            $($(#[$doc])* pub const $name: Self = Self($value);)*
 
+            /// The PDU's name as SMPP 3.4 writes it; `None` for a command that this crate does not know.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+command_ids! {
+    /// Answers a PDU that could not be read; sent by either side.
+    GENERIC_NACK = 0x8000_0000, "generic_nack";
+    /// Opens a session that receives.
+    BIND_RECEIVER = 0x0000_0001, "bind_receiver";
+    /// Answers [`BIND_RECEIVER`](Self::BIND_RECEIVER).
+    BIND_RECEIVER_RESP = 0x8000_0001, "bind_receiver_resp";
+    /// Opens a session that submits.
+    BIND_TRANSMITTER = 0x0000_0002, "bind_transmitter";
+    /// Answers [`BIND_TRANSMITTER`](Self::BIND_TRANSMITTER).
+    BIND_TRANSMITTER_RESP = 0x8000_0002, "bind_transmitter_resp";
+    /// Asks for the state of a message.
+    QUERY_SM = 0x0000_0003, "query_sm";
+    /// Answers [`QUERY_SM`](Self::QUERY_SM).
+    QUERY_SM_RESP = 0x8000_0003, "query_sm_resp";
+    /// A message from the ESME.
+    SUBMIT_SM = 0x0000_0004, "submit_sm";
+    /// Answers [`SUBMIT_SM`](Self::SUBMIT_SM).
+    SUBMIT_SM_RESP = 0x8000_0004, "submit_sm_resp";
+    /// A message or a receipt from the SMSC.
+    DELIVER_SM = 0x0000_0005, "deliver_sm";
+    /// Answers [`DELIVER_SM`](Self::DELIVER_SM).
+    DELIVER_SM_RESP = 0x8000_0005, "deliver_sm_resp";
+    /// Ends the session.
+    UNBIND = 0x0000_0006, "unbind";
+    /// Answers [`UNBIND`](Self::UNBIND).
+    UNBIND_RESP = 0x8000_0006, "unbind_resp";
+    /// Replaces the text of a message that is not delivered yet.
+    REPLACE_SM = 0x0000_0007, "replace_sm";
+    /// Answers [`REPLACE_SM`](Self::REPLACE_SM).
+    REPLACE_SM_RESP = 0x8000_0007, "replace_sm_resp";
+    /// Cancels messages that are not delivered yet.
+    CANCEL_SM = 0x0000_0008, "cancel_sm";
+    /// Answers [`CANCEL_SM`](Self::CANCEL_SM).
+    CANCEL_SM_RESP = 0x8000_0008, "cancel_sm_resp";
+    /// Opens a session that submits and receives.
+    BIND_TRANSCEIVER = 0x0000_0009, "bind_transceiver";
+    /// Answers [`BIND_TRANSCEIVER`](Self::BIND_TRANSCEIVER).
+    BIND_TRANSCEIVER_RESP = 0x8000_0009, "bind_transceiver_resp";
+    /// The SMSC asks for a session that receives. Has no response of its own.
+    OUTBIND = 0x0000_000B, "outbind";
+    /// Asks whether the peer still answers.
+    ENQUIRE_LINK = 0x0000_0015, "enquire_link";
+    /// Answers [`ENQUIRE_LINK`](Self::ENQUIRE_LINK).
+    ENQUIRE_LINK_RESP = 0x8000_0015, "enquire_link_resp";
+    /// A handset can be reached again. Has no response.
+    ALERT_NOTIFICATION = 0x0000_0102, "alert_notification";
+    /// A message in either direction, its text in a TLV.
+    DATA_SM = 0x0000_0103, "data_sm";
+    /// Answers [`DATA_SM`](Self::DATA_SM).
+    DATA_SM_RESP = 0x8000_0103, "data_sm_resp";
+}
+
+impl CommandId {
     const RESPONSE_BIT: u32 = 0x8000_0000;
 
     /// Whether this is a response (or a `generic_nack`), which is never answered.
@@ -66,49 +85,15 @@ impl CommandId {
         self.0 & Self::RESPONSE_BIT != 0
     }
 
-    /// The response to this request; a response is its own. `outbind` and
-    /// `alert_notification` have none.
+    /// The response to this request; a response is its own. `outbind` and `alert_notification` have none.
     #[must_use]
     pub const fn response(self) -> Self {
         Self(self.0 | Self::RESPONSE_BIT)
     }
-
-    /// The PDU's name as SMPP 3.4 writes it, for the PDUs of this crate.
-    #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::GENERIC_NACK => "generic_nack",
-            Self::BIND_RECEIVER => "bind_receiver",
-            Self::BIND_RECEIVER_RESP => "bind_receiver_resp",
-            Self::BIND_TRANSMITTER => "bind_transmitter",
-            Self::BIND_TRANSMITTER_RESP => "bind_transmitter_resp",
-            Self::QUERY_SM => "query_sm",
-            Self::QUERY_SM_RESP => "query_sm_resp",
-            Self::SUBMIT_SM => "submit_sm",
-            Self::SUBMIT_SM_RESP => "submit_sm_resp",
-            Self::DELIVER_SM => "deliver_sm",
-            Self::DELIVER_SM_RESP => "deliver_sm_resp",
-            Self::UNBIND => "unbind",
-            Self::UNBIND_RESP => "unbind_resp",
-            Self::REPLACE_SM => "replace_sm",
-            Self::REPLACE_SM_RESP => "replace_sm_resp",
-            Self::CANCEL_SM => "cancel_sm",
-            Self::CANCEL_SM_RESP => "cancel_sm_resp",
-            Self::BIND_TRANSCEIVER => "bind_transceiver",
-            Self::BIND_TRANSCEIVER_RESP => "bind_transceiver_resp",
-            Self::OUTBIND => "outbind",
-            Self::ENQUIRE_LINK => "enquire_link",
-            Self::ENQUIRE_LINK_RESP => "enquire_link_resp",
-            Self::ALERT_NOTIFICATION => "alert_notification",
-            Self::DATA_SM => "data_sm",
-            Self::DATA_SM_RESP => "data_sm_resp",
-            _ => return None,
-        })
-    }
 }
 
 impl fmt::Display for CommandId {
-    /// The name, or the number of an unknown command: `submit_sm`, `0x103`.
+    /// The name, or the number of an unknown command: `submit_sm`, `0x104`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
@@ -123,7 +108,7 @@ impl fmt::Debug for CommandId {
     }
 }
 
-/// Joins a response to its request within one session (SMPP 3.4 §5.1.4).
+/// Matches a response to its request within one session (SMPP 3.4 §5.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SequenceNumber(pub u32);
 
@@ -135,8 +120,7 @@ impl SequenceNumber {
     /// The last number before it starts again with [`FIRST`](Self::FIRST).
     pub const LAST: Self = Self(0x7FFF_FFFF);
 
-    /// The number after this one; 1 after 0x7FFFFFFF. Numbers still in flight are the
-    /// caller's to skip.
+    /// The number after this one; 1 after 0x7FFFFFFF. Numbers still in flight are the caller's to skip.
     #[must_use]
     pub const fn next(self) -> Self {
         if self.0 >= Self::LAST.0 { Self::FIRST } else { Self(self.0 + 1) }
@@ -162,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_told_by_its_bit() {
+    fn a_response_is_known_by_its_bit() {
         assert!(!CommandId::SUBMIT_SM.is_response());
         assert!(CommandId::GENERIC_NACK.is_response());
         assert_eq!(CommandId::SUBMIT_SM.response(), CommandId::SUBMIT_SM_RESP);

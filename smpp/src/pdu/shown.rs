@@ -1,9 +1,8 @@
-//! Bytes of a peer, made fit for a log.
+//! A peer's strings in `Debug` output.
 
 use std::fmt;
 
-/// The most bytes of a string that `Debug` shows: an id by the book, and one more to tell a
-/// longer one.
+/// The most bytes of a string that `Debug` shows: the longest id of SMPP 3.4, and one byte more.
 const SHOWN_BYTES_MAX: usize = 65;
 
 /// A string for `Debug`: printable, and cut, since a response may hold one of 64 KiB.

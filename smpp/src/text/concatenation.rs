@@ -7,19 +7,19 @@ const CONCATENATED_8: u8 = 0x00;
 /// Information element: concatenated short messages, 16-bit reference number.
 const CONCATENATED_16: u8 = 0x08;
 
-/// Says which parts belong together.
+/// The number that parts of one text share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// 8 bits, which every handset knows.
     Bits8(u8),
-    /// 16 bits: fewer collisions, one octet longer.
+    /// 16 bits: fewer collisions, one byte longer.
     Bits16(u16),
 }
 
 impl Reference {
-    /// Octets of the whole user data header, its length octet included.
+    /// Bytes of the whole user data header, its length byte included.
     #[must_use]
-    pub const fn header_bytes(self) -> usize {
+    pub(super) const fn header_bytes(self) -> usize {
         match self {
             Self::Bits8(_) => 6,
             Self::Bits16(_) => 7,
@@ -27,10 +27,10 @@ impl Reference {
     }
 }
 
-/// A part's place.
+/// A part's place among the parts of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Concatenation {
-    /// The same in all parts of a text.
+    /// Equal in all parts of a text.
     pub reference: Reference,
     /// How many parts the text has, at least 1.
     pub total: u8,
@@ -39,7 +39,7 @@ pub struct Concatenation {
 }
 
 impl Concatenation {
-    /// The user data header, its length octet included.
+    /// The user data header, its length byte included.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
         let Self { reference, total, part } = *self;
@@ -53,16 +53,15 @@ impl Concatenation {
     }
 }
 
-/// A user data header, without its length octet. `Debug` does not show its bytes: those of
-/// a message that says it has a header and has none are text.
+/// A user data header, without its length byte. `Debug` does not show its bytes: a message may claim a header
+/// and have text in its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UserDataHeader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> UserDataHeader<'a> {
-    /// The information elements: identifier and data. Ends at the first that goes beyond
-    /// the header.
+    /// The information elements: identifier and data. Ends at the first that goes beyond the header.
     pub fn elements(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
@@ -73,9 +72,8 @@ impl<'a> UserDataHeader<'a> {
         })
     }
 
-    /// The message's place among parts; `None` also for one that makes no sense (no parts,
-    /// part 0, or a part beyond the last), which TS 23.040 says to ignore. The last element
-    /// counts where there are several.
+    /// The message's place among parts; `None` also for a place that cannot be (no parts, part 0, or a part
+    /// beyond the last), which TS 23.040 says to ignore. The last element counts where there are several.
     #[must_use]
     pub fn concatenation(&self) -> Option<Concatenation> {
         let place = |(identifier, data): (u8, &[u8])| {
@@ -98,8 +96,8 @@ impl fmt::Debug for UserDataHeader<'_> {
     }
 }
 
-/// The user data header at the start of a message, and the text after it; `None` when the
-/// length octet goes beyond the message.
+/// The user data header at the start of a message, and the text after it; `None` when the length byte goes
+/// beyond the message.
 #[must_use]
 pub fn split_header(message: &[u8]) -> Option<(UserDataHeader<'_>, &[u8])> {
     let (&length, rest) = message.split_first()?;

@@ -1,12 +1,11 @@
-//! The GSM 7-bit default alphabet with its extension table (3GPP TS 23.038 §6.2.1), one
-//! septet in each octet.
+//! The GSM 7-bit default alphabet with its extension table (3GPP TS 23.038 §6.2.1), one septet in each byte.
 
 use std::fmt;
 
 /// The septet that leads to the extension table.
 const ESCAPE: u8 = 0x1B;
 
-/// The default alphabet by septet. The escape has no character of its own; alone, it shows
+/// The default alphabet by septet. The escape has no character of its own; without a second septet, it shows
 /// as a space.
 const BASIC: [char; 128] = [
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', //
@@ -67,25 +66,24 @@ impl fmt::Display for NotInAlphabet {
 
 impl std::error::Error for NotInAlphabet {}
 
-/// The text, one septet in each octet; two for a character of the extension table.
+/// The text, one septet in each byte; two for a character of the extension table.
 ///
 /// # Errors
 ///
 /// [`NotInAlphabet`] for the first character that has no septet.
 pub fn encode(text: &str) -> Result<Vec<u8>, NotInAlphabet> {
-    let mut octets = Vec::with_capacity(text.len());
-    encode_into(text, &mut octets)?;
-    Ok(octets)
+    let mut bytes = Vec::with_capacity(text.len());
+    encode_into(text, &mut bytes)?;
+    Ok(bytes)
 }
 
-/// Appends what [`encode`] gives to a buffer of the caller's, for a text that must not be
-/// left in memory: with room for two octets a character, nothing is copied on the way.
+/// Appends what [`encode`] gives. For a text that must not be left in memory, give `out` room for two bytes a
+/// character beforehand: a buffer that grows leaves its old place behind.
 ///
 /// # Errors
 ///
-/// [`NotInAlphabet`] for the first character that has no septet; `out` is then as long as
-/// it was.
-pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Result<(), NotInAlphabet> {
+/// [`NotInAlphabet`] for the first character that has no septet; `out` is then as long as it was.
+pub(super) fn encode_into(text: &str, out: &mut Vec<u8>) -> Result<(), NotInAlphabet> {
     let before = out.len();
     for (byte_index, character) in text.char_indices() {
         if let Some(septet) = basic(character) {
@@ -100,70 +98,35 @@ pub fn encode_into(text: &str, out: &mut Vec<u8>) -> Result<(), NotInAlphabet> {
     Ok(())
 }
 
-/// How many septets the text fills.
-///
-/// # Errors
-///
-/// [`NotInAlphabet`] for the first character that has no septet.
-pub fn septets(text: &str) -> Result<usize, NotInAlphabet> {
-    let mut septets = 0;
-    for (byte_index, character) in text.char_indices() {
-        septets += if is_basic(character) {
-            1
-        } else if is_extended(character) {
-            2
-        } else {
-            return Err(NotInAlphabet { character, byte_index });
-        };
-    }
-    Ok(septets)
-}
-
 /// Whether the character is in the default alphabet itself, and takes one septet.
 #[must_use]
 pub fn is_basic(character: char) -> bool {
     basic(character).is_some()
 }
 
-/// Whether the character is in the extension table, and takes two septets.
-#[must_use]
-pub fn is_extended(character: char) -> bool {
-    extension(character).is_some()
-}
-
-/// Whether the character is in one of the two tables.
-#[must_use]
-pub fn is_encodable(character: char) -> bool {
-    is_basic(character) || is_extended(character)
-}
-
-/// The characters of these octets.
+/// The characters of these bytes.
 ///
-/// As TS 23.038 §6.2.1 has it, a pair that is not in the extension table shows as the
-/// second septet's basic character, and a lone escape as a space. An octet over 0x7F is no
-/// septet and becomes U+FFFD.
+/// As TS 23.038 §6.2.1 has it, a pair that is not in the extension table shows as the second septet's basic
+/// character, and a lone escape as a space. A byte over 0x7F is not a septet and becomes U+FFFD.
 #[must_use]
-pub fn decode(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(octets.len());
-    let mut octets = octets.iter().copied();
-    while let Some(octet) = octets.next() {
-        text.push(if octet == ESCAPE { escaped(octets.next()) } else { character(octet) });
+pub fn decode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut bytes = bytes.iter().copied();
+    while let Some(byte) = bytes.next() {
+        text.push(if byte == ESCAPE { escaped(bytes.next()) } else { character(byte) });
     }
     text
 }
 
-fn escaped(octet: Option<u8>) -> char {
-    let Some(octet) = octet else {
+fn escaped(byte: Option<u8>) -> char {
+    let Some(byte) = byte else {
         return character(ESCAPE);
     };
-    EXTENSION
-        .iter()
-        .find(|(septet, _)| *septet == octet)
-        .map_or_else(|| character(octet), |&(_, found)| found)
+    EXTENSION.iter().find(|(septet, _)| *septet == byte).map_or_else(|| character(byte), |&(_, found)| found)
 }
 
-fn character(octet: u8) -> char {
-    BASIC.get(usize::from(octet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER)
+fn character(byte: u8) -> char {
+    BASIC.get(usize::from(byte)).copied().unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn basic(character: char) -> Option<u8> {
@@ -188,10 +151,10 @@ fn extension(character: char) -> Option<u8> {
     EXTENSION.iter().find(|(_, extended)| *extended == character).map(|&(septet, _)| septet)
 }
 
-/// Whether the last septet is the first half of an escape pair. The octets have to be what
-/// [`encode`] gave, or its beginning: there, an escape always starts a pair.
-pub(super) fn ends_in_escape(octets: &[u8]) -> bool {
-    octets.last() == Some(&ESCAPE)
+/// Whether the last septet is the first half of an escape pair. The bytes have to be what [`encode`] gave, or
+/// its beginning: there, an escape always starts a pair.
+pub(super) fn ends_in_escape(bytes: &[u8]) -> bool {
+    bytes.last() == Some(&ESCAPE)
 }
 
 #[cfg(test)]
@@ -203,7 +166,6 @@ mod tests {
         for septet in (0..128).filter(|&septet| septet != ESCAPE) {
             let text = decode(&[septet]);
             assert_eq!(encode(&text).unwrap(), [septet], "{text:?}");
-            assert_eq!(septets(&text), Ok(1));
         }
     }
 
@@ -213,8 +175,7 @@ mod tests {
             let text = character.to_string();
             assert_eq!(encode(&text).unwrap(), [ESCAPE, septet]);
             assert_eq!(decode(&[ESCAPE, septet]), text);
-            assert_eq!(septets(&text), Ok(2));
-            assert!(is_extended(character) && !is_basic(character));
+            assert!(!is_basic(character));
         }
     }
 
@@ -228,11 +189,9 @@ mod tests {
 
     #[test]
     fn a_character_of_neither_table_is_named_with_its_place() {
-        let expected = Err(NotInAlphabet { character: 'ç', byte_index: 3 });
-        assert_eq!(septets("é ç"), expected);
         assert_eq!(encode("é ç"), Err(NotInAlphabet { character: 'ç', byte_index: 3 }));
         for character in ['`', '\t', '\0', '\u{1B}', 'ç', 'ş', 'А', '😀', '\u{FFFD}'] {
-            assert!(!is_encodable(character), "{character:?}");
+            assert!(encode(&character.to_string()).is_err(), "{character:?}");
         }
     }
 
@@ -246,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_escapes_and_octets_are_shown_as_a_handset_would() {
+    fn odd_escapes_and_bytes_are_shown_as_a_handset_would() {
         assert_eq!(decode(&[ESCAPE]), " ");
         assert_eq!(decode(&[ESCAPE, ESCAPE]), " ");
         assert_eq!(decode(&[ESCAPE, b'a']), "a");

@@ -3,30 +3,33 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
+use super::alphabet::Alphabet;
 use super::concatenation::{Concatenation, Reference};
-use super::{Alphabet, PARTS_MAX, gsm7, ucs2};
+use super::{gsm7, ucs2};
 use crate::pdu::EsmClass;
 use crate::tlv::{Tag, TlvBuffer};
 
-/// How the parts of one text are told to belong together. A text that fits one message goes
-/// in its `short_message` and without any of this.
+/// The most parts a text can have: a header counts them in one byte.
+pub const PARTS_MAX: usize = 255;
+
+/// How the parts of one text say that they belong together. A text that fits one message goes in its
+/// `short_message` and without any of this.
 ///
-/// The reference is the caller's to choose: parts of two texts on their way to one number
-/// must not share it.
+/// The reference is the caller's to choose: parts of two texts on their way to one number must not share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Segmentation {
     /// A user data header at the start of each part's `short_message`, with this reference.
     Udh(Reference),
-    /// The TLVs `sar_msg_ref_num`, `sar_total_segments` and `sar_segment_seqnum` beside each
-    /// part, of which the SMSC makes the header. The reference has 8 of its 16 bits, so that
-    /// it fits the short header that the parts leave room for.
+    /// The TLVs `sar_msg_ref_num`, `sar_total_segments` and `sar_segment_seqnum` beside each part, of which
+    /// the SMSC makes the header. The reference has 8 of its 16 bits, so that it fits the short header that
+    /// the parts leave room for.
     Sar(u8),
     /// No parts: the whole text in the TLV `message_payload`, which the SMSC cuts.
     Payload,
 }
 
 impl Segmentation {
-    /// Octets of the header that each part goes over the radio with.
+    /// Bytes of the header that each part goes over the radio with.
     const fn header_bytes(self) -> usize {
         match self {
             Self::Udh(reference) => reference.header_bytes(),
@@ -50,18 +53,18 @@ impl fmt::Display for TooManyParts {
 
 impl std::error::Error for TooManyParts {}
 
-/// The messages that carry a text, as [`super::encode_into`] gave it: one where it fits or
-/// where the SMSC cuts it, else parts. Neither an escape pair nor a surrogate pair is cut.
+/// The messages that carry a text, as [`super::encode_into`] gave it: one where it fits or where the SMSC
+/// cuts it, else several parts. Neither an escape pair nor a surrogate pair is cut apart.
 ///
 /// ```
 /// use smpp::text::concatenation::Reference;
 /// use smpp::text::{Segmentation, encode_into, segment};
 /// use smpp::tlv::TlvBuffer;
 ///
-/// let mut octets = Vec::new();
-/// let alphabet = encode_into(&"[]{}".repeat(30), &mut octets);
+/// let mut bytes = Vec::new();
+/// let alphabet = encode_into(&"[]{}".repeat(30), &mut bytes);
 /// let (mut short_message, mut tlvs) = (Vec::new(), TlvBuffer::new());
-/// for segment in segment(alphabet, &octets, Segmentation::Udh(Reference::Bits8(7)))? {
+/// for segment in segment(alphabet, &bytes, Segmentation::Udh(Reference::Bits8(7)))? {
 ///     short_message.clear();
 ///     tlvs.clear();
 ///     segment.write(&mut short_message, &mut tlvs);
@@ -76,41 +79,39 @@ impl std::error::Error for TooManyParts {}
 // No allocation: counts the parts first, and cuts them again as they are asked for.
 pub fn segment(
     alphabet: Alphabet,
-    octets: &[u8],
+    bytes: &[u8],
     segmentation: Segmentation,
 ) -> Result<Segments<'_>, TooManyParts> {
-    let whole =
-        Segments { alphabet, carrier: None, part_octets: octets.len(), total: 1, part: 0, rest: octets };
-    if octets.len() <= alphabet.part_octets(0) {
+    let whole = Segments { alphabet, carrier: None, part_bytes: bytes.len(), total: 1, part: 0, rest: bytes };
+    if bytes.len() <= alphabet.part_bytes(0) {
         return Ok(whole);
     }
-    let part_octets = alphabet.part_octets(segmentation.header_bytes());
-    let (mut parts, mut rest) = (0, octets);
+    let part_bytes = alphabet.part_bytes(segmentation.header_bytes());
+    let (mut parts, mut rest) = (0, bytes);
     while !rest.is_empty() {
-        rest = cut_part(alphabet, rest, part_octets).1;
+        rest = cut_part(alphabet, rest, part_bytes).1;
         parts += 1;
     }
     let total = u8::try_from(parts).map_err(|_| TooManyParts { parts })?;
     let carrier = Some(segmentation);
     Ok(match segmentation {
         Segmentation::Payload => Segments { carrier, ..whole },
-        Segmentation::Udh(_) | Segmentation::Sar(_) => Segments { carrier, part_octets, total, ..whole },
+        Segmentation::Udh(_) | Segmentation::Sar(_) => Segments { carrier, part_bytes, total, ..whole },
     })
 }
 
-/// The first part, of at most so many octets, and what is left. Never cuts nothing off: the
-/// octets of a part are far more than those of a pair.
-fn cut_part(alphabet: Alphabet, rest: &[u8], part_octets: usize) -> (&[u8], &[u8]) {
-    let Some((part, after)) = rest.split_at_checked(part_octets).filter(|(_, after)| !after.is_empty())
-    else {
+/// The first part, of at most `part_bytes`, and the rest. A part is never empty: a part is far longer than a
+/// pair.
+fn cut_part(alphabet: Alphabet, rest: &[u8], part_bytes: usize) -> (&[u8], &[u8]) {
+    let Some((part, after)) = rest.split_at_checked(part_bytes).filter(|(_, after)| !after.is_empty()) else {
         return (rest, &[]);
     };
-    let half_pair_octets = match alphabet {
+    let half_pair_bytes = match alphabet {
         Alphabet::Gsm7 if gsm7::ends_in_escape(part) => 1,
         Alphabet::Ucs2 if ucs2::ends_in_high_surrogate(part) => 2,
         Alphabet::Gsm7 | Alphabet::Ucs2 => return (part, after),
     };
-    rest.split_at(part_octets - half_pair_octets)
+    rest.split_at(part_bytes - half_pair_bytes)
 }
 
 /// The messages that carry a text, in order. `Debug` does not show the text.
@@ -119,7 +120,7 @@ pub struct Segments<'a> {
     alphabet: Alphabet,
     /// `None` when the text fits one `short_message`.
     carrier: Option<Segmentation>,
-    part_octets: usize,
+    part_bytes: usize,
     total: u8,
     /// The last part given.
     part: u8,
@@ -134,8 +135,8 @@ impl<'a> Iterator for Segments<'a> {
             return None;
         }
         self.part += 1;
-        let Self { alphabet, carrier, part_octets, total, part, rest } = *self;
-        let (text, rest) = cut_part(alphabet, rest, part_octets);
+        let Self { alphabet, carrier, part_bytes, total, part, rest } = *self;
+        let (text, rest) = cut_part(alphabet, rest, part_bytes);
         self.rest = rest;
         Some(Segment { carrier, total, part, text })
     }
@@ -186,13 +187,12 @@ impl Segment<'_> {
         Some(Concatenation { reference, total: self.total, part: self.part })
     }
 
-    /// Appends what the message says and where it belongs: to `short_message`, at most
-    /// 160 octets, and to the TLVs.
+    /// Appends the text and its place among the parts to `short_message`, at most 160 bytes, and to the TLVs.
     pub fn write(&self, short_message: &mut Vec<u8>, tlvs: &mut TlvBuffer) {
         match self.carrier {
             Some(Segmentation::Payload) => {
                 tlvs.push(Tag::MESSAGE_PAYLOAD, self.text)
-                    .expect("255 parts of at most 153 octets are no more than 65,535");
+                    .expect("255 parts of at most 153 bytes are no more than 65,535");
                 return;
             }
             Some(Segmentation::Sar(reference)) => {
@@ -213,6 +213,6 @@ impl Segment<'_> {
 impl fmt::Debug for Segment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { carrier, total, part, text } = self;
-        write!(f, "Segment({carrier:?}, {part} of {total}, {} octets)", text.len())
+        write!(f, "Segment({carrier:?}, {part} of {total}, {} bytes)", text.len())
     }
 }

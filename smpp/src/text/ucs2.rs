@@ -3,26 +3,19 @@
 /// The text in UTF-16, big endian.
 #[must_use]
 pub fn encode(text: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(2 * text.len());
-    encode_into(text, &mut octets);
-    octets
+    let mut bytes = Vec::with_capacity(2 * text.len());
+    encode_into(text, &mut bytes);
+    bytes
 }
 
-/// Appends what [`encode`] gives to a buffer of the caller's, for a text that must not be
-/// left in memory: with room for two octets a byte of text, nothing is copied on the way.
-pub fn encode_into(text: &str, out: &mut Vec<u8>) {
+/// Appends what [`encode`] gives. For a text that must not be left in memory, give `out` room for twice the
+/// text's bytes beforehand: a buffer that grows leaves its old place behind.
+pub(super) fn encode_into(text: &str, out: &mut Vec<u8>) {
     out.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
 }
 
-/// How many UTF-16 units the text has; a character beyond U+FFFF has two.
-#[must_use]
-pub fn units(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
-}
-
 /// The characters; U+FFFD for a lone surrogate and for an odd byte at the end.
-#[must_use]
-pub fn decode(bytes: &[u8]) -> String {
+pub(super) fn decode(bytes: &[u8]) -> String {
     let (pairs, odd) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|&pair| u16::from_be_bytes(pair));
     let mut text: String =
@@ -45,7 +38,6 @@ mod tests {
     #[test]
     fn characters_beyond_the_first_plane_take_two_units() {
         assert_eq!(encode("a😀"), [0, b'a', 0xD8, 0x3D, 0xDE, 0x00]);
-        assert_eq!(units("a😀"), 3);
         assert_eq!(decode(&encode("a😀 مرحبا")), "a😀 مرحبا");
     }
 

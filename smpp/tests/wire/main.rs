@@ -1,5 +1,5 @@
-//! The codec as its users meet it: bytes written by hand from SMPP 3.4 and from what
-//! operators' SMSCs send, hostile bytes, and a second implementation to agree with.
+//! The codec as its users meet it: bytes written by hand from SMPP 3.4 and from what operators' SMSCs send,
+//! hostile bytes, and a second implementation to agree with.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,8 +1,8 @@
 //! A second implementation, `rusmpp`, reads what we write and writes what we read.
 //!
-//! Only where it follows SMPP 3.4 and both can say the same: it gives every response a body,
-//! folds `interface_version` into three values, keeps no empty parameter, has addresses of 20
-//! bytes in `data_sm`, and reads past the end of a PDU on some oddities of [`crate::quirks`].
+//! Only where it follows SMPP 3.4 and both can say the same: it gives every response a body, folds
+//! `interface_version` into three values, keeps no empty parameter, has addresses of 20 bytes in `data_sm`,
+//! and reads past the end of a PDU on some oddities of [`crate::quirks`].
 
 use bytes::BytesMut;
 use proptest::prelude::*;

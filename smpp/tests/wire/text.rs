@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use smpp::pdu::{DataCoding, EsmClass};
 use smpp::text::concatenation::{Concatenation, Reference, split_header};
 use smpp::text::{
-    Alphabet, PARTS_MAX, Segmentation, TooManyParts, decode, decode_short_message, encode_into, gsm7,
-    segment, ucs2,
+    Alphabet, PARTS_MAX, Segmentation, TooManyParts, decode, decode_short_message, encode_into, gsm7, segment,
 };
 use smpp::tlv::{Tag, TlvBuffer};
 
-const OCTET: Segmentation = Segmentation::Udh(Reference::Bits8(0xA7));
-const WORD: Segmentation = Segmentation::Udh(Reference::Bits16(0xA7B8));
+const BITS_8: Segmentation = Segmentation::Udh(Reference::Bits8(0xA7));
+const BITS_16: Segmentation = Segmentation::Udh(Reference::Bits16(0xA7B8));
 const SAR: Segmentation = Segmentation::Sar(0xA7);
 
 /// One message as it is sent.
@@ -23,9 +22,9 @@ struct Sent {
 
 /// The messages of a text, and its alphabet.
 fn sent(text: &str, segmentation: Segmentation) -> Result<(Alphabet, Vec<Sent>), TooManyParts> {
-    let mut octets = Vec::new();
-    let alphabet = encode_into(text, &mut octets);
-    let segments = segment(alphabet, &octets, segmentation)?;
+    let mut bytes = Vec::new();
+    let alphabet = encode_into(text, &mut bytes);
+    let segments = segment(alphabet, &bytes, segmentation)?;
     let count = segments.len();
     let sent: Vec<_> = segments
         .map(|segment| {
@@ -53,7 +52,7 @@ fn reassembled(alphabet: Alphabet, sent: &[Sent]) -> String {
     sent.iter().map(text).collect()
 }
 
-/// Octets of each message's text, without its header.
+/// Bytes of each message's text, without its header.
 fn sizes(text: &str, segmentation: Segmentation) -> Vec<usize> {
     let (alphabet, sent) = sent(text, segmentation).unwrap();
     assert_eq!(reassembled(alphabet, &sent), text);
@@ -66,59 +65,61 @@ fn sizes(text: &str, segmentation: Segmentation) -> Vec<usize> {
 
 #[test]
 fn s13_gsm_text_splits_after_160_then_153_septets() {
-    for segmentation in [OCTET, SAR] {
+    for segmentation in [BITS_8, SAR] {
         assert_eq!(sizes("", segmentation), [0]);
         assert_eq!(sizes(&"a".repeat(160), segmentation), [160]);
         assert_eq!(sizes(&"a".repeat(161), segmentation), [153, 8]);
         assert_eq!(sizes(&"a".repeat(306), segmentation), [153, 153]);
         assert_eq!(sizes(&"a".repeat(307), segmentation), [153, 153, 1]);
     }
-    assert_eq!(sizes(&"a".repeat(161), WORD), [152, 9]);
+    assert_eq!(sizes(&"a".repeat(161), BITS_16), [152, 9]);
 }
 
 #[test]
 fn s13_arabic_splits_after_70_then_67_units() {
-    for segmentation in [OCTET, SAR] {
+    for segmentation in [BITS_8, SAR] {
         assert_eq!(sizes(&"ش".repeat(70), segmentation), [140]);
         assert_eq!(sizes(&"ش".repeat(71), segmentation), [134, 8]);
         assert_eq!(sizes(&"مرحبا ".repeat(20), segmentation), [134, 106]);
     }
-    assert_eq!(sizes(&"ش".repeat(71), WORD), [132, 10]);
+    assert_eq!(sizes(&"ش".repeat(71), BITS_16), [132, 10]);
     let mixed = ["رمز ".into(), "4".repeat(66)].concat();
-    assert_eq!(sizes(&mixed, OCTET), [140], "one character makes it all UCS-2");
+    assert_eq!(sizes(&mixed, BITS_8), [140], "one character makes it all UCS-2");
 }
 
 #[test]
 fn s13_an_escape_pair_at_the_edge_goes_to_the_next_part() {
     for extended in ["€", "[", "]", "{", "}"] {
         let at = |place: usize| ["a".repeat(place), extended.into(), "a".repeat(200 - place)].concat();
-        assert_eq!(sizes(&at(151), OCTET), [153, 49], "{extended} just fits");
-        assert_eq!(sizes(&at(152), OCTET), [152, 50], "the second half of {extended} would not");
-        assert_eq!(sizes(&at(153), OCTET), [153, 49]);
+        assert_eq!(sizes(&at(151), BITS_8), [153, 49], "{extended} just fits");
+        assert_eq!(sizes(&at(152), BITS_8), [152, 50], "the second half of {extended} would not");
+        assert_eq!(sizes(&at(153), BITS_8), [153, 49]);
     }
-    assert_eq!(sizes(&["a".repeat(158), "€".into()].concat(), OCTET), [160], "158 and 2 are 160");
-    assert_eq!(sizes(&["a".repeat(159), "€".into()].concat(), OCTET), [153, 8], "159 and 2 are 161");
-    assert_eq!(sizes(&"€".repeat(80), OCTET), [160]);
-    assert_eq!(sizes(&"[]{}".repeat(41), OCTET), [152, 152, 24]);
+    assert_eq!(sizes(&["a".repeat(158), "€".into()].concat(), BITS_8), [160], "158 and 2 are 160");
+    assert_eq!(sizes(&["a".repeat(159), "€".into()].concat(), BITS_8), [153, 8], "159 and 2 are 161");
+    assert_eq!(sizes(&"€".repeat(80), BITS_8), [160]);
+    assert_eq!(sizes(&"[]{}".repeat(41), BITS_8), [152, 152, 24]);
     assert_eq!(sizes(&"[]{}".repeat(41), SAR), [152, 152, 24]);
 }
 
 #[test]
 fn s13_a_surrogate_pair_at_the_edge_goes_to_the_next_part() {
     let at = |place: usize| ["ش".repeat(place), "😀".into(), "ش".repeat(10)].concat();
-    assert_eq!(sizes(&at(65), OCTET), [134, 20], "the pair just fits");
-    assert_eq!(sizes(&at(66), OCTET), [132, 24], "its second half would not");
-    assert_eq!(sizes(&at(67), OCTET), [134, 24]);
-    assert_eq!(sizes(&"😀".repeat(35), OCTET), [140]);
-    assert_eq!(sizes(&"😀".repeat(36), OCTET), [132, 12]);
+    assert_eq!(sizes(&at(65), BITS_8), [134, 20], "the pair just fits");
+    assert_eq!(sizes(&at(66), BITS_8), [132, 24], "its second half would not");
+    assert_eq!(sizes(&at(67), BITS_8), [134, 24]);
+    assert_eq!(sizes(&"😀".repeat(35), BITS_8), [140]);
+    assert_eq!(sizes(&"😀".repeat(36), BITS_8), [132, 12]);
     assert_eq!(sizes(&"😀".repeat(36), SAR), [132, 12]);
 }
 
 #[test]
 fn s13_a_part_says_where_it_belongs() {
-    for (segmentation, reference) in
-        [(OCTET, Reference::Bits8(0xA7)), (WORD, Reference::Bits16(0xA7B8)), (SAR, Reference::Bits8(0xA7))]
-    {
+    for (segmentation, reference) in [
+        (BITS_8, Reference::Bits8(0xA7)),
+        (BITS_16, Reference::Bits16(0xA7B8)),
+        (SAR, Reference::Bits8(0xA7)),
+    ] {
         let (alphabet, sent) = sent(&"a".repeat(161), segmentation).unwrap();
         for (part, sent) in (1..).zip(&sent) {
             let place = Some(Concatenation { reference, total: 2, part });
@@ -136,14 +137,14 @@ fn s13_a_part_says_where_it_belongs() {
 
 #[test]
 fn s13_a_text_that_fits_one_message_goes_as_it_is() {
-    for segmentation in [OCTET, WORD, SAR, Segmentation::Payload] {
-        for (text, alphabet, octets) in
+    for segmentation in [BITS_8, BITS_16, SAR, Segmentation::Payload] {
+        for (text, alphabet, bytes) in
             [("a".repeat(160), Alphabet::Gsm7, 160), ("ش".repeat(70), Alphabet::Ucs2, 140)]
         {
             let (found, sent) = sent(&text, segmentation).unwrap();
             assert_eq!((found, sent.len()), (alphabet, 1));
             assert_eq!((sent[0].esm_class, sent[0].concatenation), (EsmClass::DEFAULT, None));
-            assert_eq!(sent[0].short_message.len(), octets);
+            assert_eq!(sent[0].short_message.len(), bytes);
             assert!(sent[0].tlvs.as_tlvs().is_empty());
         }
     }
@@ -163,12 +164,12 @@ fn s13_a_longer_text_goes_whole_in_message_payload() {
 #[test]
 fn s13_a_header_counts_to_255_parts_and_no_more() {
     let refused = |text: &str, segmentation| sent(text, segmentation).map(|_| ()).unwrap_err();
-    for segmentation in [OCTET, SAR, Segmentation::Payload] {
+    for segmentation in [BITS_8, SAR, Segmentation::Payload] {
         sent(&"a".repeat(PARTS_MAX * 153), segmentation).unwrap();
         let text = "a".repeat(PARTS_MAX * 153 + 1);
         assert_eq!(refused(&text, segmentation), TooManyParts { parts: 256 });
     }
-    assert_eq!(sent(&"a".repeat(PARTS_MAX * 153), OCTET).unwrap().1.len(), PARTS_MAX);
+    assert_eq!(sent(&"a".repeat(PARTS_MAX * 153), BITS_8).unwrap().1.len(), PARTS_MAX);
 }
 
 #[test]
@@ -198,9 +199,9 @@ fn a_header_that_does_not_fit_is_taken_for_text() {
 
 #[test]
 fn debug_shows_no_text() {
-    let octets = gsm7::encode("482913").unwrap();
-    let segments = segment(Alphabet::Gsm7, &octets, OCTET).unwrap();
-    let text = decode_short_message(DataCoding::DEFAULT, false, &octets);
+    let bytes = gsm7::encode("482913").unwrap();
+    let segments = segment(Alphabet::Gsm7, &bytes, BITS_8).unwrap();
+    let text = decode_short_message(DataCoding::DEFAULT, false, &bytes);
     let shown = format!("{segments:?} {:?} {text:?}", segments.clone().collect::<Vec<_>>());
     assert!(!shown.contains("482913") && !shown.contains("52, 56"), "{shown}");
 }
@@ -219,9 +220,9 @@ fn texts() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn s13_segments_reassemble_to_the_text(text in texts(), way in 0..4usize) {
-        let segmentation = [OCTET, WORD, SAR, Segmentation::Payload][way];
+        let segmentation = [BITS_8, BITS_16, SAR, Segmentation::Payload][way];
         let (alphabet, sent) = sent(&text, segmentation).unwrap();
-        prop_assert_eq!(alphabet, Alphabet::of(&text));
+        prop_assert_eq!(alphabet == Alphabet::Gsm7, gsm7::encode(&text).is_ok());
         prop_assert_eq!(&reassembled(alphabet, &sent), &text);
         for sent in &sent {
             prop_assert!(sent.short_message.len() <= 160);
@@ -232,10 +233,10 @@ proptest! {
 
     #[test]
     fn s13_parts_are_as_many_as_needed_and_numbered(text in texts()) {
-        let (alphabet, sent) = sent(&text, OCTET).unwrap();
+        let (alphabet, sent) = sent(&text, BITS_8).unwrap();
         let (units, whole, part) = match alphabet {
-            Alphabet::Gsm7 => (gsm7::septets(&text).unwrap(), 160, 153),
-            Alphabet::Ucs2 => (ucs2::units(&text), 70, 67),
+            Alphabet::Gsm7 => (gsm7::encode(&text).unwrap().len(), 160, 153),
+            Alphabet::Ucs2 => (text.encode_utf16().count(), 70, 67),
         };
         if units <= whole {
             prop_assert_eq!(sent.len(), 1);
@@ -253,20 +254,13 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_cut_into_as_many_parts_as_said(octets in prop::collection::vec(any::<u8>(), 0..2_000), wide in any::<bool>()) {
+    fn any_bytes_are_cut_into_as_many_parts_as_said(bytes in prop::collection::vec(any::<u8>(), 0..2_000), wide in any::<bool>()) {
         let alphabet = if wide { Alphabet::Ucs2 } else { Alphabet::Gsm7 };
-        let segments = segment(alphabet, &octets, SAR).unwrap();
+        let segments = segment(alphabet, &bytes, SAR).unwrap();
         let (mut short_message, mut tlvs) = (Vec::new(), TlvBuffer::new());
         let said = segments.len();
         let given = segments.inspect(|segment| segment.write(&mut short_message, &mut tlvs)).count();
         prop_assert_eq!(given, said);
-        prop_assert_eq!(short_message, octets);
-    }
-
-    #[test]
-    fn septets_are_counted_as_they_are_encoded(text in texts()) {
-        prop_assert_eq!(gsm7::encode(&text).map(|septets| septets.len()), gsm7::septets(&text));
-        prop_assert_eq!(gsm7::encode(&text).is_ok(), Alphabet::of(&text) == Alphabet::Gsm7);
-        prop_assert_eq!(ucs2::encode(&text).len(), 2 * ucs2::units(&text));
+        prop_assert_eq!(short_message, bytes);
     }
 }
