@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use support::{Client, House, Issued, Plan, claim_body, generate_body, phone, verify_body};
+use support::client::Client;
+use support::house::{House, Plan};
+use support::payment::{Issued, claim_body, generate_body, phone, verify_body};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
@@ -102,8 +104,6 @@ async fn use_everything(client: &mut Client, issued: &Issued, replies: &mut Vec<
         assert!(reply.status.is_client_error(), "{path}: {}", reply.text());
         replies.push(format!("{:?} {}", reply.headers, reply.text()));
     }
-    let challenge =
-        format!("/v1/subscribers/ACME01/USER{:03}/challenges/{}", issued.user, issued.challenge_id);
     let mut changed: Value = issued.body();
     changed["subscriber"]["user_id"] = json!("USER098");
     for (call, body) in [
@@ -119,15 +119,13 @@ async fn use_everything(client: &mut Client, issued: &Issued, replies: &mut Vec<
         let reply = client.post_with_key(call, &format!("key-{call}-{}", replies.len()), &body).await;
         replies.push(format!("{:?} {}", reply.headers, reply.text()));
     }
-    replies.push(client.get(&challenge).await.text());
+    replies.push(client.get(&issued.path()).await.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_36_to_38_no_code_and_no_phone_leaves_but_in_the_sms() {
     let log = Log::start();
-    let house =
-        House::with(Plan { sections: vec![("codes", "length = 10\nlong_length = 10")], ..Plan::default() })
-            .await;
+    let house = House::with(Plan::default().with("codes.length", 10).with("codes.long_length", 10)).await;
     let mut client = house.client().await;
     let (mut codes, mut replies) = (Vec::new(), Vec::new());
     for user in 0..30 {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use gateway_sandbox::{Configuration, Sandbox, Secrets};
 use otp_gateway::app::{self, App};
 use otp_gateway::clock::Clock;
 use otp_gateway::config::{Config, ConfigError};
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bank::Bank;
 use crate::clock;
 use crate::gateway::Gateway;
-use crate::sample::{self, Company, Files, SYSTEM_ID, Secrets, Settings};
+use crate::sample::{self, Company, SYSTEM_ID};
 use crate::web::Web;
 
 /// For the gateway to bind to the simulator, which takes a few milliseconds.
@@ -25,6 +26,9 @@ const BIND_TIMEOUT: Duration = Duration::from_secs(10);
 const BIND_LOOK: Duration = Duration::from_millis(5);
 /// Between a submit and its answer: about what a near SMSC takes.
 const SMSC_LATENCY: Duration = Duration::from_millis(20);
+
+/// By this vendor's tag the simulator sees whether one SMS is sent twice.
+const MARK_TLV: u16 = 0x1400;
 
 /// What the demo is started with. Port 0 is any free one.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +93,7 @@ impl std::error::Error for StartError {}
 pub(crate) struct Demo {
     app: App,
     simulator: Simulator,
-    files: Files,
+    sandbox: Sandbox,
     pub(crate) secrets: Secrets,
     pub(crate) companies: Vec<Company>,
     pub(crate) bank_addr: SocketAddr,
@@ -102,17 +106,14 @@ impl Demo {
     pub(crate) async fn start(options: &Options) -> Result<Self, StartError> {
         let listener = listen(options).await?;
         let bank_addr = listener.local_addr().map_err(StartError::Io)?;
-        let (companies, secrets) = (sample::companies(), Secrets::new().map_err(StartError::Io)?);
+        let (companies, secrets) = (sample::companies(), Secrets::draw().map_err(StartError::Io)?);
         let simulator = start_simulator(options, &secrets).await?;
-        let settings = Settings {
-            api: loopback(options.gateway_port),
-            admin: loopback(options.admin_port),
-            smsc: simulator.smpp_addr(),
-            ttl_seconds: options.ttl_seconds,
-            resend_after_seconds: options.resend_after_seconds,
-        };
-        let files = Files::write(&companies, &secrets, &settings).map_err(StartError::Io)?;
-        let config = Config::load(&files.configuration()).map_err(StartError::Config)?;
+        let configuration = configuration(options, &secrets, simulator.smpp_addr());
+        let sandbox = Sandbox::new().map_err(StartError::Io)?;
+        sandbox
+            .write_gateway(&configuration, &secrets, sample::subscribers(&companies))
+            .map_err(StartError::Io)?;
+        let config = Config::load(&sandbox.configuration()).map_err(StartError::Config)?;
         let app = App::start(config, Clock::system()).map_err(|error| gateway_error(options, error))?;
         let stop_bank = CancellationToken::new();
         let gateway = Gateway::new(app.api_addr(), &secrets.api_key);
@@ -120,7 +121,7 @@ impl Demo {
         let wall = format!("http://{}/", simulator.web_addr());
         let web = Web::new(bank_addr, bank, simulator.inbox().clone(), wall, stop_bank.clone());
         let bank = tokio::spawn(web.serve(listener));
-        let demo = Self { app, simulator, files, secrets, companies, bank_addr, stop_bank, bank };
+        let demo = Self { app, simulator, sandbox, secrets, companies, bank_addr, stop_bank, bank };
         if demo.bound().await { Ok(demo) } else { Err(StartError::NoLink) }
     }
 
@@ -158,7 +159,7 @@ impl Demo {
         let app = self.app;
         let drained = tokio::task::spawn_blocking(move || app.drain()).await;
         self.simulator.stop().await;
-        self.files.remove()?;
+        self.sandbox.remove()?;
         bank.and(drained).map_err(io::Error::other)
     }
 }
@@ -171,6 +172,20 @@ async fn listen(options: &Options) -> Result<TcpListener, StartError> {
     let port = options.bank_port;
     let listener = TcpListener::bind(loopback(port)).await;
     listener.map_err(|error| StartError::Listen("--bank-port", port, error))
+}
+
+/// What of the gateway's configuration the demo lets be chosen.
+fn configuration(options: &Options, secrets: &Secrets, smsc: SocketAddr) -> Configuration {
+    let seconds = |seconds: u64| format!("{seconds}s");
+    Configuration::new(smsc, SYSTEM_ID)
+        .with_client("demo-bank", "core", &secrets.api_key)
+        .with("api.listen", loopback(options.gateway_port))
+        .with("admin.listen", loopback(options.admin_port))
+        .with("challenge.ttl", seconds(options.ttl_seconds))
+        .with("challenge.first_resend_after", seconds(options.resend_after_seconds))
+        .with("challenge.next_resend_after", seconds(2 * options.resend_after_seconds))
+        .with("smsc.name", "simulator")
+        .with("smsc.mark_tlv", MARK_TLV)
 }
 
 async fn start_simulator(options: &Options, secrets: &Secrets) -> Result<Simulator, StartError> {

@@ -3,16 +3,20 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
+use gateway_sandbox::{Sandbox, Secrets};
 use serde::Deserialize;
 
 use crate::children::{Child, Says, sibling};
 use crate::client;
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{Files, MARK_TAG, SYSTEM_ID, Secrets, Setup};
+use crate::files::{MARK_TAG, SYSTEM_ID, Setup, configuration, subscribers};
 use crate::handsets::Handsets;
 use crate::requests::Target;
 use crate::stop::Stop;
+
+/// The simulator's behaviour; without one, all is well.
+const BEHAVIOR_FILE: &str = "behavior.toml";
 
 /// The running programs.
 pub(crate) struct House {
@@ -21,7 +25,7 @@ pub(crate) struct House {
     pub(crate) gateway: Child,
     pub(crate) simulator: Child,
     // Removed once nobody reads them any more.
-    _files: Files,
+    _sandbox: Sandbox,
     /// The simulator's web listener.
     pub(crate) web: SocketAddr,
     /// The gateway's admin listener.
@@ -38,17 +42,21 @@ impl House {
     pub(crate) fn start(setup: &Setup, cores: Cores, stop: &Stop) -> Result<Self, Failure> {
         let gateway_program = sibling("otp-gateway")?;
         let secrets = Secrets::draw().map_err(Failure::io("no randomness"))?;
-        let files = Files::create(setup).map_err(Failure::io("cannot write test files"))?;
-        let mut simulator = start_simulator(&secrets, setup, &files, cores.client)?;
+        let not_written = || Failure::io("cannot write test files");
+        let sandbox = Sandbox::new().map_err(not_written())?;
+        sandbox.write(BEHAVIOR_FILE, &setup.behavior).map_err(not_written())?;
+        let mut simulator = start_simulator(&secrets, setup, &sandbox, cores.client)?;
         let (smpp, web) = simulator.ready(stop, simulator_ready)?;
         let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
-        files.write_gateway(setup, &secrets, smpp).map_err(Failure::io("cannot write test files"))?;
-        let arguments = ["serve".into(), "--config".into(), files.config().into_os_string()];
+        sandbox
+            .write_gateway(&configuration(setup, &secrets, smpp), &secrets, subscribers(setup.subscribers))
+            .map_err(not_written())?;
+        let arguments = ["serve".into(), "--config".into(), sandbox.configuration().into_os_string()];
         let mut gateway =
             Child::start("otp-gateway", &gateway_program, &arguments, cores.server, Says::OnStderr)?;
         let (server, admin) = gateway.ready(stop, gateway_ready)?;
         let target = Target { server, api_key: secrets.api_key, subscribers: setup.subscribers };
-        Ok(Self { handsets, gateway, simulator, _files: files, web, admin, target })
+        Ok(Self { handsets, gateway, simulator, _sandbox: sandbox, web, admin, target })
     }
 
     /// Whether both programs still run.
@@ -119,7 +127,12 @@ fn gateway_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     (fields.message == "ready").then(|| Some((fields.api.parse().ok()?, fields.admin.parse().ok()?)))?
 }
 
-fn start_simulator(secrets: &Secrets, setup: &Setup, files: &Files, core: usize) -> Result<Child, Failure> {
+fn start_simulator(
+    secrets: &Secrets,
+    setup: &Setup,
+    sandbox: &Sandbox,
+    core: usize,
+) -> Result<Child, Failure> {
     let window = setup.window.to_string();
     let mut arguments: Vec<OsString> = [
         "serve",
@@ -136,7 +149,7 @@ fn start_simulator(secrets: &Secrets, setup: &Setup, files: &Files, core: usize)
     ]
     .map(OsString::from)
     .into();
-    arguments.push(files.behavior().into());
+    arguments.push(sandbox.path(BEHAVIOR_FILE).into());
     if setup.marked {
         arguments.push(format!("--unique-tlv={MARK_TAG}").into());
     }

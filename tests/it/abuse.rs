@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use otp_gateway::subscriber::code::Keyring;
 use serde_json::{Value, json};
+use smsc_simulator::Behavior;
+use tokio::sync::Barrier;
 
-use otp_gateway::clock::Clock;
-
-use crate::support::{
-    Client, House, Issued, Plan, Reply, START, SUBSCRIBERS, claim_body, code_in, generate_body, phone,
-    subscriber, verify_body, within, wrong,
+use crate::support::client::{CORE_KEY, Client, Reply};
+use crate::support::house::{House, MASTER_KEY, Plan};
+use crate::support::payment::{
+    SUBSCRIBERS, challenge_path, claim_body, code_in, generate_body, phone, subscriber, verify_body, wrong,
 };
+use crate::support::within;
 
 /// Sends the bodies to one call at once, each on a connection of its own, and returns the replies
 /// in the order of the bodies.
 async fn at_once(clients: Vec<Client>, call: &'static str, bodies: Vec<Value>) -> (Vec<Client>, Vec<Reply>) {
-    let barrier = Arc::new(tokio::sync::Barrier::new(bodies.len()));
+    let barrier = Arc::new(Barrier::new(bodies.len()));
     let running: Vec<_> = clients
         .into_iter()
         .zip(bodies)
@@ -51,7 +54,7 @@ fn count(replies: &[Reply], verdict: &str) -> usize {
 
 /// A house whose subscribers may be sent so many codes that a test needs no other subscriber.
 async fn generous_house() -> House {
-    House::with(Plan { sections: vec![("challenge", "sends_per_day = 100")], ..Plan::default() }).await
+    House::with(Plan::default().with("challenge.sends_per_day", 100)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +80,7 @@ async fn abuse_02_of_1000_parallel_wrong_answers_three_are_compared() {
     assert_eq!(count(&replies, "incorrect"), 2);
     // The third comparison answers as the 997 that are not compared any more.
     assert_eq!(count(&replies, "attempts_exhausted"), 998);
-    let view = house.client().await.get(&path(&issued)).await.json();
+    let view = house.client().await.get(&issued.path()).await.json();
     assert_eq!(
         (view["attempts_left"].as_u64(), view["state"].as_str()),
         (Some(0), Some("attempts_exhausted"))
@@ -86,10 +89,6 @@ async fn abuse_02_of_1000_parallel_wrong_answers_three_are_compared() {
     let mut client = house.client().await;
     assert_eq!(client.verdict(&next.wrong_body()).await, "incorrect", "the fourth failure of five");
     assert_eq!(client.verdict(&next.wrong_body()).await, "locked", "the fifth: three were counted before");
-}
-
-fn path(issued: &Issued) -> String {
-    format!("/v1/subscribers/ACME01/USER{:03}/challenges/{}", issued.user, issued.challenge_id)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +103,7 @@ async fn abuse_03_mixed_parallel_answers_never_exceed_the_limit_nor_approve_twic
         answering = back;
         let (approved, incorrect) = (count(&replies, "approved"), count(&replies, "incorrect"));
         assert!(approved <= 1 && incorrect <= 2, "round {round}: {approved} approved, {incorrect} incorrect");
-        let compared = 3 - client.get(&path(&issued)).await.json()["attempts_left"].as_u64().unwrap();
+        let compared = 3 - client.get(&issued.path()).await.json()["attempts_left"].as_u64().unwrap();
         assert!(approved + incorrect <= compared as usize && compared <= 3, "round {round}");
         assert_eq!(approved == 0, compared == 3 && count(&replies, "already_used") == 0, "round {round}");
     }
@@ -151,12 +150,8 @@ async fn abuse_05_the_right_answer_racing_with_cancel_has_one_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_05_the_right_answer_racing_with_a_resend_has_one_order() {
-    let house = House::with(Plan {
-        sections: vec![("challenge", "sends_per_day = 100\nfirst_resend_after = \"1s\"\n")],
-        clock: Clock::manual(START),
-        ..Plan::default()
-    })
-    .await;
+    let plan = Plan::default().with_manual_clock().with("challenge.sends_per_day", 100);
+    let house = House::with(plan.with("challenge.first_resend_after", "1s")).await;
     let mut client = house.client().await;
     let (mut answering, mut resending) = (house.client().await, house.client().await);
     for user in 0..99 {
@@ -177,11 +172,8 @@ async fn abuse_05_the_right_answer_racing_with_a_resend_has_one_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_05_the_right_answer_racing_with_a_lock_has_one_order() {
-    let house = House::with(Plan {
-        sections: vec![("challenge", "sends_per_day = 100\n"), ("lockout", "failures = 1\n")],
-        ..Plan::default()
-    })
-    .await;
+    let plan = Plan::default().with("challenge.sends_per_day", 100).with("lockout.failures", 1);
+    let house = House::with(plan).await;
     let mut client = house.client().await;
     let (mut answering, mut guessing) = (house.client().await, house.client().await);
     for user in 0..99 {
@@ -207,7 +199,7 @@ async fn abuse_05_and_09_no_answer_is_approved_at_or_after_expiry() {
     assert_eq!(client.verdict(&first.body()).await, "approved");
     house.clock.advance(Duration::from_millis(1));
     assert_eq!(client.verdict(&second.body()).await, "expired");
-    assert_eq!(client.get(&path(&second)).await.json()["state"], "expired");
+    assert_eq!(client.get(&second.path()).await.json()["state"], "expired");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +278,7 @@ async fn abuse_15_a_code_in_another_form_is_a_400_and_no_attempt() {
     }
     let twice = issued.body().to_string().replacen("\"code\"", &format!("\"code\":\"{code}\",\"code\""), 1);
     assert_eq!(client.send("POST", "/v1/otp/verify", &[], twice).await.status.as_u16(), 400);
-    assert_eq!(client.get(&path(&issued)).await.json()["attempts_left"], 3);
+    assert_eq!(client.get(&issued.path()).await.json()["attempts_left"], 3);
     assert_eq!(client.verdict(&issued.body()).await, "approved");
 }
 
@@ -321,7 +313,7 @@ async fn abuse_24_25_and_30_a_code_confirms_what_it_was_issued_for_and_nothing_e
         body["transaction"][field] = value.into();
         assert_eq!(client.verdict(&body).await, "transaction_changed", "{field}");
         assert_eq!(client.verdict(&issued.body()).await, "transaction_changed", "{field} did not void it");
-        assert_eq!(client.get(&path(&issued)).await.json()["state"], "voided");
+        assert_eq!(client.get(&issued.path()).await.json()["state"], "voided");
     }
     let issued = house.issue(&mut client, 0).await;
     let mut login = issued.body();
@@ -371,8 +363,8 @@ async fn abuse_34_open_codes_verify_while_the_master_key_is_rotated() {
     let house = House::new().await;
     let mut client = house.client().await;
     let before = house.issue(&mut client, 0).await;
-    let keys = format!("2 {}\n1 {}\n", "77".repeat(32), "5a".repeat(32));
-    let keys = otp_gateway::subscriber::code::Keyring::parse(&keys).unwrap();
+    let keys = format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32));
+    let keys = Keyring::parse(&keys).unwrap();
     house.app().replace_keys(&keys);
     let after = house.issue(&mut client, 0).await;
     assert_eq!(client.verdict(&before.body()).await, "approved");
@@ -399,14 +391,13 @@ async fn abuse_40_without_a_key_nothing_tells_subscribers_apart() {
             let reply = client.post(call, &generate_body(user)).await;
             replies.push((reply.status.as_u16(), reply.text()));
         }
-        let reply =
-            client.get(&format!("/v1/subscribers/ACME01/USER{user:03}/challenges/{}", "0".repeat(32))).await;
+        let reply = client.get(&challenge_path(user, &"0".repeat(32))).await;
         replies.push((reply.status.as_u16(), reply.text()));
     }
     assert_eq!(replies[0].0, 401);
     assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
     // With the key, the reason is what differs, and nothing else.
-    client.key = Some(crate::support::CORE_KEY);
+    client.key = Some(CORE_KEY);
     let mut reasons = Vec::new();
     for user in [SUBSCRIBERS - 1, 5_000] {
         let mut refusal = client.post("generate", &generate_body(user)).await.json();
@@ -486,7 +477,7 @@ async fn abuse_53_of_100_parallel_resends_one_sends_and_the_expiry_stays() {
     let house = House::with_manual_clock().await;
     let mut client = house.client().await;
     let issued = house.issue(&mut client, 0).await;
-    let expires_at = client.get(&path(&issued)).await.json()["expires_at"].clone();
+    let expires_at = client.get(&issued.path()).await.json()["expires_at"].clone();
     house.clock.advance(Duration::from_secs(30));
     let claim = claim_body(0, &issued.challenge_id);
     let (_, replies) = at_once(clients(&house, 100).await, "resend", vec![claim; 100]).await;
@@ -528,7 +519,7 @@ async fn the_sms_says_what_is_confirmed_and_its_delivery_is_told() {
     }
     assert_eq!(message.segments(), 1);
     let delivered = async {
-        while client.get(&path(&issued)).await.json()["delivery"] != "delivered" {
+        while client.get(&issued.path()).await.json()["delivery"] != "delivered" {
             tokio::task::yield_now().await;
         }
     };
@@ -552,11 +543,8 @@ async fn abuse_19_a_success_resets_the_count_of_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_48_the_reference_tells_messages_apart_that_come_out_of_order() {
     // Every submit waits for its handset between nothing and two seconds, drawn from the seed.
-    let behavior =
-        smsc_simulator::Behavior::from_toml("seed = 3\n[submit]\ndelivery_delay = \"uniform 0s 2s\"\n");
-    let simulator =
-        smsc_simulator::Config { behavior: behavior.expect("a good behaviour"), ..Default::default() };
-    let house = House::with(Plan { simulator, ..Plan::default() }).await;
+    let behavior = Behavior::from_toml("seed = 3\n[submit]\ndelivery_delay = \"uniform 0s 2s\"\n");
+    let house = House::with(Plan::default().with_behavior(behavior.expect("a good behaviour"))).await;
     let mut client = house.client().await;
     let mut overtaken = 0;
     for user in 0..20 {

@@ -4,20 +4,21 @@
 mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use otp_gateway::clock::Clock;
 use serde_json::{Value, json};
+use smsc_simulator::Behavior;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{
-    AUDITOR_KEY, CORE_KEY, Client, HARD_TOKEN_USER, House, Issued, Plan, Reply, START, SUBSCRIBERS, blocking,
-    claim_body, generate_body, phone, subscriber, verify_body, within,
+use crate::support::client::{AUDITOR_KEY, CORE_KEY, Client, Reply};
+use crate::support::house::{House, Plan, wait_until_ready};
+use crate::support::payment::{
+    HARD_TOKEN_USER, Issued, SUBSCRIBERS, challenge_path, claim_body, generate_body, on_sms_otp, verify_body,
 };
+use crate::support::{blocking, within};
 use document::{Document, Kind, object, open_objects, text};
 
 /// The subscriber of the document's examples, as `support` enrols them.
@@ -59,11 +60,9 @@ impl Witness<'_> {
     /// Waits until the SMS of a challenge was delivered, so that the link has nothing on its mind when
     /// the clock moves.
     async fn settled(&mut self, client: &mut Client, issued: &Issued) {
-        let user = text(&subscriber(issued.user)["user_id"]);
-        let path = format!("/v1/subscribers/ACME01/{user}/challenges/{}", issued.challenge_id);
         let delivered = async {
             loop {
-                let reply = client.get(&path).await;
+                let reply = client.get(&issued.path()).await;
                 self.saw("getChallenge", &reply);
                 if reply.json()["delivery"] == "delivered" {
                     return;
@@ -79,11 +78,9 @@ impl Witness<'_> {
 async fn whatever_is_answered_is_documented_and_whatever_is_documented_is_answered() {
     let document = Document::read();
     let mut witness = Witness { document: &document, seen: BTreeSet::new() };
-    let mut plan = Plan { clock: Clock::manual(START), ..Plan::default() };
-    plan.sections.push(("challenge", "sends_per_day = 100"));
+    let plan = Plan::default().with_manual_clock().with("challenge.sends_per_day", 100);
     // No traffic of the link's own while the clock moves.
-    plan.sections.push(("smsc", "enquire_link_timer = \"10m\"\n"));
-    let house = House::with(plan).await;
+    let house = House::with(plan.with("smsc.enquire_link_timer", "10m")).await;
     let mut client = house.client().await;
     examples_work_as_printed(&mut witness, &house, &mut client).await;
     heads_and_bodies(&mut witness, &house).await;
@@ -139,7 +136,7 @@ async fn examples_work_as_printed(witness: &mut Witness<'_>, house: &House, clie
 
 /// What is refused before a body is looked at, and what is beside the calls.
 async fn heads_and_bodies(witness: &mut Witness<'_>, house: &House) {
-    let unknown_challenge = format!("/v1/subscribers/ACME01/USER000/challenges/{}", "0".repeat(32));
+    let unknown_challenge = challenge_path(0, &"0".repeat(32));
     let keys = [(None, "401 unauthorized"), (Some("otpgw_other"), "401 unauthorized")];
     for (key, expected) in keys.into_iter().chain([(Some(AUDITOR_KEY), "403 forbidden")]) {
         let mut client = house.client().await;
@@ -285,10 +282,11 @@ async fn resends_and_expiry(witness: &mut Witness<'_>, house: &House, client: &m
 
 /// A lock that only the branch ends, and a day's messages used up.
 async fn disabled_and_used_up(witness: &mut Witness<'_>) {
-    let mut plan = Plan { clock: Clock::manual(START), ..Plan::default() };
-    plan.sections.push(("challenge", "sends_per_day = 1"));
-    plan.sections.push(("lockout", "failures_to_disable = 1"));
-    plan.sections.push(("smsc", "enquire_link_timer = \"10m\"\n"));
+    let plan = Plan::default()
+        .with_manual_clock()
+        .with("challenge.sends_per_day", 1)
+        .with("lockout.failures_to_disable", 1)
+        .with("smsc.enquire_link_timer", "10m");
     let house = House::with(plan).await;
     let mut client = house.client().await;
     let issued = house.issue(&mut client, 0).await;
@@ -306,8 +304,7 @@ async fn disabled_and_used_up(witness: &mut Witness<'_>) {
 
 /// Bodies that do not come to their end; the shortest timeout is waited for, for all of them at once.
 async fn slow_bodies(witness: &mut Witness<'_>) {
-    let plan = Plan { sections: vec![("api", "body_timeout = \"1s\"\n")], ..Plan::default() };
-    let house = House::with(plan).await;
+    let house = House::with(Plan::default().with("api.body_timeout", "1s")).await;
     let mut streams = Vec::new();
     for call in POSTS {
         let mut stream = TcpStream::connect(house.app().api_addr()).await.expect("a connection");
@@ -341,11 +338,9 @@ fn parse(bytes: &[u8]) -> Reply {
 }
 
 async fn full_outbox(witness: &mut Witness<'_>) {
-    let mut plan =
-        Plan { sections: vec![("outbox", "items_max = 1"), ("smsc", "window = 1\n")], ..Plan::default() };
     // The first SMS is never answered, so that the outbox stays full, once the link has taken what it can.
-    plan.simulator.behavior = smsc_simulator::Behavior::default().with_latency(Duration::from_secs(3600));
-    let house = House::with(plan).await;
+    let plan = Plan::default().with_behavior(Behavior::default().with_latency(Duration::from_secs(3600)));
+    let house = House::with(plan.with("outbox.items_max", 1).with("smsc.window", 1)).await;
     let mut client = house.client().await;
     let claim = claim_body(0, &"0".repeat(32));
     let full = "503 unavailable:outbox_full";
@@ -360,17 +355,9 @@ async fn full_outbox(witness: &mut Witness<'_>) {
 }
 
 async fn full_store(witness: &mut Witness<'_>) {
-    let sections = vec![("store", "live_bytes_max = 1048576")];
-    let mut house = House::with(Plan { sections, ..Plan::default() }).await;
+    let mut house = House::with(Plan::default().with("store.live_bytes_max", 1_048_576)).await;
     house.drain().await;
-    let mut csv =
-        String::from("company_name,cif,corporate_id,user_id,hard_token_serial,phone,email,authenticator\n");
-    for user in 0..1_000 {
-        let phone = phone(user);
-        writeln!(csv, "PT Acme,CIF1,ACME01,USER{user:03},SN-1,+{phone},a@acme.example,sms_otp")
-            .expect("text");
-    }
-    std::fs::write(house.folder.path().join("subscribers.csv"), csv).expect("a file");
+    house.sandbox.write_subscribers(on_sms_otp(1_000)).expect("a file");
     house.start().await;
     let mut client = house.client().await;
     let mut reply = client.post("generate", &generate_body(0)).await;
@@ -412,12 +399,7 @@ async fn no_link(witness: &mut Witness<'_>, house: House, mut client: Client) {
     simulator.stop().await;
     let app = app.expect("the gateway runs");
     let admin = app.admin_addr();
-    let unbound = async {
-        while Client::connect(admin).await.get("/readyz").await.text() == "ready\n" {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(unbound, "the link to be lost").await;
+    wait_until_ready(admin, false).await;
     clock.advance(Duration::from_secs(5));
     let claim = claim_body(8, &"0".repeat(32));
     assert_eq!(witness.post(&mut client, "generate", &generate_body(8)).await, "503 unavailable:no_link");
@@ -449,8 +431,8 @@ async fn abuse_15_the_document_and_the_server_take_the_same_values() {
             assert_eq!(refused, !validator.is_valid(&body), "{call} {body}: {}", reply.text());
             if refused {
                 document.check(call, &reply);
-                let told = text(&reply.json()["field"]);
-                assert!(field.starts_with(&told) || told == "/transaction", "{field}: {}", reply.text());
+                let named = text(&reply.json()["field"]);
+                assert!(field.starts_with(&named) || named == "/transaction", "{field}: {}", reply.text());
             }
         }
         for body in with_fields_added_and_removed(&base) {

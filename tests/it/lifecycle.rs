@@ -1,6 +1,18 @@
 //! Start, readiness, overload of one link, and stopping.
 
-use crate::support::{Client, House, Plan, blocking, generate_body, within};
+use std::time::Duration;
+
+use otp_gateway::app::App;
+use otp_gateway::clock::Clock;
+use otp_gateway::config::Config;
+use smsc_simulator::Behavior;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::client::Client;
+use crate::support::house::{House, Plan, wait_until_ready};
+use crate::support::payment::generate_body;
+use crate::support::{blocking, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_gateway_sends_what_it_took_in_and_ends() {
@@ -24,13 +36,8 @@ async fn without_a_link_generate_is_a_503_that_decides_nothing_and_verify_still_
     simulator.stop().await;
     let app = house.app.expect("the gateway runs");
     let admin = app.admin_addr();
-    let unbound = async {
-        while Client::connect(admin).await.get("/readyz").await.text() == "ready\n" {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(unbound, "the link to be lost").await;
-    house.clock.advance(std::time::Duration::from_secs(5));
+    wait_until_ready(admin, false).await;
+    house.clock.advance(Duration::from_secs(5));
     let refused = client.post("generate", &generate_body(1)).await;
     assert_eq!((refused.status.as_u16(), refused.json()["reason"].as_str()), (503, Some("no_link")));
     assert!(refused.headers.contains_key("retry-after"));
@@ -42,12 +49,13 @@ async fn without_a_link_generate_is_a_503_that_decides_nothing_and_verify_still_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_outbox_is_a_503_and_a_replay_needs_no_place_in_it() {
-    let mut plan =
-        Plan { sections: vec![("outbox", "items_max = 1"), ("smsc", "window = 1")], ..Plan::default() };
     // The first SMS is never answered, so the second stays in the outbox and the third has no place.
-    plan.simulator.behavior =
-        smsc_simulator::Behavior::default().with_latency(std::time::Duration::from_secs(3600));
-    plan.sections.push(("shutdown", "drain_timeout = \"0s\""));
+    let behavior = Behavior::default().with_latency(Duration::from_secs(3600));
+    let plan = Plan::default()
+        .with_behavior(behavior)
+        .with("outbox.items_max", 1)
+        .with("smsc.window", 1)
+        .with("shutdown.drain_timeout", "0s");
     let house = House::with(plan).await;
     let mut client = house.client().await;
     let mut statuses = Vec::new();
@@ -86,24 +94,22 @@ async fn requests_out_of_bounds_are_refused_and_the_next_one_is_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_past_the_bound_are_closed_and_counted() {
-    let house = House::with(Plan { sections: vec![("api", "connections_max = 2")], ..Plan::default() }).await;
+    let house = House::with(Plan::default().with("api.connections_max", 2)).await;
     let mut first = house.client().await;
     let mut second = house.client().await;
     assert_eq!(first.get("/openapi.yaml").await.status.as_u16(), 200);
     assert_eq!(second.get("/openapi.yaml").await.status.as_u16(), 200);
-    let mut third = tokio::net::TcpStream::connect(house.app().api_addr()).await.unwrap();
+    let mut third = TcpStream::connect(house.app().api_addr()).await.unwrap();
     let mut byte = [0];
-    let read = tokio::io::AsyncReadExt::read(&mut third, &mut byte);
+    let read = third.read(&mut byte);
     assert!(matches!(within(read, "the third to be closed").await, Ok(0) | Err(_)));
     assert!(house.metrics().await.contains("otpgw_connections_refused_total 1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_takes_nothing_loses_its_place() {
-    use tokio::io::AsyncWriteExt as _;
-    let house =
-        House::with(Plan { sections: vec![("api", "idle_timeout = \"1s\"")], ..Plan::default() }).await;
-    let mut stream = tokio::net::TcpStream::connect(house.app().api_addr()).await.unwrap();
+    let house = House::with(Plan::default().with("api.idle_timeout", "1s")).await;
+    let mut stream = TcpStream::connect(house.app().api_addr()).await.unwrap();
     let request = "GET /openapi.yaml HTTP/1.1\r\nhost: gateway\r\n\r\n".repeat(1_000);
     // As far as it is taken: more replies than the sockets between hold.
     let _ = stream.try_write(request.as_bytes());
@@ -119,16 +125,10 @@ async fn a_reader_that_takes_nothing_loses_its_place() {
 async fn a_port_that_is_taken_is_named() {
     let house = House::new().await;
     let taken = house.app().api_addr();
-    let toml = house.folder.path().join("gateway.toml");
-    let text = std::fs::read_to_string(&toml).unwrap();
-    std::fs::write(
-        &toml,
-        text.replace("[api]\nlisten = \"127.0.0.1:0\"", &format!("[api]\nlisten = \"{taken}\"")),
-    )
-    .unwrap();
-    let config = otp_gateway::config::Config::load(&toml).unwrap();
-    let clock = otp_gateway::clock::Clock::system();
-    let error = blocking(move || otp_gateway::app::App::start(config, clock)).await.unwrap_err().to_string();
+    let configuration = house.configuration.clone().with("api.listen", taken);
+    house.sandbox.write_configuration(&configuration).unwrap();
+    let config = Config::load(&house.sandbox.configuration()).unwrap();
+    let error = blocking(move || App::start(config, Clock::system())).await.unwrap_err().to_string();
     assert!(error.contains("api.listen") && error.contains(&taken.to_string()), "{error}");
 }
 

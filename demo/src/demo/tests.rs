@@ -346,7 +346,7 @@ async fn a_port_in_use_is_named_with_its_option() {
 #[tokio::test]
 async fn stopping_closes_every_port_and_removes_the_files() {
     let demo = start().await;
-    let folder = demo.files.configuration();
+    let folder = demo.sandbox.configuration();
     let ports =
         [demo.bank_addr, demo.gateway_addr(), demo.admin_addr(), demo.smpp_addr(), demo.simulator_addr()];
     demo.stop().await.unwrap();

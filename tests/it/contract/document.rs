@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::support::Reply;
+use crate::support::client::Reply;
 
 /// Headers of every HTTP reply, and the one that the document tells of in its text.
 const HEADERS_OF_ALL: [&str; 4] = ["content-length", "date", "connection", "cache-control"];
@@ -128,20 +128,20 @@ impl Document {
     /// Checks a reply to `call` against what is documented, and says of which kind it is.
     pub(crate) fn check(&self, call: &str, reply: &Reply) -> Kind {
         let status = reply.status.as_u16().to_string();
-        let told = format!("{call} {status} {}", reply.text());
+        let reported = format!("{call} {status} {}", reply.text());
         let (_, responses) = self.calls().into_iter().find(|(id, _)| id == call).expect("a documented call");
-        let response = responses.get(&status).unwrap_or_else(|| panic!("not documented: {told}"));
+        let response = responses.get(&status).unwrap_or_else(|| panic!("not documented: {reported}"));
         let response = self.resolve(response);
-        self.check_headers(response, reply, &told);
+        self.check_headers(response, reply, &reported);
         let Some(content) = response.get("content").and_then(Value::as_object) else {
-            assert!(reply.body.is_empty(), "no body is documented: {told}");
+            assert!(reply.body.is_empty(), "no body is documented: {reported}");
             return (call.into(), status, String::new());
         };
         let (media_type, media) = content.iter().next().expect("a media type");
-        assert_eq!(reply.headers["content-type"], media_type.as_str(), "{told}");
+        assert_eq!(reply.headers["content-type"], media_type.as_str(), "{reported}");
         let body = if media_type.ends_with("json") { reply.json() } else { Value::String(reply.text()) };
         if let Err(error) = self.validator(&media["schema"]).validate(&body) {
-            panic!("{error} at {}: {told}", error.instance_path());
+            panic!("{error} at {}: {reported}", error.instance_path());
         }
         let problem = body.get("type").map(|uri| last_part(&text(uri)).to_owned()).unwrap_or_default();
         let why = body.get("verdict").or_else(|| body.get("reason")).filter(|_| !problem.is_empty());
@@ -152,29 +152,29 @@ impl Document {
         (call.into(), status, kind)
     }
 
-    fn check_headers(&self, response: &Value, reply: &Reply, told: &str) {
+    fn check_headers(&self, response: &Value, reply: &Reply, reported: &str) {
         let documented = response.get("headers").map(|headers| object(headers).clone()).unwrap_or_default();
         for (name, header) in &documented {
             let header = self.resolve(header);
             let Some(value) = reply.headers.get(name.as_str()) else {
-                assert_ne!(header["required"], true, "{name} is missing: {told}");
+                assert_ne!(header["required"], true, "{name} is missing: {reported}");
                 continue;
             };
             let value = value.to_str().expect("ASCII");
             let value = value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number));
-            assert!(self.validator(&header["schema"]).is_valid(&value), "{name}: {value}: {told}");
+            assert!(self.validator(&header["schema"]).is_valid(&value), "{name}: {value}: {reported}");
         }
         for name in reply.headers.keys() {
             let known = documented.keys().any(|documented| documented.eq_ignore_ascii_case(name.as_str()));
             let of_all = HEADERS_OF_ALL.contains(&name.as_str()) || name == "content-type";
-            assert!(known || of_all, "{name} is not documented: {told}");
+            assert!(known || of_all, "{name} is not documented: {reported}");
         }
         if reply.headers.contains_key("content-type") && reply.headers["content-type"] != "application/yaml" {
-            assert_eq!(reply.headers["cache-control"], "no-store", "{told}");
+            assert_eq!(reply.headers["cache-control"], "no-store", "{reported}");
             let in_body = reply.json().get("retry_after_seconds").map(ToString::to_string);
             let in_head =
                 reply.headers.get("retry-after").map(|value| value.to_str().expect("ASCII").to_owned());
-            assert_eq!(in_body, in_head, "{told}");
+            assert_eq!(in_body, in_head, "{reported}");
         }
     }
 }
