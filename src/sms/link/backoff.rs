@@ -13,10 +13,15 @@ pub(super) fn after_failure(failures: u32, min: Duration, max: Duration, draw: u
     fraction(min.saturating_mul(1 << doublings).min(max), draw)
 }
 
-/// The pause after the SMSC refused our credentials: from half of `max` to `max`, since only people can
-/// mend it.
+/// The pause after the SMSC refused our credentials: from half of `max` to `max`, since the next attempt will
+/// most likely fail, too.
 pub(super) fn after_refusal(max: Duration, draw: u64) -> Duration {
     max / 2 + fraction(max / 2, draw)
+}
+
+/// A random number. Without randomness the pause is the longest, which is safe.
+pub(super) fn draw() -> u64 {
+    getrandom::u64().unwrap_or(u64::MAX)
 }
 
 /// `draw` as a fraction of 2^64, of `limit`, to the millisecond.

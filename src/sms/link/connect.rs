@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::settings::Settings;
+use super::socket::Socket;
 use super::tls::{Broken, Connector, Tls, TlsError};
 use crate::clock::Clock;
 
@@ -20,12 +21,6 @@ pub(super) enum ConnectError {
     Timeout,
     Io(io::ErrorKind),
     Tls(TlsError),
-}
-
-/// A connection.
-pub(super) struct Connected {
-    pub(super) stream: TcpStream,
-    pub(super) tls: Option<Tls>,
 }
 
 impl fmt::Display for ConnectError {
@@ -43,23 +38,23 @@ pub(super) async fn connect(
     settings: &Settings,
     connector: Option<&Connector>,
     clock: &Clock,
-) -> Result<Connected, ConnectError> {
+) -> Result<Socket, ConnectError> {
     let timer = settings.session_init_timer;
     let addresses: Vec<SocketAddr> = within(clock, timer, lookup_host(&settings.address)).await?.collect();
     let mut stream = connect_any(&addresses, timer, clock).await?;
-    let Some(connector) = connector else { return Ok(Connected { stream, tls: None }) };
+    let Some(connector) = connector else { return Ok(Socket { stream, tls: None }) };
     let tls = tokio::select! {
         biased;
-        tls = Tls::shake_hands(connector, &mut stream) => tls.map_err(|broken| match broken {
+        tls = Tls::handshake(connector, &mut stream) => tls.map_err(|broken| match broken {
             Broken::Tls(error) => ConnectError::Tls(error),
             Broken::Io(kind) => ConnectError::Io(kind),
         })?,
         () = clock.sleep(timer) => return Err(ConnectError::Timeout),
     };
-    Ok(Connected { stream, tls: Some(tls) })
+    Ok(Socket { stream, tls: Some(tls) })
 }
 
-/// Tries the addresses in turn, each within `timer`, up to a fair number.
+/// Tries the addresses in turn, each within `timer`, [`ADDRESSES_MAX`] at the most.
 async fn connect_any(
     addresses: &[SocketAddr],
     timer: Duration,

@@ -7,13 +7,13 @@
 //!      ▲                              │                             │  │  │  │
 //!      │   the link died before       │                             │  │  │  └ status 0 ─────────► accepted
 //!      ├──────────────────────────────┘                             │  │  └ another status ──────► rejected
-//!      │   a status that says: not now, or not here                 │  └ no answer, link lost ──► ambiguous
+//!      │   a status that says: not now, or not here                 │  └ no answer, link lost ──► in doubt
 //!      └────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! An item comes back by two ways only: [`InWriteBuffer::take_back`], where the SMSC cannot have the whole
 //! PDU, and [`FullyWritten::take_back`], which takes the SMSC's own word as its proof ([`NotTaken`]).
-//! `accepted`, `rejected` and `ambiguous` consume the item and give no way back to it.
+//! `accepted`, `rejected` and `in_doubt` consume the item and give no way back to it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -65,33 +65,31 @@ impl Refusal {
     }
 }
 
-/// A submit of which the kernel has not taken every byte: if the link dies now, it was surely not sent.
+/// Where a submit stands in the session's output.
+pub(super) struct Encoded {
+    pub(super) sequence: SequenceNumber,
+    /// Its `user_message_reference`, if it has one.
+    pub(super) reference: Option<u16>,
+    /// When its validity was worked out.
+    pub(super) at: Timestamp,
+    /// The session's bytes written once this one is.
+    pub(super) end: u64,
+}
+
+/// A submit of which the kernel has not taken every byte: if the link dies now, the SMSC cannot have it.
 pub(super) struct InWriteBuffer<'a> {
     outgoing: Outgoing,
-    /// Its `user_message_reference`, if it has one.
-    reference: Option<u16>,
-    sequence: SequenceNumber,
-    /// When its validity was worked out.
-    encoded_at: Timestamp,
-    /// The session's bytes written once this one is.
-    end: u64,
+    encoded: Encoded,
     report: Permit<'a, DeliveryReport>,
 }
 
 impl<'a> InWriteBuffer<'a> {
-    pub(super) fn new(
-        outgoing: Outgoing,
-        reference: Option<u16>,
-        sequence: SequenceNumber,
-        encoded_at: Timestamp,
-        end: u64,
-        report: Permit<'a, DeliveryReport>,
-    ) -> Self {
-        Self { outgoing, reference, sequence, encoded_at, end, report }
+    pub(super) fn new(outgoing: Outgoing, encoded: Encoded, report: Permit<'a, DeliveryReport>) -> Self {
+        Self { outgoing, encoded, report }
     }
 
     fn written(self, at: Timestamp) -> FullyWritten<'a> {
-        FullyWritten { outgoing: self.outgoing, reference: self.reference, at, report: self.report }
+        FullyWritten { outgoing: self.outgoing, reference: self.encoded.reference, at, report: self.report }
     }
 
     fn take_back(self) -> Outgoing {
@@ -140,7 +138,7 @@ impl FullyWritten<'_> {
     }
 
     /// Nobody knows whether the SMSC took it.
-    pub(super) fn ambiguous(self) -> Sent {
+    pub(super) fn in_doubt(self) -> Sent {
         self.settle(Delivery::Unknown)
     }
 
@@ -180,8 +178,8 @@ impl<'a> Submits<'a> {
     pub(super) fn uses(&self, sequence: SequenceNumber) -> bool {
         self.written.contains_key(&sequence)
             || self.unanswered.contains_key(&sequence)
-            // At most a buffer's worth, and numbers come round after 2^31: the last of it tells.
-            || self.in_write_buffer.back().is_some_and(|submit| submit.sequence == sequence)
+            // At most a buffer's worth, and numbers come round after 2^31: the last one is enough.
+            || self.in_write_buffer.back().is_some_and(|submit| submit.encoded.sequence == sequence)
     }
 
     pub(super) fn push(&mut self, submit: InWriteBuffer<'a>) {
@@ -191,8 +189,8 @@ impl<'a> Submits<'a> {
     /// The session has written `total` bytes by now. Returns how many submits are newly written in full.
     pub(super) fn wrote(&mut self, total: u64, now: Timestamp) -> u64 {
         let mut count = 0;
-        while let Some(submit) = self.in_write_buffer.pop_front_if(|submit| submit.end <= total) {
-            self.written.insert(submit.sequence, submit.written(now));
+        while let Some(submit) = self.in_write_buffer.pop_front_if(|submit| submit.encoded.end <= total) {
+            self.written.insert(submit.encoded.sequence, submit.written(now));
             self.oldest.get_or_insert(now);
             count += 1;
         }
@@ -201,7 +199,7 @@ impl<'a> Submits<'a> {
 
     /// Since when the first that is not written in full has waited for the socket.
     pub(super) fn waiting_since(&self) -> Option<Timestamp> {
-        self.in_write_buffer.front().map(|submit| submit.encoded_at)
+        self.in_write_buffer.front().map(|submit| submit.encoded.at)
     }
 
     /// Whether the SMSC has answered everything that it may have got.
@@ -224,20 +222,20 @@ impl<'a> Submits<'a> {
         self.oldest.map(|oldest| oldest.plus(timeout))
     }
 
-    /// Reports the submits written `timeout` ago or earlier as ambiguous, and tells `ambiguous` of each, with
-    /// its reference.
+    /// Reports the submits written `timeout` ago or earlier as in doubt, and calls `in_doubt` with each, its
+    /// reference, and when it was written.
     // Looks at the whole window, but once in a timeout: the next one is not due before the oldest left.
     pub(super) fn give_up(
         &mut self,
         now: Timestamp,
         timeout: Duration,
-        mut ambiguous: impl FnMut(Sent, Option<u16>, Timestamp),
+        mut in_doubt: impl FnMut(Sent, Option<u16>, Timestamp),
     ) {
         let overdue = self.written.extract_if(|_, submit| now.since(submit.at) >= timeout);
         for (sequence, submit) in overdue {
             let (reference, at) = (submit.reference, submit.at);
-            let sent = submit.ambiguous();
-            ambiguous(sent, reference, at);
+            let sent = submit.in_doubt();
+            in_doubt(sent, reference, at);
             self.unanswered.insert(sequence, sent);
             self.unanswered_order.push_back(sequence);
         }
@@ -249,17 +247,17 @@ impl<'a> Submits<'a> {
         }
     }
 
-    /// Ends the session: what was written in full is reported as ambiguous and told of, the rest comes back
-    /// in its order.
+    /// Ends the session: what was written in full is reported as in doubt, and `in_doubt` is called with it; the
+    /// rest comes back in its order.
     pub(super) fn end(
         self,
-        mut ambiguous: impl FnMut(Sent, Option<u16>, Timestamp),
-        mut surely_unsent: impl FnMut(Outgoing),
+        mut in_doubt: impl FnMut(Sent, Option<u16>, Timestamp),
+        mut not_written: impl FnMut(Outgoing),
     ) {
         for submit in self.written.into_values() {
             let (reference, at) = (submit.reference, submit.at);
-            ambiguous(submit.ambiguous(), reference, at);
+            in_doubt(submit.in_doubt(), reference, at);
         }
-        self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut surely_unsent);
+        self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut not_written);
     }
 }

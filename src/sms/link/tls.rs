@@ -188,8 +188,8 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Shakes hands over a new connection.
-    pub(super) async fn shake_hands(connector: &Connector, stream: &mut TcpStream) -> Result<Self, Broken> {
+    /// Agrees on TLS over a new connection. Not cancel safe: the connection is to be dropped, too.
+    pub(super) async fn handshake(connector: &Connector, stream: &mut TcpStream) -> Result<Self, Broken> {
         let connection = ClientConnection::new(Arc::clone(&connector.config), connector.name.clone())?;
         let mut tls = Self { connection, records: vec![0; RECORD_BYTES_MAX].into_boxed_slice() };
         while tls.connection.is_handshaking() || tls.connection.wants_write() {
@@ -201,7 +201,7 @@ impl Tls {
                     return Err(Broken::Io(io::ErrorKind::UnexpectedEof));
                 }
                 if let Err(error) = tls.read_handshake(count) {
-                    // The SMSC is told why; it may not listen any more.
+                    // Says why, if the SMSC still listens.
                     let _ = tls.flush(stream);
                     return Err(error);
                 }
@@ -264,7 +264,7 @@ impl Tls {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = self.connection.writer().write(&plain[..plain.len().min(PLAIN_BYTES_MAX)])?;
-        // Taken is taken: what goes wrong from here on is told by the next call.
+        // Taken is taken: what goes wrong from here on is returned by the next call.
         let _ = self.flush(stream);
         Ok(count)
     }

@@ -10,8 +10,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
-use crate::sms::link::connect::connect;
-use crate::sms::link::tls::{Files, TlsError};
+use crate::sms::link::connect::{ConnectError, connect};
+use crate::sms::link::settings::Settings;
+use crate::sms::link::socket::Socket;
+use crate::sms::link::tls::{Connector, Files, TlsError};
 
 const NAME: &str = "smsc.test";
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
@@ -221,7 +223,7 @@ async fn l12_tls_takes_no_more_than_a_record_beyond_what_the_socket_takes() {
     let clock = Clock::manual(Timestamp::from_unix_millis(0));
     let (connected, peer) =
         tokio::join!(connect(&settings, Some(&connector), &clock), accept(&script, &acceptor));
-    let Connected { stream, tls } = connected.unwrap();
+    let Socket { stream, tls } = connected.unwrap();
     let (mut tls, mut peer) = (tls.unwrap(), peer.unwrap());
     let plain = [7; 100_000];
     let mut taken = 0;

@@ -1,6 +1,7 @@
 //! Several links, and several SMSCs.
 
 use super::*;
+
 /// Two SMSCs that do what the test says.
 async fn two() -> [Script; 2] {
     [Script::listen().await, Script::listen().await]
