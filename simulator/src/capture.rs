@@ -51,11 +51,17 @@ const FILE_MODE: u32 = 0o600;
 /// A capture under way.
 pub(crate) struct Capture {
     /// `None` once it is finished.
-    writer: Mutex<Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>>,
+    writer: Mutex<Option<Writer>>,
     waiting_bytes: Arc<AtomicUsize>,
     connections: AtomicU32,
     /// Connections whose capture ended before they did.
     cut: IntCounter,
+}
+
+/// The thread that writes records, and the queue that ends it when all its senders are dropped.
+struct Writer {
+    queue: SyncSender<Vec<u8>>,
+    thread: JoinHandle<()>,
 }
 
 impl Capture {
@@ -75,7 +81,7 @@ impl Capture {
         let (queue, records) = sync_channel(QUEUE_RECORDS_MAX);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let left = bytes_max.saturating_sub(FILE_HEADER.len() as u64);
-        let writer = thread::Builder::new().name("capture".to_owned()).spawn({
+        let thread = thread::Builder::new().name("capture".to_owned()).spawn({
             let waiting_bytes = Arc::clone(&waiting_bytes);
             move || match write(file, &records, &waiting_bytes, left) {
                 Ok(End::Finished) => {}
@@ -84,7 +90,7 @@ impl Capture {
             }
         })?;
         Ok(Self {
-            writer: Mutex::new(Some((queue, writer))),
+            writer: Mutex::new(Some(Writer { queue, thread })),
             waiting_bytes,
             connections: AtomicU32::new(1),
             cut,
@@ -99,24 +105,24 @@ impl Capture {
         let esme_next = number.wrapping_mul(0x9E37_79B1);
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tap = Tap {
-            queue: writer.as_ref().map(|(queue, _)| queue.clone()),
+            queue: writer.as_ref().map(|writer| writer.queue.clone()),
             waiting_bytes: Arc::clone(&self.waiting_bytes),
             cut: self.cut.clone(),
             esme: Side { address: esme, next: esme_next },
             smsc: Side { address: SocketAddr::new(smsc.ip(), SMPP_PORT), next: !esme_next },
         };
         drop(writer);
-        tap.put([(By::Esme, Segment::Syn), (By::Smsc, Segment::SynAck), (By::Esme, Segment::Ack)]);
+        tap.put(&[(By::Esme, Segment::Syn), (By::Smsc, Segment::SynAck), (By::Esme, Segment::Ack)]);
         tap
     }
 
     /// Writes what waits and closes the file. Connections that are still open have to be dropped before.
     pub(crate) async fn finish(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((queue, writer)) = writer {
+        if let Some(Writer { queue, thread }) = writer {
             drop(queue);
             // A writer that panicked has stopped, too.
-            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 }
@@ -170,22 +176,28 @@ pub(crate) struct Tap {
 impl Tap {
     /// What the SMSC read.
     pub(crate) fn received(&mut self, bytes: &[u8]) {
-        self.put(bytes.chunks(SEGMENT_BYTES_MAX).map(|piece| (By::Esme, Segment::Data(piece))));
+        self.say(By::Esme, bytes);
     }
 
     /// What the SMSC wrote.
     pub(crate) fn sent(&mut self, bytes: &[u8]) {
-        self.put(bytes.chunks(SEGMENT_BYTES_MAX).map(|piece| (By::Smsc, Segment::Data(piece))));
+        self.say(By::Smsc, bytes);
+    }
+
+    fn say(&mut self, by: By, bytes: &[u8]) {
+        let pieces: Vec<_> =
+            bytes.chunks(SEGMENT_BYTES_MAX).map(|piece| (by, Segment::Data(piece))).collect();
+        self.put(&pieces);
     }
 
     /// Never waits: without room, this connection's capture ends here.
-    fn put(&mut self, segments: impl IntoIterator<Item = (By, Segment<'_>)>) {
+    fn put(&mut self, segments: &[(By, Segment<'_>)]) {
         let Some(queue) = &self.queue else {
             return;
         };
         let time = clock::wall();
         let mut record = Vec::with_capacity(HEADERS_BYTES_MAX);
-        for (by, segment) in segments {
+        for &(by, segment) in segments {
             let (from, to) = match by {
                 By::Esme => (&mut self.esme, &self.smsc),
                 By::Smsc => (&mut self.smsc, &self.esme),
@@ -204,7 +216,7 @@ impl Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        self.put([(By::Smsc, Segment::FinAck), (By::Esme, Segment::FinAck), (By::Smsc, Segment::Ack)]);
+        self.put(&[(By::Smsc, Segment::FinAck), (By::Esme, Segment::FinAck), (By::Smsc, Segment::Ack)]);
     }
 }
 

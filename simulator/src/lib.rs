@@ -52,8 +52,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use web::{About, Guard, Web};
 
 /// A running simulator: an SMSC, an inbox and its web listener.
@@ -67,7 +67,7 @@ pub struct Simulator {
     web_addr: SocketAddr,
     smsc: Arc<Smsc>,
     inbox: Arc<Inbox>,
-    stop: watch::Sender<bool>,
+    shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -99,23 +99,23 @@ impl Simulator {
             ),
         };
         let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
-        let (stop, stopping) = watch::channel(false);
+        let shutdown = CancellationToken::new();
         let guard = Guard::new(web_addr, config.token.clone());
         let system_ids = config.esmes.iter().map(|esme| esme.system_id.clone()).collect();
         let about = About { smpp: smpp_addr, tls: tls_addr, system_ids };
         let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics), capture));
         let shared = (Arc::clone(&smsc), Arc::clone(&inbox), metrics);
-        let site = Web::new(guard, about, instance, shared, stopping.clone());
+        let site = Web::new(guard, about, instance, shared, shutdown.clone());
         let mut tasks = vec![
-            tokio::spawn(Arc::clone(&smsc).serve(smpp, None, stopping.clone())),
-            tokio::spawn(Arc::clone(&smsc).deliver_pending(stopping.clone())),
+            tokio::spawn(Arc::clone(&smsc).serve(smpp, None, shutdown.clone())),
+            tokio::spawn(Arc::clone(&smsc).deliver_pending(shutdown.clone())),
             tokio::spawn(site.serve(web)),
         ];
         if let Some(((listener, _), acceptor)) = under_tls {
-            tasks.push(tokio::spawn(Arc::clone(&smsc).serve(listener, Some(acceptor), stopping)));
+            tasks.push(tokio::spawn(Arc::clone(&smsc).serve(listener, Some(acceptor), shutdown.clone())));
         }
         tracing::info!(%smpp_addr, ?tls_addr, %web_addr, "simulator up");
-        Ok(Self { smpp_addr, tls_addr, web_addr, smsc, inbox, stop, tasks })
+        Ok(Self { smpp_addr, tls_addr, web_addr, smsc, inbox, shutdown, tasks })
     }
 
     /// Where ESMEs connect.
@@ -182,7 +182,7 @@ impl Simulator {
         text: &str,
         system_id: Option<&str>,
     ) -> Result<Arc<inbox::Message>, HandsetError> {
-        let at = smsc::Moment { now: clock::now(), wall: clock::wall() };
+        let at = clock::Moment::present();
         self.smsc.send_from_handset(from, to, text, system_id, &at)
     }
 
@@ -220,7 +220,7 @@ impl Simulator {
     /// capture file, and waits until all of that is done: a second or two at
     /// most.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
+        self.shutdown.cancel();
         for task in self.tasks.drain(..) {
             // A task that panicked has stopped, too.
             let _ = task.await;
@@ -232,7 +232,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
+        self.shutdown.cancel();
     }
 }
 

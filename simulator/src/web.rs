@@ -13,10 +13,10 @@ mod stall;
 mod stream;
 
 use crate::behavior::{Behavior, TEXT_BYTES_MAX};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::inbox::{Cursor, Filter, Inbox, Page, Wire};
 use crate::metrics::Metrics;
-use crate::smsc::{Moment, Smsc};
+use crate::smsc::Smsc;
 use behavior::{TOML, Written, profile_list};
 use bytes::Bytes;
 use counters::Counters;
@@ -45,8 +45,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use stream::{CHUNKS_WAITING, Walker};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Connections at a time: a page, some tests and a load tester need few; each
 /// costs a read buffer.
@@ -86,7 +87,7 @@ pub(crate) struct Web {
     guard: Guard,
     about: About,
     written: Written,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 }
 
 /// What an ESME needs to know to bind, but its password.
@@ -106,7 +107,7 @@ impl Web {
         about: About,
         instance: u32,
         (smsc, inbox, metrics): (Arc<Smsc>, Arc<Inbox>, Arc<Metrics>),
-        stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> Self {
         Self { smsc, inbox, metrics, instance, guard, about, written: Written::default(), stop }
     }
@@ -115,11 +116,10 @@ impl Web {
     /// finish for [`STOP_TIMEOUT`].
     pub(crate) async fn serve(self, listener: TcpListener) {
         let web = Arc::new(self);
-        let mut stop = web.stop.clone();
         let mut connections = JoinSet::new();
-        while !*stop.borrow() {
+        while !web.stop.is_cancelled() {
             tokio::select! {
-                _ = stop.changed() => {}
+                () = web.stop.cancelled() => {}
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < CONNECTIONS_MAX => {
@@ -152,10 +152,9 @@ impl Web {
             .max_buf_size(BUFFER_BYTES_MAX)
             .serve_connection(TokioIo::new(Impatient::new(stream, STALL_MAX)), service);
         tokio::pin!(connection);
-        let mut stop = self.stop.clone();
         tokio::select! {
             _ = &mut connection => return,
-            _ = stop.changed() => {}
+            () = self.stop.cancelled() => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
@@ -235,10 +234,9 @@ impl Web {
         let page = match query.wait {
             None => self.inbox.messages(&filter),
             Some(wait) => {
-                let mut stop = self.stop.clone();
                 tokio::select! {
                     page = self.inbox.wait(&filter, wait) => page,
-                    _ = stop.changed() => self.inbox.messages(&filter),
+                    () = self.stop.cancelled() => self.inbox.messages(&filter),
                 }
             }
         };
@@ -255,7 +253,7 @@ impl Web {
     async fn originate(&self, body: Incoming) -> Result<Response<Reply>, Problem> {
         let body = read(body, originate::BODY_BYTES_MAX).await?;
         let Originated { from, to, text, system_id } = Originated::parse(&body)?;
-        let at = Moment { now: clock::now(), wall: clock::wall() };
+        let at = Moment::present();
         let message = self.smsc.send_from_handset(&from, &to, &text, system_id.as_deref(), &at)?;
         Ok(reply::json(StatusCode::CREATED, &message.to_wire()))
     }

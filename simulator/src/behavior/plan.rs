@@ -30,8 +30,8 @@ pub(crate) struct Subject<'a> {
     /// The destination's digits.
     pub(crate) to: &'a [u8],
     pub(crate) data_coding: DataCoding,
-    /// The text's octets, without their header.
-    pub(crate) octets: &'a [u8],
+    /// The text's content, without their header.
+    pub(crate) content: &'a [u8],
 }
 
 /// A behaviour in use.
@@ -92,7 +92,7 @@ impl Plan {
             return (&self.otherwise, draw);
         }
         let text = if self.looks_at_text {
-            text::decode(subject.data_coding, subject.octets)
+            text::decode(subject.data_coding, subject.content)
         } else {
             String::new()
         };
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn subject<'a>(to: &'a [u8], text: &'a [u8]) -> Subject<'a> {
-        Subject { to, data_coding: DataCoding::DEFAULT, octets: text }
+        Subject { to, data_coding: DataCoding::DEFAULT, content: text }
     }
 
     #[test]

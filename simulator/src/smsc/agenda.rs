@@ -1,40 +1,33 @@
-//! Things to be done, each at its time: the first due comes first, and of those
-//! due at once, the first added.
+//! Things to be done, each at its time: the first due comes first, and of those due at once, the first added.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub(super) struct Agenda<T> {
-    heap: BinaryHeap<Reverse<Entry<T>>>,
+    /// By when they are due, and the order in which they were added.
+    items: BTreeMap<(Instant, u64), T>,
     added: u64,
-}
-
-struct Entry<T> {
-    due: Instant,
-    order: u64,
-    item: T,
 }
 
 impl<T> Default for Agenda<T> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), added: 0 }
+        Self { items: BTreeMap::new(), added: 0 }
     }
 }
 
 impl<T> Agenda<T> {
     pub(super) fn len(&self) -> usize {
-        self.heap.len()
+        self.items.len()
     }
 
     pub(super) fn add(&mut self, due: Instant, item: T) {
         self.added += 1;
-        self.heap.push(Reverse(Entry { due, order: self.added, item }));
+        self.items.insert((due, self.added), item);
     }
 
     /// When the first is due.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(first)| first.due)
+        self.items.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// The first, if it is due.
@@ -45,35 +38,16 @@ impl<T> Agenda<T> {
 
     /// The first, due or not.
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.heap.pop().map(|Reverse(first)| first.item)
+        self.items.pop_first().map(|(_, item)| item)
     }
 }
-
-impl<T> Ord for Entry<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.due, self.order).cmp(&(other.due, other.order))
-    }
-}
-
-impl<T> PartialOrd for Entry<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Entry<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T> Eq for Entry<T> {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::clock;
-    use std::time::Duration;
 
     #[test]
     fn what_is_due_first_comes_first_and_then_what_was_added_first() {

@@ -1,25 +1,25 @@
 //! One ESME's connection: the only task that touches its socket and session.
 //!
-//! Each turn writes what there is, else reads what there is: so the answers to
-//! everything that one read brought go out in one write, and while the ESME is
-//! slow to read, they collect up to the session's bound and reading stops.
+//! Each turn writes what there is, else reads what there is: so the answers to everything that one read brought go
+//! out in one write, and while the ESME is slow to read, they collect up to the session's bound and reading stops.
 
-use super::session::Session;
-use super::submit::Moment;
-use super::{Orders, Smsc};
-use crate::capture::Tap;
-use crate::clock;
-use smpp::frame::COMMAND_LENGTH_MAX;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use smpp::frame::COMMAND_LENGTH_MAX;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+
+use super::session::Session;
+use super::shared::{Orders, Smsc};
+use crate::capture::Tap;
+use crate::clock::{self, Moment};
 
 /// For the TLS handshake, as long as for a bind.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,49 +27,48 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the ESME to close its side after we closed ours.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Octets received and not yet taken: room for the largest PDU.
+/// Bytes received and not yet taken: room for the largest PDU.
 struct Input {
-    octets: Box<[u8]>,
+    bytes: Box<[u8]>,
     filled: usize,
 }
 
 impl Input {
     fn new() -> Self {
-        Self { octets: vec![0; COMMAND_LENGTH_MAX].into_boxed_slice(), filled: 0 }
+        Self { bytes: vec![0; COMMAND_LENGTH_MAX].into_boxed_slice(), filled: 0 }
     }
 
     fn room(&mut self) -> &mut [u8] {
-        &mut self.octets[self.filled..]
+        &mut self.bytes[self.filled..]
     }
 
     /// Hands everything received to the session and keeps what it did not take.
     fn give(&mut self, count: usize, session: &mut Session, tap: &mut Option<Tap>, at: &Moment) {
         let come = self.filled + count;
         if let Some(tap) = tap {
-            tap.received(&self.octets[self.filled..come]);
+            tap.received(&self.bytes[self.filled..come]);
         }
-        let consumed = session.on_bytes(&self.octets[..come], at);
-        self.octets.copy_within(consumed..come, 0);
+        let consumed = session.on_bytes(&self.bytes[..come], at);
+        self.bytes.copy_within(consumed..come, 0);
         self.filled = come - consumed;
     }
 }
 
-/// Serves one connection until it is closed by either side: in the clear, or
-/// under TLS once its handshake is done.
+/// Serves one connection until it is closed by either side: in the clear, or under TLS once its handshake is done.
 pub(super) async fn run(smsc: Arc<Smsc>, stream: TcpStream, tls: Option<TlsAcceptor>) {
     // A failure shows on the next read; delay is all that is at stake.
     let _ = stream.set_nodelay(true);
     let mut orders = smsc.orders.subscribe();
     orders.mark_unchanged();
-    let tap = smsc.tap(&stream);
+    let tap = tap(&smsc, &stream);
     let Some(tls) = tls else {
         return serve(smsc, stream, tap, orders).await;
     };
-    let shaken = tokio::select! {
-        shaken = clock::within(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken,
+    let handshake = tokio::select! {
+        handshake = clock::within(HANDSHAKE_TIMEOUT, tls.accept(stream)) => handshake,
         _ = orders.changed() => return,
     };
-    match shaken {
+    match handshake {
         Some(Ok(stream)) => serve(smsc, stream, tap, orders).await,
         failed => {
             if let Some(Err(error)) = failed {
@@ -78,6 +77,12 @@ pub(super) async fn run(smsc: Arc<Smsc>, stream: TcpStream, tls: Option<TlsAccep
             smsc.metrics.tls_failures.inc();
         }
     }
+}
+
+/// A new connection's way into the capture, if there is one.
+fn tap(smsc: &Smsc, stream: &TcpStream) -> Option<Tap> {
+    let capture = smsc.capture.as_ref()?;
+    Some(capture.connection(stream.peer_addr().ok()?, stream.local_addr().ok()?))
 }
 
 async fn serve<S>(smsc: Arc<Smsc>, mut stream: S, mut tap: Option<Tap>, mut orders: watch::Receiver<Orders>)
@@ -97,7 +102,7 @@ where
             biased;
             _ = orders.changed() => {
                 let ordered = *orders.borrow_and_update();
-                session.on_orders(ordered, &Moment { now: clock::now(), wall: clock::wall() });
+                session.on_orders(ordered, &Moment::present());
             }
             moved = turn(&mut stream, session.pending(), &mut unflushed, room) => match moved {
                 Ok(Moved::Out(count)) if count > 0 => {
@@ -107,7 +112,7 @@ where
                     session.wrote(count);
                 }
                 Ok(Moved::In(count)) if count > 0 => {
-                    let at = Moment { now: clock::now(), wall: clock::wall() };
+                    let at = Moment::present();
                     input.give(count, &mut session, &mut tap, &at);
                 }
                 _ => break,
@@ -115,7 +120,7 @@ where
             () = mailbox.arrived(), if session.receives() => {}
             () = &mut timer => {}
         }
-        let at = Moment { now: clock::now(), wall: clock::wall() };
+        let at = Moment::present();
         // What has already come is heard before it is missed.
         if session.due() <= at.now && session.wants_input() {
             match read_now(&mut stream, input.room()).await {
@@ -127,8 +132,7 @@ where
             }
         }
         session.on_time(&at);
-        // A timer that is early costs a turn; one that is set anew each turn
-        // costs more.
+        // A timer that is early costs a turn; one that is set anew each turn costs more.
         let due = session.due();
         if due < armed || armed <= at.now {
             armed = due;
@@ -140,15 +144,14 @@ where
     }
 }
 
-/// Octets that a turn moved; none means that the connection is closed.
+/// Bytes that a turn moved; none means that the connection is closed.
 enum Moved {
     Out(usize),
     In(usize),
 }
 
-/// Writes `out` if there is any, else reads into `room` if there is any,
-/// whichever can be done first. What TLS holds back is pushed out meanwhile.
-/// Moves nothing when it is dropped.
+/// Writes `out` if there is any, else reads into `room` if there is any, whichever can be done first. What TLS holds
+/// back is pushed out meanwhile. Moves nothing when it is dropped.
 async fn turn<S>(
     stream: &mut S,
     out: &[u8],
@@ -192,14 +195,13 @@ where
     Poll::Ready(Ok(room.filled().len()))
 }
 
-/// Closes our side and reads on until the ESME has closed its own. A socket
-/// that is dropped with octets unread resets the connection, and the reset can
-/// overtake the last answer.
+/// Closes our side and reads on until the ESME has closed its own. A socket that is dropped with bytes unread resets
+/// the connection, and the reset can overtake the last answer.
 async fn linger<S>(stream: &mut S, input: &mut Input)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if stream.shutdown().await.is_ok() {
-        while matches!(stream.read(&mut input.octets).await, Ok(count) if count > 0) {}
+        while matches!(stream.read(&mut input.bytes).await, Ok(count) if count > 0) {}
     }
 }

@@ -1,14 +1,15 @@
 //! Spoils PDUs on purpose: what decoders are afraid of.
 
-use crate::behavior::Malformed;
 use smpp::frame::HEADER_BYTES;
 use smpp::pdu::SequenceNumber;
 
-/// A `command_id` that SMPP never had.
+use crate::behavior::Malformed;
+
+/// A `command_id` that SMPP does not have.
 const UNKNOWN_COMMAND: u32 = 0x0000_0FFF;
 
-/// Spoils the PDU that begins at `start` of `out`, its last. `sequence` is for
-/// a PDU of its own, where one is added.
+/// Spoils the PDU that begins at `start` of `out`, its last. `sequence` is for a PDU of its own, where one is
+/// added.
 pub(super) fn spoil(malformed: Malformed, start: usize, sequence: SequenceNumber, out: &mut Vec<u8>) {
     match malformed {
         Malformed::No => {}
@@ -45,10 +46,11 @@ pub(super) fn set_length(start: usize, out: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use smpp::codec::{self, Anomaly, DecodeErrorKind};
     use smpp::frame::{self, FrameError};
     use smpp::pdu::{Body, DeliverSm, Pdu};
+
+    use super::*;
 
     fn spoiled(malformed: Malformed) -> Vec<u8> {
         let mut out = Vec::new();
@@ -61,8 +63,8 @@ mod tests {
         out
     }
 
-    fn frames(octets: &[u8]) -> Result<Vec<&[u8]>, FrameError> {
-        let (mut rest, mut frames) = (octets, Vec::new());
+    fn frames(bytes: &[u8]) -> Result<Vec<&[u8]>, FrameError> {
+        let (mut rest, mut frames) = (bytes, Vec::new());
         while let Some(frame) = frame::cut(rest, frame::COMMAND_LENGTH_MAX)? {
             frames.push(frame);
             rest = &rest[frame.len()..];
@@ -73,16 +75,16 @@ mod tests {
 
     #[test]
     fn a_body_cut_short_keeps_the_frame() {
-        let octets = spoiled(Malformed::TruncatedBody);
-        let error = codec::decode(frames(&octets).unwrap()[0]).unwrap_err();
+        let bytes = spoiled(Malformed::TruncatedBody);
+        let error = codec::decode(frames(&bytes).unwrap()[0]).unwrap_err();
         assert!(matches!(error.kind, DecodeErrorKind::Truncated(_)), "{error}");
         assert_eq!(error.header.sequence, SequenceNumber(7));
     }
 
     #[test]
     fn an_unknown_command_goes_before_the_pdu() {
-        let octets = spoiled(Malformed::UnknownCommand);
-        let frames = frames(&octets).unwrap();
+        let bytes = spoiled(Malformed::UnknownCommand);
+        let frames = frames(&bytes).unwrap();
         let error = codec::decode(frames[0]).unwrap_err();
         assert_eq!((error.kind, error.header.sequence.0), (DecodeErrorKind::UnknownCommand, 8));
         assert!(codec::decode(frames[1]).is_ok());
@@ -99,8 +101,8 @@ mod tests {
         for (malformed, anomaly) in
             [(Malformed::JunkAfterTlvs, Anomaly::JunkAfterTlvs), (Malformed::TlvOverrun, Anomaly::TlvOverrun)]
         {
-            let octets = spoiled(malformed);
-            let decoded = codec::decode(frames(&octets).unwrap()[0]).unwrap();
+            let bytes = spoiled(malformed);
+            let decoded = codec::decode(frames(&bytes).unwrap()[0]).unwrap();
             assert!(decoded.anomalies.contains(anomaly), "{anomaly:?}");
         }
     }

@@ -1,25 +1,27 @@
-//! What handsets write: messages to an ESME, as deliver_sm to a session of it
-//! that receives.
+//! What handsets write: messages to an ESME, as deliver_sm to a session of it that receives.
 
-use super::Smsc;
-use super::account::Account;
-use super::receipts::{Delivery, FromHandset, Party};
-use super::submit::Moment;
-use crate::behavior::IdForm;
-use crate::inbox::{Address, Details, Direction, Draft, Message, ReceiptState};
+use std::fmt;
+use std::sync::Arc;
+
 use smpp::pdu::{MessageState, Npi, SubmitSm, Ton};
 use smpp::text::concatenation::Reference;
 use smpp::text::{self, Segmentation};
 use smpp::tlv::TlvBuffer;
-use std::fmt;
-use std::sync::Arc;
+
+use super::account::Account;
+use super::delivery::{Delivery, FromHandset};
+use super::party::Party;
+use super::shared::Smsc;
+use crate::behavior::IdForm;
+use crate::clock::Moment;
+use crate::inbox::{Address, Details, Direction, Draft, Message, ReceiptState};
 
 /// Why a handset's message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandsetError {
-    /// `from` is no telephone number of 1 to 20 digits.
+    /// `from` is not a telephone number of 1 to 20 digits.
     From,
-    /// `to` is no address of 1 to 20 printable characters.
+    /// `to` is not an address of 1 to 20 printable characters.
     To,
     /// The text needs more than 255 parts.
     TooLong,
@@ -54,13 +56,13 @@ struct Written {
 impl Written {
     fn new(from: &str, to: &str, text: &str, reference: u8) -> Result<Self, HandsetError> {
         let number = Address::new(from.as_bytes()).filter(Address::is_number).ok_or(HandsetError::From)?;
-        let from = Party { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, address: number };
+        let from = Party::international(number);
         let address = Address::new(to.as_bytes()).ok_or(HandsetError::To)?;
         let (ton, npi) = kind_of(&address);
         let to = Party { ton, npi, address };
-        let mut octets = Vec::new();
-        let alphabet = text::encode_into(text, &mut octets);
-        let segments = text::segment(alphabet, &octets, Segmentation::Udh(Reference::Bits8(reference)))
+        let mut encoded = Vec::new();
+        let alphabet = text::encode_into(text, &mut encoded);
+        let segments = text::segment(alphabet, &encoded, Segmentation::Udh(Reference::Bits8(reference)))
             .map_err(|_| HandsetError::TooLong)?;
         let mut no_tlvs = TlvBuffer::new();
         let parts = segments.map(|segment| {
@@ -79,7 +81,7 @@ impl Written {
     }
 }
 
-/// Short codes have no country code; names are no numbers.
+/// Short codes have no country code; names are not numbers.
 fn kind_of(address: &Address) -> (Ton, Npi) {
     /// Digits of the longest short code.
     const SHORT_CODE_MAX: usize = 8;
@@ -91,8 +93,8 @@ fn kind_of(address: &Address) -> (Ton, Npi) {
 }
 
 impl Smsc {
-    /// Sends `text` from a handset to the ESME called `system_id`, or to the
-    /// first that has a session which receives.
+    /// Sends `text` from a handset to the ESME called `system_id`, or to the first that has a session which
+    /// receives.
     pub(crate) fn send_from_handset(
         &self,
         from: &str,
@@ -125,8 +127,8 @@ impl Smsc {
         if let Some(last) = parts.last_mut() {
             last.message = Some(Arc::clone(&message));
         }
-        let deliveries = parts.into_iter().map(|part| Delivery::from_handset(at.now, part)).collect();
-        if account.deliver_together(deliveries).is_err() {
+        let deliveries = parts.into_iter().map(|part| Delivery::from_handset(at.now, part));
+        if !account.receivers.deliver_together(deliveries) {
             // The last receiver left just now, or all are full.
             message.end(MessageState::UNDELIVERABLE, at.wall);
             return Err(HandsetError::NoReceiver);
@@ -135,15 +137,17 @@ impl Smsc {
         Ok(message)
     }
 
-    fn receiving(&self, system_id: Option<&str>) -> Result<&Arc<Account>, HandsetError> {
+    fn receiving(&self, system_id: Option<&str>) -> Result<&Account, HandsetError> {
+        let receives = |account: &&Arc<Account>| !account.receivers.is_empty();
         let mut accounts = self.accounts.iter();
-        let Some(system_id) = system_id else {
-            return accounts
-                .find(|account| account.has_receiver_beside(None))
-                .ok_or(HandsetError::NoReceiver);
+        let account = match system_id {
+            None => accounts.find(receives),
+            Some(system_id) => accounts
+                .find(|account| *account.system_id == *system_id)
+                .map(Some)
+                .ok_or(HandsetError::UnknownSystemId)?
+                .filter(receives),
         };
-        let account = accounts.find(|account| *account.system_id == *system_id);
-        let account = account.ok_or(HandsetError::UnknownSystemId)?;
-        if account.has_receiver_beside(None) { Ok(account) } else { Err(HandsetError::NoReceiver) }
+        account.map(Arc::as_ref).ok_or(HandsetError::NoReceiver)
     }
 }

@@ -1,24 +1,24 @@
 //! Puts long messages together from their segments.
 
-use crate::inbox::{Address, MessageId};
-use smpp::text::concatenation::Reference;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Messages that may wait for segments at a time. One more, and the oldest is
-/// given up: a sender that never completes its messages is not worth memory.
+use smpp::text::concatenation::Reference;
+
+use crate::inbox::{Address, MessageId};
+
+/// Messages that may wait for segments at a time. One more, and the oldest is given up: a sender that does not
+/// complete its messages is not worth memory.
 const WAITING_MAX: usize = 1_024;
 
-/// Octets of segments that may wait in all: a thousand messages of 4 segments.
+/// Bytes of segments that may wait in all: a thousand messages of 4 segments.
 const WAITING_BYTES_MAX: usize = 1_024 * 4 * 160;
 
-/// What one message may take: 255 segments of 160 octets. A payload parameter
-/// could bring four hundred times as much, which no phone and no page shows;
-/// such a message is given up.
+/// What one message may take: 255 segments of 160 bytes. A payload parameter could bring four hundred times as
+/// much, which no phone and no page shows; such a message is given up.
 const MESSAGE_BYTES_MAX: usize = 255 * (size_of::<Option<Part>>() + 160);
 
-/// A message that has waited for so long is given up when its reference comes
-/// again, so that two texts do not mix.
+/// A message that has waited this long is given up when its reference comes again, so that two texts do not mix.
 const WAITING_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// Which segments belong together.
@@ -34,14 +34,14 @@ pub(super) struct Key {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Whole {
     /// The segments' contents in order, without their headers.
-    pub(super) octets: Vec<u8>,
+    pub(super) content: Vec<u8>,
     /// The segments' ids in order.
     pub(super) ids: Box<[MessageId]>,
 }
 
 struct Part {
     id: MessageId,
-    octets: Box<[u8]>,
+    content: Box<[u8]>,
 }
 
 struct Waiting {
@@ -65,12 +65,12 @@ impl Waiting {
         }
     }
 
-    fn put(&mut self, part: u8, id: MessageId, octets: &[u8]) -> bool {
+    fn put(&mut self, part: u8, id: MessageId, content: &[u8]) -> bool {
         match self.parts.get_mut(usize::from(part).wrapping_sub(1)) {
             Some(place @ None) => {
-                *place = Some(Part { id, octets: octets.into() });
+                *place = Some(Part { id, content: content.into() });
                 self.missing -= 1;
-                self.bytes += octets.len();
+                self.bytes += content.len();
                 true
             }
             // A repeated segment changes nothing.
@@ -94,14 +94,13 @@ pub(super) struct LongMessages {
 }
 
 impl LongMessages {
-    /// Takes a segment in: place `part` (from 1) of `key.total`. The whole
-    /// message if it was the last one missing.
+    /// Takes a segment in: place `part` (from 1) of `key.total`. The whole message if it was the last one missing.
     pub(super) fn add(
         &mut self,
         key: Key,
         part: u8,
         id: MessageId,
-        octets: &[u8],
+        content: &[u8],
         now: Instant,
     ) -> Option<Whole> {
         let found = self.waiting.iter().position(|waiting| waiting.key == key);
@@ -113,8 +112,8 @@ impl LongMessages {
             self.waiting.len() - 1
         });
         let waiting = &mut self.waiting[at];
-        if waiting.put(part, id, octets) {
-            self.bytes += octets.len();
+        if waiting.put(part, id, content) {
+            self.bytes += content.len();
         }
         if waiting.bytes > MESSAGE_BYTES_MAX {
             self.give_up(at);
@@ -128,7 +127,7 @@ impl LongMessages {
         self.bytes -= waiting.bytes;
         let parts: Vec<_> = waiting.parts.into_iter().flatten().collect();
         let ids = parts.iter().map(|part| part.id).collect();
-        Some(Whole { octets: parts.into_iter().flat_map(|part| part.octets).collect(), ids })
+        Some(Whole { content: parts.into_iter().flat_map(|part| part.content).collect(), ids })
     }
 
     /// Segments given up since this was last asked.
@@ -181,7 +180,7 @@ mod tests {
         assert_eq!(long.add(key(1, 3), 1, ID, b"abc", now), None);
         assert_eq!(long.add(key(1, 3), 1, ID, b"xyz", now), None);
         let whole = long.add(key(1, 3), 2, ID, b"def", now).unwrap();
-        assert_eq!((whole.octets.as_slice(), whole.ids.len()), (&b"abcdefghi"[..], 3));
+        assert_eq!((whole.content.as_slice(), whole.ids.len()), (&b"abcdefghi"[..], 3));
         assert_eq!(long.bytes, 0);
         assert!(long.waiting.is_empty());
     }
@@ -191,7 +190,7 @@ mod tests {
         let (mut long, now) = (LongMessages::default(), clock::now());
         assert_eq!(long.add(key(1, 2), 1, ID, b"a", now), None);
         assert_eq!(long.add(key(2, 2), 2, ID, b"d", now), None);
-        assert_eq!(long.add(key(1, 2), 2, ID, b"b", now).unwrap().octets, b"ab");
+        assert_eq!(long.add(key(1, 2), 2, ID, b"b", now).unwrap().content, b"ab");
     }
 
     #[test]
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_are_bounded() {
+    fn bytes_are_bounded() {
         let (mut long, now) = (LongMessages::default(), clock::now());
         let segment = [b'x'; 160];
         for reference in 0..20 {
@@ -232,7 +231,7 @@ mod tests {
         assert_eq!(long.add(key(1, 2), 1, ID, b"old", now), None);
         let later = now + WAITING_TIME_MAX + Duration::from_secs(1);
         assert_eq!(long.add(key(1, 2), 2, ID, b"new", later), None);
-        assert_eq!(long.add(key(1, 2), 1, ID, b"a ", later).unwrap().octets, b"a new");
+        assert_eq!(long.add(key(1, 2), 1, ID, b"a ", later).unwrap().content, b"a new");
         assert_eq!(long.take_dropped(), 1);
     }
 }

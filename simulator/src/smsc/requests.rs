@@ -1,19 +1,22 @@
 //! query_sm, cancel_sm and replace_sm: about messages that were submitted.
 
-use super::Smsc;
-use super::account::Account;
-use super::pending::Pending;
-use super::receipts::Wanted;
-use super::submit::{Moment, instant_of, validity};
-use crate::behavior::Stat;
-use crate::inbox::{Address, Message, MessageId};
-use smpp::pdu::{self, CancelSm, DataCoding, MessageState, QuerySm, ReplaceSm};
-use smpp::status::CommandStatus;
-use smpp::{text, time};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What a query_sm is told.
+use smpp::pdu::{self, CancelSm, DataCoding, MessageState, QuerySm, ReplaceSm};
+use smpp::status::CommandStatus;
+use smpp::{text, time};
+
+use super::account::Account;
+use super::fields::validity;
+use super::pending::Pending;
+use super::report::Wanted;
+use super::shared::Smsc;
+use crate::behavior::Stat;
+use crate::clock::Moment;
+use crate::inbox::{Address, Message, MessageId};
+
+/// The answer to a query_sm.
 pub(super) struct Found {
     pub(super) state: MessageState,
     /// When that came about, if it is final.
@@ -34,8 +37,8 @@ impl Smsc {
         Ok(Found { state: message.state(), final_date })
     }
 
-    /// Cancels the message with this id, or, without one, all from this sender
-    /// to this handset, as far as they are on their way (SMPP 3.4, 4.9).
+    /// Cancels the message with this id, or, without one, all from this sender to this handset, as far as they
+    /// are on their way (SMPP 3.4, 4.9).
     pub(super) fn cancel(
         &self,
         cancel: &CancelSm<'_>,
@@ -58,8 +61,8 @@ impl Smsc {
         if cancelled.is_empty() { Err(CommandStatus::ESME_RCANCELFAIL) } else { Ok(()) }
     }
 
-    /// Gives a message that is on its way, and is no segment, another text, and
-    /// another validity if there is one (SMPP 3.4, 4.10).
+    /// Gives a message that is on its way, and is not a segment, another text, and another validity if there is
+    /// one (SMPP 3.4, 4.10).
     pub(super) fn replace(
         &self,
         replace: &ReplaceSm<'_>,
@@ -80,7 +83,7 @@ impl Smsc {
         if let Some(validity) = validity {
             draft.validity = Some(validity);
             pending.expires =
-                instant_of(validity.expires_at, at).map(|expires| (expires, validity.expires_at));
+                at.instant_of(validity.expires_at).map(|expires| (expires, validity.expires_at));
         }
         pending.report.wanted = Wanted::by(replace.registered_delivery);
         pending.message = self.inbox.keep(draft);

@@ -1,22 +1,16 @@
-//! Marks that came before, to tell what comes twice.
+//! Marks that came before, to find out what comes twice.
 
-use crate::behavior::Same;
 use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
 
-/// Marks in a generation: with two of them, at least a million and at most two
-/// are told apart, in some 40 MB.
+/// Marks in a generation: of the last million at least and two at most, each is recognised, in some 40 MB.
 const GENERATION_MAX: usize = 1_048_576;
 
-/// 64-bit hashes of marks: among two million, the chance that two are alike is
-/// one in ten million.
+/// 64-bit hashes of marks: among two million, the chance that two are alike is one in ten million.
 #[derive(Default)]
 pub(super) struct Seen {
-    new: Generation,
-    old: Generation,
+    new: HashSet<u64>,
+    old: HashSet<u64>,
 }
-
-type Generation = HashSet<u64, BuildHasherDefault<Same>>;
 
 impl Seen {
     /// `false` if the mark came before.

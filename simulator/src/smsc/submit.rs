@@ -1,37 +1,34 @@
 //! What becomes of a submit_sm: checked, decoded, put together, shown.
 
-use super::Smsc;
-use super::account::Account;
-use super::long_messages::{Key, Whole};
-use super::pending::Pending;
-use super::receipts::{Delivery, Mailbox, Party, Report, Wanted};
-use crate::behavior::{Plan, Stat, Stream, Subject, Timing, Treatment, hash};
-use crate::inbox::{Address, Details, Draft, Message, MessageId, ReceiptState, Validity};
-use smpp::pdu::{self, DataCoding, MessageState, SequenceNumber, SubmitSm};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use smpp::pdu::{MessageState, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
 use smpp::text;
-use smpp::text::concatenation::{self, Concatenation, Reference};
-use smpp::time::{self, Time};
-use smpp::tlv::{Tag, Tlvs};
-use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use smpp::tlv::Tag;
 
-/// Who a message is from whose sender is empty: the SMSC's default.
-const DEFAULT_SENDER: &[u8] = b"SMSC";
+use super::account::Account;
+use super::delivery::Delivery;
+use super::fields::Fields;
+use super::mailbox::Mailbox;
+use super::pending::Pending;
+use super::receipt::Submitted;
+use super::report::{Report, Wanted};
+use super::shared::Smsc;
+use crate::behavior::{Plan, Stat, Stream, Subject, Timing, Treatment, hash};
+use crate::clock::Moment;
+use crate::inbox::{Details, Draft, Message, MessageId, ReceiptState};
 
-/// One instant on both clocks.
-#[derive(Clone, Copy)]
-pub(crate) struct Moment {
-    pub(crate) now: Instant,
-    pub(crate) wall: SystemTime,
-}
+/// How much longer an answer takes whose receipts come before it, on this or another session, so that they do.
+const LEAD: Duration = Duration::from_millis(20);
 
-/// Who submits, and on which session.
+/// A submit, who sent it, and on which session.
 pub(super) struct Origin<'a> {
     pub(super) account: &'a Arc<Account>,
     pub(super) mailbox: &'a Arc<Mailbox>,
     pub(super) sequence: SequenceNumber,
-    pub(super) plan: &'a Plan,
+    pub(super) submit: &'a SubmitSm<'a>,
 }
 
 /// What comes of a submit.
@@ -41,309 +38,178 @@ pub(super) struct Outcome {
     pub(super) answered: Instant,
     /// Of the message, if it was accepted.
     pub(super) id: Option<MessageId>,
-    /// The receipts that can be sent already.
-    pub(super) receipts: Option<Ready>,
-}
-
-/// Receipts of a message whose fate is decided.
-pub(super) struct Ready {
-    pub(super) report: Report,
-    /// Whether the message expired; else its states are those of the treatment.
-    pub(super) expired: bool,
-    pub(super) done: SystemTime,
-    pub(super) message: Weak<Message>,
-}
-
-impl Ready {
-    /// The receipts, the first a delay after `since`.
-    pub(super) fn receipts(&self, since: Instant) -> impl Iterator<Item = Delivery> + '_ {
-        let states =
-            if self.expired { &[Stat::EXPIRED] } else { self.report.treatment.receipts.states.words() };
-        self.report.receipts(states, self.done, since, &self.message)
-    }
-}
-
-/// The fields of a submit that were understood.
-struct Read {
-    from: Party,
-    to: Party,
-    validity: Option<Validity>,
-}
-
-impl Read {
-    fn new(submit: &SubmitSm<'_>, at: &Moment) -> Result<Self, CommandStatus> {
-        let (from, to) = (sender(&submit.source)?, handset(&submit.destination)?);
-        if !submit.schedule_delivery_time.is_empty() {
-            return Err(CommandStatus::ESME_RINVSCHED);
-        }
-        Ok(Self { from, to, validity: validity(submit.validity_period, at.wall)? })
-    }
-
-    fn is_expired(&self, at: &Moment) -> bool {
-        self.validity.is_some_and(|validity| validity.expires_at <= at.wall)
-    }
-
-    fn expires(&self, at: &Moment) -> Option<(Instant, SystemTime)> {
-        let expires_at = self.validity?.expires_at;
-        Some((instant_of(expires_at, at)?, expires_at))
-    }
-}
-
-/// The monotonic instant of a time to come; `None` beyond the clock's end.
-pub(super) fn instant_of(wall: SystemTime, at: &Moment) -> Option<Instant> {
-    at.now.checked_add(wall.duration_since(at.wall).unwrap_or_default())
+    /// The receipts of a message whose fate is decided.
+    pub(super) receipts: Vec<Delivery>,
 }
 
 impl Smsc {
-    /// Takes a submit in, as its treatment says. Unless that delays it, a
-    /// message shows at once, if it is no segment of a longer one and has not
-    /// expired.
+    /// Takes a submit in, as its treatment says. Unless that delays it, a message shows at once, if it is not a
+    /// segment of a longer one and has not expired.
     ///
     /// # Errors
     ///
-    /// The status that tells the sender what is wrong with the submit.
+    /// The status for the sender that says what is wrong with the submit.
     pub(super) fn accept(
         &self,
-        submit: &SubmitSm<'_>,
         origin: &Origin<'_>,
+        plan: &Plan,
         at: &Moment,
     ) -> Result<Outcome, CommandStatus> {
-        let read = Read::new(submit, at)?;
-        let (place, octets) = part_of(submit);
-        let subject = Subject { to: read.to.address.as_bytes(), data_coding: submit.data_coding, octets };
-        let (treatment, draw) = origin.plan.treat(&subject);
+        let submit = origin.submit;
+        let fields = Fields::read(submit, at)?;
+        let subject = Subject {
+            to: fields.to.address.as_bytes(),
+            data_coding: submit.data_coding,
+            content: fields.content,
+        };
+        let (treatment, draw) = plan.treat(&subject);
         let answered = at.now + treatment.submit.latency.draw(draw, Stream::Latency);
-        let mut outcome = Outcome { treatment: Arc::clone(treatment), answered, id: None, receipts: None };
+        let treatment = Arc::clone(treatment);
         if !treatment.submit.status.0.is_ok() {
-            return Ok(outcome);
+            return Ok(Outcome { treatment, answered, id: None, receipts: Vec::new() });
         }
         let delay = treatment.submit.delivery_delay.draw(draw, Stream::DeliveryDelay);
         if !delay.is_zero() && self.pending.is_full() {
             return Err(CommandStatus::ESME_RMSGQFUL);
         }
-        if let Some(tag) = self.config.unique_tlv {
-            self.prove_unique(submit, tag, place);
-        }
+        self.count_if_repeated(submit, &fields);
         let id = self.next_id();
-        outcome.id = Some(id);
-        let report = Report {
-            id,
-            from: read.from,
-            to: read.to,
-            submitted: at.wall,
-            wanted: Wanted::by(submit.registered_delivery),
-            treatment: Arc::clone(treatment),
-            draw,
-        };
-        let segment = place.filter(|place| place.total > 1);
-        if !delay.is_zero() && !read.is_expired(at) {
-            let text = text::decode(submit.data_coding, octets);
-            let draft = draft(submit, &read, &report, origin, text);
-            self.pending.add(Pending {
-                message: self.inbox.keep(draft),
-                due: at.now + delay,
-                expires: read.expires(at),
-                answered: if treatment.receipts.timing == Timing::BeforeResponse { at.now } else { answered },
-                report,
-                account: Arc::clone(origin.account),
-                mailbox: Arc::downgrade(origin.mailbox),
-                segment: segment.map(|place| (place, submit.data_coding, octets.into())),
-            });
-            return Ok(outcome);
-        }
-        let message = self.settle(submit, &read, &report, origin, (segment, octets), at);
-        if report.wanted != Wanted::None {
-            if treatment.receipts.copies.value() == 0 {
-                self.metrics.faults.receipt_lost.inc();
-            }
-            let (expired, message) = (read.is_expired(at), Arc::downgrade(&message));
-            outcome.receipts = Some(Ready { report, expired, done: at.wall, message });
+        let (from, to) = (fields.from, fields.to);
+        let submitted = Submitted { id, from, to, time: at.wall, treatment: Arc::clone(&treatment) };
+        let report = Report { submitted, wanted: Wanted::by(submit.registered_delivery), draw };
+        let mut outcome = Outcome { treatment, answered, id: Some(id), receipts: Vec::new() };
+        if !delay.is_zero() && !fields.is_expired(at) {
+            self.delay(&fields, report, origin, &outcome, delay, at);
+        } else {
+            let message = self.settle(&fields, &report, origin, at);
+            self.report(&fields, &report, &message, &mut outcome, at);
         }
         Ok(outcome)
     }
 
-    /// Decides the fate of a message that is not delayed; what there is to find
-    /// of it by its id.
-    fn settle(
+    /// Puts a message on its way.
+    fn delay(
         &self,
-        submit: &SubmitSm<'_>,
-        read: &Read,
-        report: &Report,
+        fields: &Fields<'_>,
+        report: Report,
         origin: &Origin<'_>,
-        (segment, octets): (Option<Concatenation>, &[u8]),
+        outcome: &Outcome,
+        delay: Duration,
         at: &Moment,
-    ) -> Arc<Message> {
-        let text = |octets: &[u8]| text::decode(submit.data_coding, octets);
-        let receipts = &report.treatment.receipts;
-        let failed = if read.is_expired(at) {
-            self.metrics.messages_expired.inc();
-            Some(MessageState::EXPIRED)
-        } else {
-            (!receipts.states.is_delivered()).then(|| receipts.last().state())
-        };
-        if let Some(state) = failed {
-            let message = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
+    ) {
+        let early = outcome.treatment.receipts.timing == Timing::BeforeResponse;
+        let data_coding = origin.submit.data_coding;
+        self.pending.add(Pending {
+            message: self.inbox.keep(draft(fields, &report, origin)),
+            due: at.now + delay,
+            expires: fields.expires(at),
+            answered: if early { at.now } else { outcome.answered },
+            report,
+            account: Arc::clone(origin.account),
+            mailbox: Arc::downgrade(origin.mailbox),
+            segment: fields.segment().map(|place| (place, data_coding, fields.content.into())),
+        });
+    }
+
+    /// Decides the fate of a message that is not delayed; what there is to find of it by its id.
+    fn settle(&self, fields: &Fields<'_>, report: &Report, origin: &Origin<'_>, at: &Moment) -> Arc<Message> {
+        let draft = draft(fields, report, origin);
+        let keep = |draft, state| {
+            let message = self.inbox.keep(draft);
             message.end(state, at.wall);
-            return message;
-        }
-        let Some(place) = segment else {
-            return self.inbox.deliver(draft(submit, read, report, origin, text(octets)));
+            message
         };
-        // Found by its id until the whole takes its place, which tells its receipts with its own.
-        let part = self.inbox.keep(draft(submit, read, report, origin, text(octets)));
-        part.end(MessageState::DELIVERED, at.wall);
-        self.complete(&part, place, submit.data_coding, octets, at);
+        let settings = &report.submitted.treatment.receipts;
+        if fields.is_expired(at) {
+            self.metrics.messages_expired.inc();
+            return keep(draft, MessageState::EXPIRED);
+        }
+        if !settings.states.is_delivered() {
+            return keep(draft, settings.last().state());
+        }
+        let Some(place) = fields.segment() else {
+            return self.inbox.deliver(draft);
+        };
+        // Found by its id until the whole takes its place, which reports its receipts with its own.
+        let part = keep(draft, MessageState::DELIVERED);
+        self.complete(&part, place, origin.submit.data_coding, fields.content, at);
         part
     }
 
-    /// A segment has come to the handset: the whole message, if that makes it
-    /// whole and no segment of it has expired.
-    pub(super) fn complete(
+    /// The receipts of a message whose fate is decided. Those that come before the answer delay it.
+    fn report(
         &self,
-        segment: &Message,
-        place: Concatenation,
-        data_coding: DataCoding,
-        octets: &[u8],
+        fields: &Fields<'_>,
+        report: &Report,
+        message: &Arc<Message>,
+        outcome: &mut Outcome,
         at: &Moment,
-    ) -> Option<Arc<Message>> {
-        let whole = self.put_together(segment.id(), segment.from(), segment.to(), place, octets, at)?;
-        let mut draft = segment.draft_with(text::decode(data_coding, &whole.octets));
-        draft.take_parts(whole.ids, |id| self.inbox.kept(id));
-        let expired = draft.validity.is_some_and(|validity| validity.expires_at <= at.wall);
-        let message = self.inbox.keep(draft);
-        if expired {
-            self.metrics.messages_expired.inc();
-            message.end(MessageState::EXPIRED, at.wall);
-            return None;
+    ) {
+        if report.wanted == Wanted::None {
+            return;
         }
-        self.inbox.arrive(&message, at.wall);
-        Some(message)
-    }
-
-    fn put_together(
-        &self,
-        id: MessageId,
-        from: &Address,
-        to: &Address,
-        place: Concatenation,
-        octets: &[u8],
-        at: &Moment,
-    ) -> Option<Whole> {
-        let key = Key { from: *from, to: *to, reference: place.reference, total: place.total };
-        // Nothing panics under this lock; it is short, and taken for segments only.
-        let mut long = self.long_messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = long.add(key, place.part, id, octets, at.now);
-        self.metrics.segments_dropped.inc_by(long.take_dropped());
-        whole
+        let settings = &outcome.treatment.receipts;
+        if settings.copies.value() == 0 {
+            self.metrics.faults.receipt_lost.inc();
+        }
+        let since = match settings.timing {
+            Timing::BeforeResponse => {
+                outcome.answered += LEAD;
+                at.now
+            }
+            Timing::AfterResponse => outcome.answered,
+        };
+        let states = if fields.is_expired(at) { &[Stat::EXPIRED] } else { settings.states.words() };
+        outcome.receipts = report.receipts(states, at.wall, since, &Arc::downgrade(message)).collect();
     }
 
     /// Counts a mark that came before. The parts of a message share their mark.
-    fn prove_unique(&self, submit: &SubmitSm<'_>, tag: u16, place: Option<Concatenation>) {
-        let Some(mark) = submit.tlvs.find(Tag(tag)) else {
+    fn count_if_repeated(&self, submit: &SubmitSm<'_>, fields: &Fields<'_>) {
+        let Some(mark) = self.config.unique_tlv.and_then(|tag| submit.tlvs.find(Tag(tag))) else {
             return;
         };
-        let part = place.map_or(0, |place| place.part);
+        let part = fields.place.map_or(0, |place| place.part);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if !seen.insert(hash(u64::from(part), mark.value)) {
             self.metrics.repeated.inc();
         }
     }
-
-    /// Counts a message that is on the handset after its expiry. There is none.
-    pub(super) fn prove_in_time(&self, message: &Message, wall: SystemTime) {
-        if message.validity().is_some_and(|validity| validity.expires_at <= wall) {
-            self.metrics.shown_late.inc();
-        }
-    }
 }
 
-fn draft(submit: &SubmitSm<'_>, read: &Read, report: &Report, origin: &Origin<'_>, text: String) -> Draft {
-    let receipts = &report.treatment.receipts;
-    let told = report.wanted == Wanted::Any && receipts.copies.value() > 0;
-    let form = report.treatment.submit.message_id;
+fn draft(fields: &Fields<'_>, report: &Report, origin: &Origin<'_>) -> Draft {
+    let Submitted { id, time, treatment, .. } = &report.submitted;
+    let expected = report.wanted == Wanted::Any && treatment.receipts.copies.value() > 0;
     let system_id = Arc::clone(&origin.account.system_id);
+    let data_coding = origin.submit.data_coding;
     Draft {
-        id: report.id,
-        time: report.submitted,
-        from: read.from.address,
-        to: read.to.address,
-        text: text.into_boxed_str(),
+        id: *id,
+        time: *time,
+        from: fields.from.address,
+        to: fields.to.address,
+        text: text::decode(data_coding, fields.content).into_boxed_str(),
         segments: 1,
-        data_coding: submit.data_coding.0,
-        validity: read.validity,
-        receipt: if told { ReceiptState::Pending } else { ReceiptState::NotRequested },
-        details: Details::of_submit(submit, system_id, origin.sequence.0, form),
+        data_coding: data_coding.0,
+        validity: fields.validity,
+        receipt: if expected { ReceiptState::Pending } else { ReceiptState::NotRequested },
+        details: Details::of_submit(origin.submit, system_id, origin.sequence.0, treatment.submit.message_id),
         parts: Box::default(),
     }
 }
 
-fn sender(source: &pdu::Address<'_>) -> Result<Party, CommandStatus> {
-    let digits = if source.digits.is_empty() { DEFAULT_SENDER } else { source.digits };
-    let address = Address::new(digits).ok_or(CommandStatus::ESME_RINVSRCADR)?;
-    Ok(Party { ton: source.ton, npi: source.npi, address })
-}
-
-fn handset(destination: &pdu::Address<'_>) -> Result<Party, CommandStatus> {
-    let address =
-        Address::new(destination.digits).filter(Address::is_number).ok_or(CommandStatus::ESME_RINVDSTADR)?;
-    Ok(Party { ton: destination.ton, npi: destination.npi, address })
-}
-
-/// Reads `validity_period`; empty means that the message does not expire.
-pub(super) fn validity(field: &[u8], received: SystemTime) -> Result<Option<Validity>, CommandStatus> {
-    if field.is_empty() {
-        return Ok(None);
-    }
-    let expires_at = match time::parse(field).ok_or(CommandStatus::ESME_RINVEXPIRY)? {
-        Time::Period(period) => received.checked_add(period),
-        Time::At { unix_seconds } => {
-            let since_epoch = Duration::from_secs(u64::try_from(unix_seconds).unwrap_or_default());
-            SystemTime::UNIX_EPOCH.checked_add(since_epoch)
-        }
-    };
-    let expires_at = expires_at.ok_or(CommandStatus::ESME_RINVEXPIRY)?;
-    Ok(Some(Validity::new(field, expires_at)))
-}
-
-/// Which part of a long message this is, if it is one, and its own content:
-/// told by a user data header, or by the SAR parameters.
-fn part_of<'a>(submit: &SubmitSm<'a>) -> (Option<Concatenation>, &'a [u8]) {
-    let content = submit.content();
-    let header = if submit.esm_class.has_udh() { concatenation::split_header(content) } else { None };
-    match header {
-        Some((header, rest)) => (header.concatenation(), rest),
-        None => (sar(submit.tlvs), content),
-    }
-}
-
-fn sar(tlvs: Tlvs<'_>) -> Option<Concatenation> {
-    if tlvs.is_empty() {
-        return None;
-    }
-    let number = |tag| tlvs.find(tag)?.number();
-    let total = u8::try_from(number(Tag::SAR_TOTAL_SEGMENTS)?).ok()?;
-    let part = u8::try_from(number(Tag::SAR_SEGMENT_SEQNUM)?).ok()?;
-    let reference = Reference::Bits16(number(Tag::SAR_MSG_REF_NUM)?);
-    (1..=total).contains(&part).then_some(Concatenation { reference, total, part })
-}
-
 #[cfg(test)]
 mod tests {
+    use smpp::pdu::{self, DataCoding};
+    use smpp::text::concatenation::{Concatenation, Reference};
+    use smpp::tlv::TlvBuffer;
+
     use super::*;
-    use crate::clock;
     use crate::config::Config;
     use crate::inbox::{Filter, Inbox, ReceiptOutcome};
     use crate::metrics::Metrics;
-    use smpp::pdu::DataCoding;
-    use smpp::tlv::TlvBuffer;
 
     fn smsc() -> Smsc {
         let inbox = Arc::new(Inbox::new(100, usize::MAX));
         Smsc::new(Config::default(), 1, inbox, Arc::new(Metrics::new()), None)
-    }
-
-    fn at() -> Moment {
-        Moment { now: clock::now(), wall: clock::wall() }
     }
 
     fn submit(text: &[u8]) -> SubmitSm<'_> {
@@ -366,19 +232,12 @@ mod tests {
     }
 
     fn accept(smsc: &Smsc, submit: &SubmitSm<'_>) -> Result<Outcome, CommandStatus> {
-        let (plan, mailbox) = (smsc.plan.load_full(), Arc::default());
-        let origin = Origin {
-            account: &smsc.accounts[0],
-            mailbox: &mailbox,
-            sequence: SequenceNumber::FIRST,
-            plan: &plan,
-        };
-        smsc.accept(submit, &origin, &at())
+        accept_at(smsc, submit, &Moment::present())
     }
 
-    /// How many receipts follow it.
-    fn receipts(outcome: &Outcome) -> usize {
-        outcome.receipts.as_ref().map_or(0, |ready| ready.receipts(outcome.answered).count())
+    fn accept_at(smsc: &Smsc, submit: &SubmitSm<'_>, at: &Moment) -> Result<Outcome, CommandStatus> {
+        let (account, mailbox, sequence) = (&smsc.accounts[0], &Arc::default(), SequenceNumber::FIRST);
+        smsc.accept(&Origin { account, mailbox, sequence, submit }, &smsc.plan.load_full(), at)
     }
 
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {
@@ -392,7 +251,7 @@ mod tests {
         let second = accept(&smsc, &submit(b"two")).ok().unwrap();
         assert_ne!(first.id, second.id);
         assert_eq!(texts(&smsc), ["@ price", "two"]);
-        assert!(!first.receipts.unwrap().expired);
+        assert_eq!(first.receipts[0].receipt().stat, Stat::DELIVRD);
     }
 
     #[test]
@@ -413,11 +272,11 @@ mod tests {
         for validity_period in [&b"000000000000000R"[..], b"200101000000000+"] {
             let expired = SubmitSm { validity_period, ..submit(b"too late") };
             let accepted = accept(&smsc, &expired).ok().unwrap();
-            assert!(accepted.receipts.unwrap().expired);
+            assert_eq!(accepted.receipts[0].receipt().stat, Stat::EXPIRED);
             let kept = smsc.inbox.find(&accepted.id.unwrap().to_string()).unwrap();
             assert_eq!(kept.state(), MessageState::EXPIRED);
             let failure_only = SubmitSm { registered_delivery: 2, ..expired };
-            assert_eq!(receipts(&accept(&smsc, &failure_only).ok().unwrap()), 1);
+            assert_eq!(accept(&smsc, &failure_only).ok().unwrap().receipts.len(), 1);
         }
         assert!(texts(&smsc).is_empty());
         assert_eq!(smsc.metrics.messages_expired.get(), 4);
@@ -428,17 +287,17 @@ mod tests {
         let smsc = smsc();
         for (registered_delivery, expected) in [(0, 0), (1, 1), (2, 0), (0x10, 0), (0x11, 1)] {
             let submit = SubmitSm { registered_delivery, ..submit(b"x") };
-            assert_eq!(receipts(&accept(&smsc, &submit).ok().unwrap()), expected);
+            assert_eq!(accept(&smsc, &submit).ok().unwrap().receipts.len(), expected);
         }
     }
 
     #[test]
     fn a_receipt_does_not_keep_a_message_that_the_inbox_has_dropped() {
         let smsc = smsc();
-        let receipt = accept(&smsc, &submit(b"x")).ok().unwrap().receipts.unwrap();
-        assert!(receipt.message.upgrade().is_some());
+        let receipts = accept(&smsc, &submit(b"x")).ok().unwrap().receipts;
+        assert!(receipts[0].receipt().message.upgrade().is_some());
         smsc.inbox.clear();
-        assert!(receipt.message.upgrade().is_none());
+        assert!(receipts[0].receipt().message.upgrade().is_none());
     }
 
     #[test]
@@ -447,8 +306,8 @@ mod tests {
         let part = |part, rest: &[u8]| {
             [&Concatenation { reference: Reference::Bits8(7), total: 2, part }.header(), rest].concat()
         };
-        let send = |octets: &[u8]| {
-            let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(octets) };
+        let send = |content: &[u8]| {
+            let submit = SubmitSm { esm_class: pdu::EsmClass::UDHI, ..submit(content) };
             accept(&smsc, &submit).ok().unwrap()
         };
         let second = send(&part(2, b"e5")).id.unwrap().to_string();
@@ -465,16 +324,16 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_tells_the_receipts_of_all_its_parts_and_the_first_expiry() {
+    fn a_long_message_reports_the_receipts_of_all_its_parts_and_the_first_expiry() {
         let smsc = smsc();
         let part = |part, registered_delivery, validity_period: &[u8]| {
             let header = Concatenation { reference: Reference::Bits8(7), total: 2, part }.header();
-            let octets = [&header[..], b"x"].concat();
+            let content = [&header[..], b"x"].concat();
             let submit = SubmitSm {
                 esm_class: pdu::EsmClass::UDHI,
                 registered_delivery,
                 validity_period,
-                ..submit(&octets)
+                ..submit(&content)
             };
             accept(&smsc, &submit).ok().unwrap()
         };
@@ -483,7 +342,7 @@ mod tests {
         let whole = smsc.inbox.messages(&Filter::default()).messages.remove(0);
         assert_eq!(whole.receipt(), ReceiptState::Pending, "the first part asked, the last did not");
         assert_eq!(whole.validity().unwrap().as_str(), "000000000100000R");
-        let first = asked.receipts.unwrap().message.upgrade().unwrap();
+        let first = asked.receipts[0].receipt().message.upgrade().unwrap();
         let place = first.receipt_sent(None, MessageState::DELIVERED, whole.time());
         first.receipt_settled(place, ReceiptOutcome::Acknowledged);
         first.set_receipt(ReceiptState::Acknowledged);
@@ -492,17 +351,14 @@ mod tests {
 
     #[test]
     fn a_long_message_of_which_a_part_has_expired_is_not_shown() {
-        let (smsc, at) = (smsc(), at());
-        let (plan, mailbox) = (smsc.plan.load_full(), Arc::default());
-        let (account, sequence) = (&smsc.accounts[0], SequenceNumber::FIRST);
-        let origin = Origin { account, mailbox: &mailbox, sequence, plan: &plan };
+        let (smsc, at) = (smsc(), Moment::present());
         let later = Moment { now: at.now + Duration::from_secs(2), wall: at.wall + Duration::from_secs(2) };
         for (part, validity_period, at) in [(1, &b"000000000001000R"[..], at), (2, b"", later)] {
             let header = Concatenation { reference: Reference::Bits8(7), total: 2, part }.header();
-            let octets = [&header[..], b"x"].concat();
+            let content = [&header[..], b"x"].concat();
             let esm_class = pdu::EsmClass::UDHI;
-            let submit = SubmitSm { esm_class, validity_period, ..submit(&octets) };
-            assert!(smsc.accept(&submit, &origin, &at).is_ok());
+            let submit = SubmitSm { esm_class, validity_period, ..submit(&content) };
+            assert!(accept_at(&smsc, &submit, &at).is_ok());
         }
         assert!(texts(&smsc).is_empty());
         assert_eq!(smsc.metrics.messages_expired.get(), 1);
@@ -511,13 +367,13 @@ mod tests {
     #[test]
     fn segments_by_parameters_are_put_together() {
         let smsc = smsc();
-        for (part, octets) in [(1, "سلا"), (2, "م")] {
+        for (part, text) in [(1, "سلا"), (2, "م")] {
             let mut tlvs = TlvBuffer::new();
             tlvs.push_u16(Tag::SAR_MSG_REF_NUM, 9)
                 .push_u8(Tag::SAR_TOTAL_SEGMENTS, 2)
                 .push_u8(Tag::SAR_SEGMENT_SEQNUM, part);
-            let octets = text::ucs2::encode(octets);
-            let submit = SubmitSm { data_coding: DataCoding::UCS2, tlvs: tlvs.as_tlvs(), ..submit(&octets) };
+            let content = text::ucs2::encode(text);
+            let submit = SubmitSm { data_coding: DataCoding::UCS2, tlvs: tlvs.as_tlvs(), ..submit(&content) };
             accept(&smsc, &submit).ok().unwrap();
         }
         assert_eq!(texts(&smsc), ["سلام"]);

@@ -14,6 +14,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Chunks between the walker and the connection: one being written, one ready.
 pub(super) const CHUNKS_WAITING: usize = 1;
@@ -37,8 +38,7 @@ pub(super) struct Walker {
     /// Where and for which handset to begin.
     pub(super) filter: Filter,
     pub(super) out: mpsc::Sender<Bytes>,
-    /// Turns `true` when the simulator stops.
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) stop: CancellationToken,
 }
 
 /// The reader is gone.
@@ -54,7 +54,7 @@ impl Walker {
         self.filter.limit = MESSAGES_PER_READ;
         self.send(b"retry: 1000\n: connected\n\n".to_vec()).await?;
         let mut newest = self.inbox.watch();
-        while !*self.stop.borrow() {
+        while !self.stop.is_cancelled() {
             newest.mark_unchanged();
             let mut page = Page { cursor: self.filter.since, ..Page::default() };
             let more = self.inbox.read_on(&self.filter, &mut page);
@@ -72,7 +72,7 @@ impl Walker {
         let news = async {
             tokio::select! {
                 _ = newest.changed() => Ok(()),
-                _ = self.stop.changed() => Ok(()),
+                () = self.stop.cancelled() => Ok(()),
                 () = self.out.closed() => Err(Gone),
             }
         };
