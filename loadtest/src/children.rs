@@ -12,19 +12,20 @@ use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::cpu;
 use crate::failure::Failure;
-use crate::stop::{LOOK_EVERY, Stop};
+use crate::signals::LOOK_EVERY;
 
-/// A program has so long to come up: the gateway has to load its subscribers.
+/// How long a program may take to come up: the gateway has to load its subscribers.
 const READY_MAX: Duration = Duration::from_secs(60);
 /// Lines of a program's log that are kept for an error message.
 const LOG_LINES_MAX: usize = 10;
 /// The longest such line, in bytes; the rest of a longer one counts as further lines.
 const LOG_LINE_BYTES_MAX: u64 = 4096;
-/// Lines that the waiter has not looked at yet. Once the program is ready, nobody looks any more.
+/// Lines that nobody has read yet. Once the program is ready, further ones are dropped.
 const LINES_WAITING_MAX: usize = 64;
 
 /// The command line of the hidden subcommand through which programs are started.
@@ -42,8 +43,8 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    /// Confines this process to the core, ties its life to its parent's, and becomes the program.
-    /// Returns only with an error.
+    /// Confines this process to the core, ties its life to its parent's, and becomes the program. Returns
+    /// only with an error.
     pub(crate) fn become_program(&self) -> io::Error {
         match self.prepare() {
             Ok(()) => Command::new(&self.command[0]).args(&self.command[1..]).exec(),
@@ -58,7 +59,7 @@ impl Pinned {
         // Between the fork and the line before, the parent may have died unnoticed.
         match getppid() {
             Some(parent) if parent.as_raw_nonzero().get().cast_unsigned() == self.parent => Ok(()),
-            _ => Err(io::Error::other("the harness is gone")),
+            _ => Err(io::Error::other("the harness has ended")),
         }
     }
 }
@@ -167,7 +168,11 @@ impl Child {
     /// # Errors
     ///
     /// The program ended or took too long; the signal to stop.
-    pub(crate) fn ready<T>(&mut self, stop: &Stop, parse: impl Fn(&str) -> Option<T>) -> Result<T, Failure> {
+    pub(crate) fn ready<T>(
+        &mut self,
+        stop: &CancellationToken,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, Failure> {
         let deadline = clock::now() + READY_MAX;
         loop {
             match self.lines.recv_timeout(LOOK_EVERY) {
@@ -179,7 +184,7 @@ impl Child {
                 Err(RecvTimeoutError::Disconnected) => return Err(self.failure("ended at its start")),
                 Err(RecvTimeoutError::Timeout) => self.check()?,
             }
-            if stop.is_told() {
+            if stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
             if clock::now() > deadline {
@@ -244,7 +249,7 @@ fn follow(
 
 fn offer(lines: &SyncSender<String>, line: String) {
     match lines.try_send(line) {
-        // Nobody waits for these lines any more.
+        // Only the wait for the ready line reads them.
         Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
     }
 }
@@ -254,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_keeps_its_last_lines_alone() {
+    fn a_log_keeps_its_last_lines_only() {
         let log = Log::default();
         for line in 0..25 {
             log.push(line.to_string());

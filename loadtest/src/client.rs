@@ -1,5 +1,5 @@
-//! A closed-loop HTTP/1.1 client that costs little: it shares its core with the simulator, and must
-//! keep the server busy.
+//! A closed-loop HTTP/1.1 client that costs little: it shares its core with the simulator, and must keep the
+//! server busy.
 //!
 //! One thread looks after all its connections with epoll. Each has one request under way and sends the next
 //! once the last is answered. The thread never sleeps, but lets others run when nothing has come: to wake a
@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::failure::Failure;
-use crate::stop::Stop;
 
-/// The longest reply that is taken, head and body, in bytes. The gateway's have under 1 KiB.
+/// The longest reply that is accepted, head and body, in bytes. The gateway's have under 1 KiB.
 const REPLY_BYTES_MAX: usize = 16 * 1024;
-/// A server that answers nothing for so long hangs.
+/// A server that answers nothing for this long hangs.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// The longest latency that is told apart, in nanoseconds; above the longest silence.
+/// The longest latency that is recorded as it is, in nanoseconds; above the longest silence.
 const LATENCY_NANOS_MAX: u64 = 60_000_000_000;
 /// Digits of a latency that are kept.
 const LATENCY_DIGITS: u8 = 3;
@@ -55,9 +55,9 @@ pub(crate) struct Reply<'a> {
     pub(crate) bytes: usize,
 }
 
-/// What a run of the closed loop came to.
+/// The result of a run of the closed loop.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct RunStats {
     /// Requests answered, each as it should be.
     pub(crate) answered: u64,
     /// From the first request to the last reply.
@@ -75,8 +75,8 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 struct Connection {
-    // Blocking: it is read only when epoll says that there is something, and a request is far smaller
-    // than the socket's empty send buffer.
+    // Blocking: it is read only when epoll says that there is something, and a request is far smaller than
+    // the socket's empty send buffer.
     stream: TcpStream,
     input: Box<[u8]>,
     filled: usize,
@@ -104,8 +104,8 @@ impl Client {
         Ok(Self { epoll, connections })
     }
 
-    /// Keeps every connection busy for `duration`, or until `load` has no more requests, and returns
-    /// when the last request is answered.
+    /// Keeps every connection busy for `duration`, or until `load` has no more requests, and returns when the
+    /// last request is answered.
     ///
     /// # Errors
     ///
@@ -114,10 +114,10 @@ impl Client {
         &mut self,
         load: &mut L,
         duration: Duration,
-        stop: &Stop,
-    ) -> Result<Run, Failure> {
+        stop: &CancellationToken,
+    ) -> Result<RunStats, Failure> {
         let start = clock::now();
-        let mut ride = Ride {
+        let mut run = Run {
             load,
             until: start + duration,
             sent: vec![None; self.connections.len()],
@@ -127,13 +127,13 @@ impl Client {
             latencies: new_latencies(),
         };
         for (index, connection) in self.connections.iter_mut().enumerate() {
-            ride.send(index, connection, start)?;
+            run.send(index, connection, start)?;
         }
         let mut last_reply = start;
         let mut events = Vec::with_capacity(self.connections.len());
         let at_once = Timespec::default();
-        while ride.under_way > 0 {
-            if stop.is_told() {
+        while run.under_way > 0 {
+            if stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
             events.clear();
@@ -149,12 +149,16 @@ impl Client {
             }
             for event in &events {
                 let index = usize::try_from({ event.data }.u64()).unwrap_or(usize::MAX);
-                if let Some(replied_at) = ride.receive(index, &mut self.connections[index])? {
+                if let Some(replied_at) = run.receive(index, &mut self.connections[index])? {
                     last_reply = replied_at;
                 }
             }
         }
-        Ok(Run { answered: ride.answered, took: last_reply.duration_since(start), latencies: ride.latencies })
+        Ok(RunStats {
+            answered: run.answered,
+            took: last_reply.duration_since(start),
+            latencies: run.latencies,
+        })
     }
 }
 
@@ -164,8 +168,8 @@ pub(crate) fn new_latencies() -> Histogram<u64> {
         .expect("1 < the maximum / 2, and 3 digits are among the 0 to 5 that there may be")
 }
 
-/// The state of one run.
-struct Ride<'a, L: Load> {
+/// A run under way.
+struct Run<'a, L: Load> {
     load: &'a mut L,
     until: Instant,
     /// By connection: the request under way.
@@ -176,7 +180,7 @@ struct Ride<'a, L: Load> {
     latencies: Histogram<u64>,
 }
 
-impl<L: Load> Ride<'_, L> {
+impl<L: Load> Run<'_, L> {
     /// Sends the next request, unless the time is up or there is none.
     fn send(&mut self, index: usize, connection: &mut Connection, now: Instant) -> Result<(), Failure> {
         if now >= self.until {
@@ -217,7 +221,7 @@ impl<L: Load> Ride<'_, L> {
     }
 }
 
-/// Our own test data alone is quoted here.
+/// Quotes the reply: it holds test data only.
 fn wrong(reason: &str, input: &[u8]) -> Failure {
     Failure::Wrong(format!("{reason}; the server answered:\n{}", String::from_utf8_lossy(input)))
 }
@@ -249,7 +253,7 @@ fn parse_content_length(line: &[u8]) -> Option<usize> {
     str::from_utf8(value[1..].trim_ascii()).ok()?.parse().ok()
 }
 
-/// The body of `GET http://server{path}`, for what is asked seldom.
+/// The body of `GET http://server{path}`, for rare requests.
 ///
 /// # Errors
 ///
@@ -341,7 +345,7 @@ mod tests {
     #[test]
     fn every_request_is_answered_and_timed_once() {
         let mut client = Client::connect(serve(vec![OK; 3]), 1).unwrap();
-        let run = client.run(&mut Some201 { left: 3 }, LONG, &Stop::default()).unwrap();
+        let run = client.run(&mut Some201 { left: 3 }, LONG, &CancellationToken::new()).unwrap();
         assert_eq!((run.answered, run.latencies.len()), (3, 3));
     }
 
@@ -350,7 +354,7 @@ mod tests {
         let other = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nfull";
         for replies in [vec![OK, other], vec![OK]] {
             let mut client = Client::connect(serve(replies), 1).unwrap();
-            let run = client.run(&mut Some201 { left: 3 }, LONG, &Stop::default());
+            let run = client.run(&mut Some201 { left: 3 }, LONG, &CancellationToken::new());
             assert!(matches!(run, Err(Failure::Wrong(_) | Failure::Io(..))), "{run:?}");
         }
     }

@@ -14,8 +14,8 @@ const CORES_MAX: usize = 1024;
 
 /// CPU time since the start of a process or thread, in clock ticks (proc(5): `utime`, `stime`).
 ///
-/// A tick is 10 ms as a rule; over a run of 10 s that is 1 in 1,000. The kernel counts the sum exactly
-/// and estimates its split, so the split is only indicative.
+/// A tick is 10 ms as a rule; over a run of 10 s that is 1 in 1,000. The kernel counts the sum exactly and
+/// estimates its split, so the split is only indicative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ticks {
     pub(crate) user: u64,
@@ -33,12 +33,12 @@ impl Sub for Ticks {
     }
 }
 
-/// Which core does what.
+/// The cores of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
-    /// The measured server's, alone.
+    /// Only the measured server runs on it.
     pub(crate) server: usize,
-    /// This process's, and the simulator's.
+    /// For this process and the simulator.
     pub(crate) client: usize,
 }
 
@@ -48,7 +48,7 @@ impl Cores {
     ///
     /// # Errors
     ///
-    /// A core that may not be used; only one core, unless `may_share`: good for a smoke test alone.
+    /// A core that may not be used; only one core, unless `may_share`: good for a smoke test only.
     pub(crate) fn take(
         server: Option<usize>,
         client: Option<usize>,
@@ -79,7 +79,7 @@ pub(crate) fn time(ticks: u64) -> Duration {
 ///
 /// # Errors
 ///
-/// The process is gone, or `/proc` is not as documented.
+/// The process has ended, or `/proc` is not as documented.
 pub(crate) fn of_process(pid: u32) -> io::Result<Ticks> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     parse_stat(&stat).map(|(_, ticks)| ticks).ok_or_else(|| malformed(&stat))
@@ -112,8 +112,8 @@ fn malformed(stat: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("not as proc(5) has it: {stat}"))
 }
 
-/// Name, `utime` and `stime` of a line of `/proc/PID/stat`. The name is in parentheses and may itself
-/// contain blanks and parentheses (proc(5)).
+/// Name, `utime` and `stime` of a line of `/proc/PID/stat`. The name is in parentheses and may itself contain
+/// blanks and parentheses (proc(5)).
 fn parse_stat(stat: &str) -> Option<(&str, Ticks)> {
     /// Fields between the name and `utime`.
     const BEFORE_UTIME: usize = 11;

@@ -1,8 +1,8 @@
-//! The limit: bare hyper, which reads a request's bytes and answers as many bytes as the gateway would,
-//! on the gateway's layout of threads.
+//! Bare hyper, the limit of a gateway on this HTTP stack: it reads a request's bytes and answers as many
+//! bytes as the gateway would, on the gateway's layout of threads.
 //!
-//! One acceptor deals connections round-robin to workers, each a thread with a runtime of its own, one
-//! per core that the process may use. No timer, no time-out, no parsing beyond hyper's.
+//! One acceptor deals connections round-robin to workers, each a thread with a runtime of its own, one per
+//! core that the process may use. No timer, no time-out, no parsing beyond hyper's.
 
 use std::convert::Infallible;
 use std::io::{self, Write as _};
@@ -73,7 +73,7 @@ async fn accept(workers: &[mpsc::Sender<StdStream>]) -> io::Result<()> {
     for worker in workers.iter().cycle() {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        // A worker with a full queue has died; its connections are refused.
+        // A worker with a full queue has died; its connections are closed.
         let _ = worker.try_send(stream.into_std()?);
     }
     Ok(())
@@ -84,7 +84,7 @@ async fn work(mut dealt: mpsc::Receiver<StdStream>, reply_bytes: usize) {
         let Ok(stream) = TcpStream::from_std(stream) else { continue };
         let service = service_fn(move |request| answer(request, reply_bytes));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // How a connection ends is the client's to judge.
+        // The client finds out how a connection ends.
         tokio::spawn(async move { drop(connection.await) });
     }
 }

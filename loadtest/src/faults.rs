@@ -1,8 +1,8 @@
-//! `otp-loadtest faults`: many OTPs through an SMSC that fails in every way, and what came of each held to
-//! what the handsets showed.
+//! `otp-loadtest faults`: many OTPs through an SMSC that fails in every way; what the gateway reports of each
+//! is compared with what the handsets showed.
 //!
-//! The simulator draws its faults from a seed, and counts for itself what must never happen. Every
-//! challenge is for a subscriber of its own, so a handset that shows two messages was sent a code twice.
+//! The simulator draws its faults from a seed, and counts for itself what must never happen. Every challenge
+//! is for a subscriber of its own, so a handset that shows two messages was sent a code twice.
 
 mod tally;
 
@@ -11,7 +11,8 @@ use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, Load, Reply};
 use crate::clock;
@@ -19,23 +20,24 @@ use crate::cpu::Cores;
 use crate::failure::Failure;
 use crate::files::{NUMBER_DIGITS, Setup};
 use crate::house::{House, Metrics};
-use crate::requests::{Delivery, Generate, Issued, Look};
-use crate::stop::Stop;
+use crate::progress;
+use crate::requests::{Delivery, Generate, Issued, LookUp};
+use crate::signals;
 use tally::Tally;
 
-/// What the SMSC does, but for the seed.
+/// The SMSC's behaviour; the seed is put before it.
 const BEHAVIOR: &str = include_str!("faults/behavior.toml");
 /// Subscribers that the width of a number leaves room for.
 const MESSAGES_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
-/// Links to the SMSC: the faults of one must leave the others alone.
+/// Links to the SMSC: the faults of one must not affect the others.
 const BINDS: usize = 10;
 /// Keep-alive connections to the gateway's API.
 const CONNECTIONS: usize = 16;
 /// The time to live of a challenge, and the shortest that the gateway allows.
 const TTL: Duration = Duration::from_secs(60);
 const TTL_MIN: Duration = Duration::from_secs(30);
-/// For the SMSC to answer: short, so that a window full of black holes opens again. Late answers come
-/// after it.
+/// For the SMSC to answer: short, so that a window full of black holes opens again. Late answers come after
+/// it.
 const RESPONSE_TIMER: Duration = Duration::from_secs(2);
 /// Between two batches of requests.
 const BATCH_EVERY: Duration = Duration::from_millis(100);
@@ -44,7 +46,7 @@ const BATCH_EVERY: Duration = Duration::from_millis(100);
 const SETTLE: Duration = Duration::from_secs(35);
 /// For the gateway to take all challenges, beyond the time that the rate needs.
 const ISSUE_MAX: Duration = Duration::from_secs(120);
-/// For what only has to be answered.
+/// For a batch to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// Settings of `faults`.
@@ -82,13 +84,13 @@ impl Faults {
         if self.smoke {
             (self.seeds, self.messages, self.rate) = (vec![1], 2000, 1000);
         }
-        let stop = Stop::on_signals().map_err(Failure::io("cannot catch signals"))?;
+        let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(None, None, self.smoke)?;
         let mut wrong = 0;
         for seed in &self.seeds {
-            let tally = Storm::start(&self, *seed, cores, &stop)?.blow()?;
+            let tally = FaultRun::start(&self, *seed, cores, &stop)?.run()?;
             write!(io::stdout(), "{tally}").map_err(Failure::io("cannot print the result"))?;
-            wrong += tally.wrong();
+            wrong += tally.violations();
         }
         if wrong > 0 {
             return Err(Failure::Wrong(format!("{wrong} times something happened that must never happen")));
@@ -127,18 +129,23 @@ impl Load for Issue {
 }
 
 /// One run.
-struct Storm<'a> {
+struct FaultRun<'a> {
     faults: &'a Faults,
     seed: u64,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     house: House,
     progress: ProgressBar,
     began: Instant,
 }
 
-impl<'a> Storm<'a> {
-    fn start(faults: &'a Faults, seed: u64, cores: Cores, stop: &'a Stop) -> Result<Self, Failure> {
-        let progress = progress(faults.messages);
+impl<'a> FaultRun<'a> {
+    fn start(
+        faults: &'a Faults,
+        seed: u64,
+        cores: Cores,
+        stop: &'a CancellationToken,
+    ) -> Result<Self, Failure> {
+        let progress = progress::bar(faults.messages, "{pos}/{len} {msg}");
         progress.set_message(format!("seed {seed}: starting"));
         let setup = Setup {
             ttl: faults.ttl(),
@@ -152,11 +159,11 @@ impl<'a> Storm<'a> {
         Ok(Self { faults, seed, stop, house, progress, began: clock::now() })
     }
 
-    fn blow(mut self) -> Result<Tally, Failure> {
+    fn run(mut self) -> Result<Tally, Failure> {
         let mut tally = Tally::new(self.seed, self.faults.messages);
         let issued = self.issue(&mut tally)?;
         self.wait(self.faults.ttl() + SETTLE, &mut tally)?;
-        tally.deliveries = self.look(&issued)?;
+        tally.deliveries = self.look_up(&issued)?;
         tally.count(&Metrics::of(self.house.web)?, &Metrics::of(self.house.admin)?)?;
         self.progress.finish_and_clear();
         tally.took = clock::now().duration_since(self.began);
@@ -180,7 +187,7 @@ impl<'a> Storm<'a> {
             client.run(&mut load, ANSWER_MAX, self.stop)?;
             self.progress.set_position(load.generate.issued.len() as u64);
             self.house.check()?;
-            tally.shown(self.house.handsets.take()?);
+            tally.shown(self.house.handsets.take_new()?);
             if clock::now() > until {
                 let (taken, all) = (load.generate.issued.len(), self.faults.messages);
                 return Err(Failure::Wrong(format!("the gateway took {taken} of {all} challenges in time")));
@@ -196,31 +203,24 @@ impl<'a> Storm<'a> {
         self.progress.set_message(format!("seed {}: until every challenge has settled", self.seed));
         let until = clock::now() + wait;
         while clock::now() < until {
-            if self.stop.is_told() {
+            if self.stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
             self.house.check()?;
-            tally.shown(self.house.handsets.take()?);
+            tally.shown(self.house.handsets.take_new()?);
             clock::pause(BATCH_EVERY);
         }
         Ok(())
     }
 
-    fn look(&self, issued: &[Issued]) -> Result<Vec<(u64, Delivery)>, Failure> {
+    fn look_up(&self, issued: &[Issued]) -> Result<Vec<(u64, Delivery)>, Failure> {
         self.progress.set_message(format!("seed {}: what became of each", self.seed));
-        let mut look = Look::new(&self.house.target, issued);
-        self.client()?.run(&mut look, ANSWER_MAX, self.stop)?;
-        Ok(look.deliveries)
+        let mut look_up = LookUp::new(&self.house.target, issued);
+        self.client()?.run(&mut look_up, ANSWER_MAX, self.stop)?;
+        Ok(look_up.deliveries)
     }
 
     fn client(&self) -> Result<Client, Failure> {
         Client::connect(self.house.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))
     }
-}
-
-/// Drawn on standard error, and only if that is a terminal.
-fn progress(messages: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_bar} {pos}/{len} {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(messages).with_style(style)
 }

@@ -8,14 +8,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::files::PHONE_PREFIX;
 use crate::requests::{Challenge, Code, Issued, Reference};
-use crate::stop::{LOOK_EVERY, Stop};
+use crate::signals::LOOK_EVERY;
 
-/// No SMS for so long, though some are missing: they will not come.
+/// When none has come for this long, those that are missing will not come.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Large reads: many events per system call.
 const READ_BYTES: usize = 256 * 1024;
@@ -37,11 +38,11 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// SMS since the start.
+    /// SMS since the start, taken or not.
     count: u64,
-    /// Those that were not taken yet: as many as were issued in a run, at the most.
+    /// SMS not taken yet: at most as many as a run issues.
     new: Vec<Sms>,
-    /// Why no more will come.
+    /// Why the stream ended.
     failed: Option<String>,
 }
 
@@ -84,14 +85,14 @@ impl Handsets {
     /// # Errors
     ///
     /// The stream broke, or SMS are missing; the signal to stop.
-    pub(crate) fn wait_for(&self, count: u64, stop: &Stop) -> Result<Instant, Failure> {
+    pub(crate) fn wait_for(&self, count: u64, stop: &CancellationToken) -> Result<Instant, Failure> {
         let mut state = self.shared.state();
         let (mut seen, mut seen_at) = (state.count, clock::now());
         while state.count < count {
             if let Some(reason) = &state.failed {
                 return Err(Failure::Wrong(format!("the simulator's stream of messages: {reason}")));
             }
-            if stop.is_told() {
+            if stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
             if clock::now().duration_since(seen_at) > SILENCE_MAX {
@@ -112,7 +113,7 @@ impl Handsets {
     /// # Errors
     ///
     /// The stream broke.
-    pub(crate) fn take(&self) -> Result<Vec<u64>, Failure> {
+    pub(crate) fn take_new(&self) -> Result<Vec<u64>, Failure> {
         let mut state = self.shared.state();
         match &state.failed {
             Some(reason) => Err(Failure::Wrong(format!("the simulator's stream of messages: {reason}"))),
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_messages_and_foreign_ones_are_told() {
+    fn lost_messages_and_foreign_ones_are_errors() {
         for event in ["event: lost\ndata: {\"lost\":3}", "data: {}"] {
             let stream = format!("HTTP/1.0 200 OK\r\n\r\n{event}\n\n");
             assert!(read(stream.as_bytes(), &Shared::default()).is_err(), "{event}");
@@ -265,8 +266,8 @@ mod tests {
     #[test]
     fn a_wait_ends_when_the_stream_breaks() {
         let handsets = Handsets { shared: Arc::default() };
-        handsets.shared.state().failed = Some("gone".into());
-        assert!(handsets.wait_for(1, &Stop::default()).is_err());
-        assert!(handsets.wait_for(0, &Stop::default()).is_ok());
+        handsets.shared.state().failed = Some("broken".into());
+        assert!(handsets.wait_for(1, &CancellationToken::new()).is_err());
+        assert!(handsets.wait_for(0, &CancellationToken::new()).is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use gateway_sandbox::{Sandbox, Secrets};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::children::{Child, Says, sibling};
 use crate::client;
@@ -13,7 +14,6 @@ use crate::failure::Failure;
 use crate::files::{MARK_TAG, SYSTEM_ID, Setup, configuration, subscribers};
 use crate::handsets::Handsets;
 use crate::requests::Target;
-use crate::stop::Stop;
 
 /// The simulator's behaviour; without one, all is well.
 const BEHAVIOR_FILE: &str = "behavior.toml";
@@ -39,7 +39,7 @@ impl House {
     /// # Errors
     ///
     /// One of them is not built, or does not come up; no file can be written; the signal to stop.
-    pub(crate) fn start(setup: &Setup, cores: Cores, stop: &Stop) -> Result<Self, Failure> {
+    pub(crate) fn start(setup: &Setup, cores: Cores, stop: &CancellationToken) -> Result<Self, Failure> {
         let gateway_program = sibling("otp-gateway")?;
         let secrets = Secrets::draw().map_err(Failure::io("no randomness"))?;
         let not_written = || Failure::io("cannot write test files");

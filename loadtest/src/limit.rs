@@ -1,11 +1,16 @@
 //! `otp-loadtest limit`: how far verify and generate are from bare hyper.
 //!
-//! The server (bare hyper, or the gateway) runs alone on one core; the client, which is this process, and
-//! the simulator share another. In each round every kind runs once, so that a machine that changes its
-//! speed changes it for all, and a ratio is taken within its round.
+//! The server (bare hyper, or the gateway) has one core to itself; the client, which is this process, and the
+//! simulator share another. In each round every kind runs once, so that a machine that changes its speed
+//! changes it for all, and a ratio is taken within its round.
 
+mod bare;
 mod bench;
+mod report;
+mod sample;
+mod table;
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Args;
@@ -13,9 +18,9 @@ use clap::Args;
 use crate::cpu::Cores;
 use crate::failure::Failure;
 use crate::files::NUMBER_DIGITS;
-use crate::report::Conditions;
-use crate::stop::Stop;
+use crate::signals;
 use bench::Bench;
+use report::Conditions;
 
 /// Subscribers that the width of a number leaves room for.
 const SUBSCRIBERS_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
@@ -60,7 +65,7 @@ pub(crate) struct Limit {
     smoke: bool,
 
     /// Also print the CPU time of the server's threads
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     threads: bool,
 
     /// Print JSON instead of the table
@@ -78,11 +83,16 @@ impl Limit {
         if self.smoke {
             (self.rounds, self.seconds, self.connections, self.subscribers) = (1, 1, 8, 2000);
         }
-        let stop = Stop::on_signals().map_err(Failure::io("cannot catch signals"))?;
+        let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(self.server_core, self.client_core, self.smoke)?;
         let conditions = Conditions::of_machine(cores.server, cores.client);
         let report = Bench::start(&self, cores, conditions, stop)?.measure()?;
-        report.print(self.json, self.threads).map_err(Failure::io("cannot print the result"))
+        let text = if self.json {
+            report.json().map_err(|error| Failure::Io("cannot write JSON", error.into()))?
+        } else {
+            table::text(&report, self.threads)
+        };
+        io::stdout().write_all(text.as_bytes()).map_err(Failure::io("cannot print the result"))
     }
 
     fn duration(&self) -> Duration {

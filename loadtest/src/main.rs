@@ -11,9 +11,9 @@ mod files;
 mod handsets;
 mod house;
 mod limit;
-mod report;
+mod progress;
 mod requests;
-mod stop;
+mod signals;
 mod window;
 
 use std::io::{self, Write as _};
@@ -40,7 +40,8 @@ struct Cli {
 enum Command {
     /// Measure verify and generate against bare hyper: CPU time per request, on one core
     Limit(Limit),
-    /// Send many OTPs through an SMSC that fails in every way, and hold what came of each to the truth
+    /// Send many OTPs through an SMSC that fails in every way, and compare what the gateway reports with the
+    /// handsets
     Faults(Faults),
     /// Measure how much of its window a link uses, by latency and number of binds
     Window(Window),
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nothing is left to tell if stderr is closed, too.
+            // Nothing is left to report to if stderr is closed, too.
             let _ = writeln!(io::stderr(), "otp-loadtest: {failure}");
             ExitCode::from(failure.exit_code())
         }

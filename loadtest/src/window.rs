@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
 use crate::clock;
@@ -16,14 +17,14 @@ use crate::failure::Failure;
 use crate::files::{OPEN_MAX, Setup};
 use crate::house::{House, Metrics};
 use crate::requests::Generate;
-use crate::stop::Stop;
+use crate::signals;
 
 const CONNECTIONS: usize = 32;
 /// The longest that the gateway allows, so that nothing that waits expires.
 const TTL: Duration = Duration::from_secs(600);
 /// Before the measurement, for windows to fill.
 const SETTLE: Duration = Duration::from_millis(500);
-/// For what only has to be answered.
+/// For a batch to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 /// The least share of its window that a link must use, in percent.
 const USED_PERCENT_MIN: f64 = 90.0;
@@ -54,7 +55,7 @@ pub(crate) struct Window {
     smoke: bool,
 }
 
-/// One measurement.
+/// How much of its windows a gateway used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Used {
     round_trip_seconds: f64,
@@ -88,13 +89,13 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`Failure::Wrong`] if less of a window is used than must be, after all has been printed (but for a smoke
-    /// test, whose machine may be busy); other failures at once. Nothing is left running.
+    /// [`Failure::Wrong`] if less of a window is used than must be, after all has been printed (but for a
+    /// smoke test, whose machine may be busy); other failures at once. Nothing is left running.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         if self.smoke {
             (self.latencies, self.binds, self.seconds) = (vec![20], vec![1], 1);
         }
-        let stop = Stop::on_signals().map_err(Failure::io("cannot catch signals"))?;
+        let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(None, None, self.smoke)?;
         let print = |line: String| writeln!(io::stdout(), "{line}").map_err(Failure::io("cannot print"));
         print(format!("window {}, {} s each", self.window, self.seconds))?;
@@ -118,7 +119,13 @@ impl Window {
         Ok(())
     }
 
-    fn measure(&self, latency: u32, binds: u16, cores: Cores, stop: &Stop) -> Result<Used, Failure> {
+    fn measure(
+        &self,
+        latency: u32,
+        binds: u16,
+        cores: Cores,
+        stop: &CancellationToken,
+    ) -> Result<Used, Failure> {
         let in_flight_max = f64::from(self.window) * f64::from(binds);
         let rate = in_flight_max / f64::from(latency.max(1)) * 1e3;
         // What leaves while the queue is watched and measured, and as much again.
@@ -148,8 +155,8 @@ impl Window {
     }
 }
 
-/// Issues challenges until so many wait to be sent.
-fn fill(house: &House, wanted: f64, issue_max: u64, stop: &Stop) -> Result<(), Failure> {
+/// Issues challenges until `wanted` SMS wait to be sent.
+fn fill(house: &House, wanted: f64, issue_max: u64, stop: &CancellationToken) -> Result<(), Failure> {
     let mut client =
         Client::connect(house.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))?;
     let mut load = Generate::new(&house.target, 0..0);

@@ -1,4 +1,4 @@
-//! What became of every challenge, and whether it is true.
+//! What the gateway reports of every challenge, compared with what its handset showed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,15 +13,16 @@ use crate::requests::Delivery;
 pub(super) struct Tally {
     seed: u64,
     pub(super) took: Duration,
-    /// Times that the gateway refused to issue, having no place or no link; it was asked again.
+    /// Times that the gateway refused to issue, for want of a place in the outbox or a link; it was asked
+    /// again.
     pub(super) refused: u64,
-    /// What the gateway says of each challenge, by number.
+    /// What the gateway reports of each challenge, by number.
     pub(super) deliveries: Vec<(u64, Delivery)>,
-    /// Messages on each handset; one handset a challenge.
+    /// How many messages each handset has; every challenge has a handset of its own.
     shown: Vec<u8>,
-    /// What the two programs count, as they name it.
+    /// Counters of the two programs, with the names to print.
     counts: Vec<(&'static str, f64)>,
-    /// What the simulator counts and must not have seen.
+    /// The simulator's counters that must be 0.
     never: Vec<(&'static str, f64)>,
 }
 
@@ -39,7 +40,7 @@ const SIMULATOR_COUNTS: [(&str, &str); 7] = [
 const GATEWAY_COUNTS: [(&str, &str); 5] = [
     ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\"}"),
     ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\"}"),
-    ("not sent any more", "otpgw_sms_submits_total{outcome=\"dropped\"}"),
+    ("dropped", "otpgw_sms_submits_total{outcome=\"dropped\"}"),
     ("links lost", "otpgw_sms_link_failures_total"),
     ("circuit opened", "otpgw_sms_smsc_circuit_opened_total{smsc=\"main\"}"),
 ];
@@ -47,30 +48,36 @@ const GATEWAY_COUNTS: [(&str, &str); 5] = [
 /// percent: the faults hit some eight in a hundred, and half of those leave no trace.
 const SHOWN_PERCENT_MIN: usize = 90;
 const UNKNOWN_PERCENT_MAX: usize = 10;
-/// What must not happen, and the simulator's series that would count it.
+/// Names to print, and the simulator's series of what must never happen.
 const SIMULATOR_NEVER: [(&str, &str); 2] =
     [("accepted twice", "smscsim_repeated_total"), ("shown after expiry", "smscsim_shown_late_total")];
 
-/// Whether what is said of a challenge can be true, seen what its handset showed.
+/// A reported delivery state, compared with the handset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judgement {
-    True,
-    /// It says for certain that the handset has no SMS, and it has one.
-    SaidLost,
-    /// It says that the handset has an SMS, and it has none.
-    SaidArrived,
-    /// It has not come to an end.
+    Correct,
+    /// Reported as certainly not delivered, and the handset has the SMS.
+    ReportedLost,
+    /// Reported as delivered, and the handset has no SMS.
+    ReportedDelivered,
+    /// Not a final state, long after the expiry.
     NotFinal,
 }
 
 fn judge(delivery: Delivery, shown: u8) -> Judgement {
+    let is_shown = shown > 0;
     match delivery {
-        Delivery::Delivered if shown == 0 => Judgement::SaidArrived,
         Delivery::Queued | Delivery::Accepted => Judgement::NotFinal,
-        Delivery::Undelivered | Delivery::Expired | Delivery::Rejected | Delivery::Dropped if shown > 0 => {
-            Judgement::SaidLost
+        Delivery::Delivered if !is_shown => Judgement::ReportedDelivered,
+        Delivery::Undelivered | Delivery::Expired | Delivery::Rejected | Delivery::Dropped if is_shown => {
+            Judgement::ReportedLost
         }
-        _ => Judgement::True,
+        Delivery::Delivered
+        | Delivery::Undelivered
+        | Delivery::Expired
+        | Delivery::Rejected
+        | Delivery::Dropped
+        | Delivery::Unknown => Judgement::Correct,
     }
 }
 
@@ -87,7 +94,7 @@ impl Tally {
         }
     }
 
-    /// Messages that have come to these handsets.
+    /// Counts messages on these handsets.
     pub(super) fn shown(&mut self, handsets: Vec<u64>) {
         for handset in handsets {
             let shown = usize::try_from(handset).ok().and_then(|handset| self.shown.get_mut(handset));
@@ -95,11 +102,11 @@ impl Tally {
         }
     }
 
-    /// Takes over what the programs count.
+    /// Takes over the programs' counters.
     ///
     /// # Errors
     ///
-    /// A series that is not there.
+    /// A series does not exist.
     pub(super) fn count(&mut self, simulator: &Metrics, gateway: &Metrics) -> Result<(), Failure> {
         for (name, series) in SIMULATOR_COUNTS {
             self.counts.push((name, simulator.value(series)?));
@@ -113,22 +120,22 @@ impl Tally {
         Ok(())
     }
 
-    /// How often something happened that must never happen.
-    pub(super) fn wrong(&self) -> u64 {
+    /// How often something happened that must not, 0 being a pass.
+    pub(super) fn violations(&self) -> u64 {
         let counted: f64 = self.never.iter().map(|(_, count)| count).sum();
         let missing = self.shown.len().abs_diff(self.deliveries.len());
-        let untrue = self.judged(|judgement| judgement != Judgement::True);
+        let untrue = self.judged(|judgement| judgement != Judgement::Correct);
         counted as u64
             + (missing + untrue + self.shown_twice() + self.too_few_shown() + self.too_many_unknown()) as u64
     }
 
-    /// By how many messages fewer were shown than must be: to send nothing is no way to be right.
+    /// By how many messages too few were shown: a gateway that sends nothing must not pass.
     fn too_few_shown(&self) -> usize {
         let shown = self.shown.iter().filter(|shown| **shown > 0).count();
         (self.shown.len() * SHOWN_PERCENT_MIN).div_ceil(100).saturating_sub(shown)
     }
 
-    /// By how many challenges more are unknown than may be: nor is to know nothing.
+    /// By how many challenges too many are unknown: nor must one that reports nothing.
     fn too_many_unknown(&self) -> usize {
         let unknown = self.deliveries.iter().filter(|(_, delivery)| *delivery == Delivery::Unknown).count();
         unknown.saturating_sub(self.shown.len() * UNKNOWN_PERCENT_MAX / 100)
@@ -173,9 +180,9 @@ impl fmt::Display for Tally {
         let never = self.never.iter().map(|(name, count)| format!("{name} {count}"));
         let never = never.chain([
             format!("shown twice {}", self.shown_twice()),
-            format!("said delivered, not shown {}", self.judged(|j| j == Judgement::SaidArrived)),
-            format!("said lost, shown {}", self.judged(|j| j == Judgement::SaidLost)),
-            format!("not at an end {}", self.judged(|j| j == Judgement::NotFinal)),
+            format!("reported delivered, not shown {}", self.judged(|j| j == Judgement::ReportedDelivered)),
+            format!("reported lost, shown {}", self.judged(|j| j == Judgement::ReportedLost)),
+            format!("not final {}", self.judged(|j| j == Judgement::NotFinal)),
             format!("short of {SHOWN_PERCENT_MIN} % shown {}", self.too_few_shown()),
             format!("over {UNKNOWN_PERCENT_MAX} % unknown {}", self.too_many_unknown()),
         ]);
@@ -199,32 +206,32 @@ mod tests {
     }
 
     #[test]
-    fn true_ends_are_not_wrong() {
+    fn correct_reports_are_not_counted() {
         use Delivery::{Delivered, Dropped, Expired, Rejected, Undelivered, Unknown};
         let ends = [Delivered, Undelivered, Expired, Rejected, Dropped, Unknown, Unknown];
-        assert_eq!(tally(&ends, &[0, 6]).wrong(), 0);
+        assert_eq!(tally(&ends, &[0, 6]).violations(), 0);
     }
 
     #[test]
-    fn each_lie_is_counted() {
-        assert_eq!(tally(&[Delivery::Delivered], &[]).wrong(), 1);
+    fn each_wrong_report_is_counted() {
+        assert_eq!(tally(&[Delivery::Delivered], &[]).violations(), 1);
         for lost in [Delivery::Undelivered, Delivery::Expired, Delivery::Rejected, Delivery::Dropped] {
-            assert_eq!(tally(&[lost], &[0]).wrong(), 1, "{lost:?}");
+            assert_eq!(tally(&[lost], &[0]).violations(), 1, "{lost:?}");
         }
         for open in [Delivery::Queued, Delivery::Accepted] {
-            assert_eq!(tally(&[open], &[0]).wrong(), 1, "{open:?}");
+            assert_eq!(tally(&[open], &[0]).violations(), 1, "{open:?}");
         }
     }
 
     #[test]
     fn two_messages_on_one_handset_a_missing_answer_and_what_the_simulator_saw_are_wrong() {
-        assert_eq!(tally(&[Delivery::Unknown], &[0, 0]).wrong(), 1);
+        assert_eq!(tally(&[Delivery::Unknown], &[0, 0]).violations(), 1);
         let mut missing = tally(&[Delivery::Unknown], &[]);
         missing.deliveries.pop();
-        assert_eq!(missing.wrong(), 1);
+        assert_eq!(missing.violations(), 1);
         let mut seen = tally(&[Delivery::Unknown], &[]);
         seen.never.push(("accepted twice", 2.0));
-        assert_eq!(seen.wrong(), 2);
+        assert_eq!(seen.violations(), 2);
         assert!(seen.to_string().contains("accepted twice 2"));
     }
 
@@ -232,9 +239,9 @@ mod tests {
     fn to_send_nothing_or_to_know_nothing_is_wrong() {
         let mut nothing = Tally::new(1, 100);
         nothing.deliveries = (0..100).map(|number| (number, Delivery::Dropped)).collect();
-        assert_eq!(nothing.wrong(), 90);
+        assert_eq!(nothing.violations(), 90);
         nothing.deliveries.iter_mut().for_each(|(_, delivery)| *delivery = Delivery::Unknown);
         nothing.shown((0..100).collect());
-        assert_eq!(nothing.wrong(), 90);
+        assert_eq!(nothing.violations(), 90);
     }
 }

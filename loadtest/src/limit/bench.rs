@@ -4,25 +4,26 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
 
 use super::Limit;
-use crate::children::{Child, Says, own_path};
-use crate::client::{Client, Load, Run};
+use super::bare::BareHyper;
+use super::report::{Conditions, Report, Sizes};
+use super::sample::{Kind, Meter, Sample};
+use crate::client::{Client, Load as _};
 use crate::clock;
-use crate::cpu::{self, Cores, Ticks};
-use crate::echo;
+use crate::cpu::Cores;
 use crate::failure::Failure;
 use crate::files::{OPEN_MAX, SENDS_PER_DAY, Setup};
 use crate::house::{House, Metrics};
-use crate::report::{Conditions, Kind, Report, Sample, Sizes};
-use crate::requests::{Challenge, Echo, Generate, Verify};
-use crate::stop::Stop;
+use crate::progress;
+use crate::requests::{Challenge, Generate, Verify};
 
-/// The time to live of a challenge: the longest that the gateway allows, so that what is issued before
-/// a run can be answered in it.
+/// The time to live of a challenge: the longest that the gateway allows, so that what is issued before a run
+/// can be answered in it.
 const TTL: Duration = Duration::from_secs(600);
-/// For what only has to be answered, not measured.
+/// For requests that are not measured.
 const PREPARE_MAX: Duration = Duration::from_secs(300);
 /// Receipts are answered within milliseconds.
 const RECEIPTS_MAX: Duration = Duration::from_secs(10);
@@ -33,10 +34,10 @@ const TTL_MARGIN: Duration = Duration::from_secs(15);
 /// Challenges that are prepared beyond what the fastest run so far would need, in percent.
 const SPARE_PERCENT: u64 = 10;
 
-/// Running programs, and what they hold for the next run.
+/// The running programs, and the challenges for the next run.
 pub(super) struct Bench {
     limit: Limit,
-    stop: Stop,
+    stop: CancellationToken,
     progress: ProgressBar,
     house: House,
     server_core: usize,
@@ -49,26 +50,15 @@ pub(super) struct Bench {
     samples: Vec<Sample>,
 }
 
-/// The echo, once it is known how large requests and replies are.
-struct EchoServer {
-    child: Child,
-    server: SocketAddr,
-    load: Echo,
-}
-
-fn echo_ready(line: &str) -> Option<SocketAddr> {
-    serde_json::from_str::<echo::Ready>(line).ok()?.listen.parse().ok()
-}
-
 impl Bench {
     /// Starts simulator and gateway.
     pub(super) fn start(
         limit: &Limit,
         cores: Cores,
         conditions: Conditions,
-        stop: Stop,
+        stop: CancellationToken,
     ) -> Result<Self, Failure> {
-        let progress = progress(limit.rounds);
+        let progress = progress::bar(limit.rounds.into(), "{msg}");
         progress.set_message("starting");
         let setup = Setup {
             ttl: TTL,
@@ -92,9 +82,9 @@ impl Bench {
 
     /// Runs all rounds.
     pub(super) fn measure(mut self) -> Result<Report, Failure> {
-        let mut echo = self.start_echo()?;
+        let mut bare = self.start_bare()?;
         for round in 1..=self.limit.rounds {
-            self.echo(round, &mut echo)?;
+            self.bare(round, &mut bare)?;
             self.prepare(self.challenges_wanted())?;
             self.verify(round)?;
             self.generate(round)?;
@@ -113,7 +103,7 @@ impl Bench {
         })
     }
 
-    fn say(&self, round: u32, what: &str) {
+    fn show(&self, round: u32, what: &str) {
         self.progress.set_position(u64::from(round) - 1);
         self.progress.set_message(format!("round {round} of {}: {what}", self.limit.rounds));
     }
@@ -122,40 +112,35 @@ impl Bench {
         Client::connect(server, self.limit.connections.into()).map_err(Failure::io("cannot connect"))
     }
 
-    /// One challenge's whole way tells the sizes that the echo is to have.
-    fn start_echo(&mut self) -> Result<EchoServer, Failure> {
+    /// Answers one challenge to learn the sizes that bare hyper is to have.
+    fn start_bare(&mut self) -> Result<BareHyper, Failure> {
         self.prepare(1)?;
         let mut client = self.client(self.house.target.server)?;
-        let request = self.challenges.front().copied();
+        let challenge = self.challenges.front().copied();
         let mut verify = Verify::new(&self.house.target, &mut self.challenges);
         client.run(&mut verify, PREPARE_MAX, &self.stop)?;
         let (reply_bytes, body_bytes) = verify.reply_bytes;
-        // The same bytes once more; the echo does not care that this challenge has been answered.
-        let mut last = Vec::new();
-        verify.challenges.extend(request);
-        verify.request(&mut last);
-        self.conditions.verify = Sizes { request: last.len(), reply: reply_bytes };
-        let arguments = ["echo-server".into(), "--reply-bytes".into(), body_bytes.to_string().into()];
-        let mut child = Child::start("echo", &own_path()?, &arguments, self.server_core, Says::OnStdout)?;
-        let server = child.ready(&self.stop, echo_ready)?;
-        Ok(EchoServer { child, server, load: Echo { request: last, body_bytes, reply_bytes: 0 } })
+        // The same bytes once more; bare hyper does not care that this challenge has been answered.
+        let mut request = Vec::new();
+        verify.challenges.extend(challenge);
+        verify.request(&mut request);
+        self.conditions.verify = Sizes { request: request.len(), reply: reply_bytes };
+        BareHyper::start(request, body_bytes, self.server_core, &self.stop)
     }
 
-    fn echo(&mut self, round: u32, echo: &mut EchoServer) -> Result<(), Failure> {
-        self.say(round, "bare hyper");
-        let mut client = self.client(echo.server)?;
-        client.run(&mut echo.load, self.limit.warm_up(), &self.stop)?;
-        let before = Meter::read(echo.child.pid())?;
-        let run = client.run(&mut echo.load, self.limit.duration(), &self.stop)?;
-        let sample = before.sample(Kind::Echo, round, &run, None)?;
-        self.conditions.echo = Sizes { request: echo.load.request.len(), reply: echo.load.reply_bytes };
-        echo.child.check()?;
-        self.samples.push(sample);
-        Ok(())
+    fn bare(&mut self, round: u32, bare: &mut BareHyper) -> Result<(), Failure> {
+        self.show(round, "bare hyper");
+        let mut client = self.client(bare.server)?;
+        client.run(&mut bare.load, self.limit.warm_up(), &self.stop)?;
+        let before = Meter::read(bare.process.pid())?;
+        let run = client.run(&mut bare.load, self.limit.duration(), &self.stop)?;
+        self.samples.push(before.sample(Kind::Echo, round, &run, None)?);
+        self.conditions.echo = bare.load.sizes();
+        bare.process.check()
     }
 
     fn verify(&mut self, round: u32) -> Result<(), Failure> {
-        self.say(round, "verify");
+        self.show(round, "verify");
         let mut client = self.client(self.house.target.server)?;
         let mut load = Verify::new(&self.house.target, &mut self.challenges);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
@@ -167,10 +152,11 @@ impl Bench {
         Ok(())
     }
 
-    /// Issues no more than may be open: one more would cancel the oldest, whose SMS would then not be sent
-    /// if it still waited. The CPU time is counted until the last SMS has been accepted and the last receipt answered.
+    /// Issues no more than may be open: one more would cancel the oldest, whose SMS would then not be sent if
+    /// it still waited. The CPU time is counted until the last SMS has been accepted and the last receipt
+    /// answered.
     fn generate(&mut self, round: u32) -> Result<(), Failure> {
-        self.say(round, "generate");
+        self.show(round, "generate");
         let mut client = self.client(self.house.target.server)?;
         let asked_at = clock::now();
         let room = self.open_max().saturating_sub(self.challenges.len() as u64);
@@ -183,7 +169,7 @@ impl Bench {
         let end = clock::now();
         let settled = self.settle(&load)?;
         let sample = before.sample(Kind::Generate, round, &run, Some(settled.duration_since(end)))?;
-        self.conditions.generate = Sizes { request: load.request_bytes(), reply: load.reply_bytes.0 };
+        self.conditions.generate = Sizes { request: load.request_bytes(), reply: load.reply_bytes };
         self.house.gateway.check()?;
         self.samples.push(sample);
         self.keep(&load, asked_at)
@@ -209,7 +195,7 @@ impl Bench {
         self.keep(&load, asked_at)
     }
 
-    /// Verify cannot be faster than the echo; once it has run, not much faster than it was.
+    /// Verify cannot be faster than bare hyper; once it has run, not much faster than it was.
     fn challenges_wanted(&self) -> u64 {
         let fastest = |kind| {
             let rates = self.samples.iter().filter(|sample| sample.kind == kind).map(Sample::rate);
@@ -257,7 +243,7 @@ impl Bench {
             if answered >= sms {
                 return Ok(now);
             }
-            if self.stop.is_told() {
+            if self.stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
             if now > deadline {
@@ -271,50 +257,5 @@ impl Bench {
         let metrics = Metrics::of(self.house.web)?;
         let answered = metrics.value("smscsim_receipts_total{event=\"acknowledged\"}")?;
         Ok(answered as u64)
-    }
-}
-
-/// Drawn on standard error, and only if that is a terminal.
-fn progress(rounds: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_bar} {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let progress = ProgressBar::new(rounds.into()).with_style(style);
-    // Seldom, since it is drawn on the client's core.
-    progress.enable_steady_tick(Duration::from_secs(1));
-    progress
-}
-
-/// The server's CPU time at the start of a run.
-struct Meter {
-    pid: u32,
-    process: Ticks,
-    threads: Vec<(String, Ticks)>,
-}
-
-impl Meter {
-    fn read(pid: u32) -> Result<Self, Failure> {
-        let unreadable = Failure::io("cannot read the server's CPU time");
-        let process = cpu::of_process(pid).map_err(&unreadable)?;
-        Ok(Self { pid, process, threads: cpu::of_threads(pid).map_err(&unreadable)? })
-    }
-
-    /// What was used since.
-    fn sample(
-        &self,
-        kind: Kind,
-        round: u32,
-        run: &Run,
-        settled_after: Option<Duration>,
-    ) -> Result<Sample, Failure> {
-        let now = Self::read(self.pid)?;
-        let before = |name: &str| {
-            let earlier = self.threads.iter().find(|(known, _)| known == name);
-            earlier.map(|(_, ticks)| *ticks).unwrap_or_default()
-        };
-        let threads = now.threads.into_iter().map(|(name, ticks)| {
-            let used = ticks - before(&name);
-            (name, used)
-        });
-        Ok(Sample::new(kind, round, run, settled_after, now.process - self.process, threads.collect()))
     }
 }
