@@ -14,6 +14,7 @@ mod limit;
 mod progress;
 mod requests;
 mod signals;
+mod submit;
 mod window;
 
 use std::io::{self, Write as _};
@@ -26,6 +27,7 @@ use crate::echo::Echo;
 use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::limit::Limit;
+use crate::submit::Submit;
 use crate::window::Window;
 
 /// Measures the OTP gateway.
@@ -45,6 +47,8 @@ enum Command {
     Faults(Faults),
     /// Measure how much of its window a link uses, by latency and number of binds
     Window(Window),
+    /// Load an SMSC: submit as fast as its window allows
+    Submit(Submit),
     /// Run the bare hyper that is measured against
     #[command(hide = true)]
     EchoServer(Echo),
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Limit(limit) => limit.run(),
         Command::Faults(faults) => faults.run(),
         Command::Window(window) => window.run(),
+        Command::Submit(submit) => submit.run(),
         Command::EchoServer(echo) => echo.serve().map_err(Failure::io("the echo")),
         Command::Pinned(pinned) => Err(Failure::Io("cannot become the program", pinned.become_program())),
     };
