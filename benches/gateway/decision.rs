@@ -1,7 +1,7 @@
 //! Decisions on a subscriber with one open and one ended challenge, and what they are made of.
 //!
 //! A decision includes the derivation of the code (verify), the comparison, and the making and dropping of
-//! its events; "and apply" includes taking the events in. Neither includes the store's look-up, the
+//! its events; "and apply" includes applying the events. Neither includes the store's look-up, the
 //! transaction's digest, random bytes, idempotency keys, or the parsing of a request.
 
 use std::hint::black_box;
@@ -57,7 +57,7 @@ impl Case {
 
     fn issue(&mut self) -> ChallengeId {
         let command = fixture::generate(&self.subject, self.digest, fixture::draw(&mut self.random));
-        let outcome = take_in(&mut self.subscriber, |s| s.generate(&command, &self.policy, self.now));
+        let outcome = perform(&mut self.subscriber, |s| s.generate(&command, &self.policy, self.now));
         let Outcome::Fresh(Ok(issued)) = outcome else { panic!("not issued: {outcome:?}") };
         issued.challenge
     }
@@ -70,12 +70,13 @@ impl Case {
         let code = self.code(challenge);
         let presented = fixture::presented(challenge, self.digest);
         let command = Verify { subscriber: &self.id, presented, code: &code };
-        let outcome = take_in(&mut self.subscriber, |s| s.verify(&command, &self.policy, self.now));
+        let outcome = perform(&mut self.subscriber, |s| s.verify(&command, &self.policy, self.now));
         assert!(matches!(outcome, Outcome::Fresh(Verdict::Approved { .. })), "{outcome:?}");
     }
 }
 
-fn take_in<T>(subscriber: &mut Subscriber, decide: impl Fn(&Subscriber) -> Decision<T>) -> T {
+/// Takes a decision, applies its events, and returns its outcome.
+fn perform<T>(subscriber: &mut Subscriber, decide: impl Fn(&Subscriber) -> Decision<T>) -> T {
     let Decision { outcome, events } = decide(subscriber);
     for event in &events {
         subscriber.apply(event);
@@ -117,7 +118,7 @@ fn decisions(criterion: &mut Criterion, case: &mut Case, open: ChallengeId) {
     group.finish();
 }
 
-/// The decision alone, and with its events applied to a subscriber that is as before each time.
+/// Only the decision, and the decision with its events applied to a fresh copy of the subscriber.
 fn decision<T>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -126,7 +127,7 @@ fn decision<T>(
 ) {
     group.bench_function(name, |bencher| bencher.iter(|| decide(black_box(subscriber)).outcome));
     group.bench_function(format!("{name}, and apply"), |bencher| {
-        bencher.iter_batched_ref(|| subscriber.clone(), |subscriber| take_in(subscriber, &decide), BATCH);
+        bencher.iter_batched_ref(|| subscriber.clone(), |subscriber| perform(subscriber, &decide), BATCH);
     });
 }
 

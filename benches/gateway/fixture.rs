@@ -1,5 +1,5 @@
-//! The subscribers, transactions and limits that the benches look at: the default settings, ids and texts of
-//! ordinary length.
+//! The subscribers, transactions and limits of the benches: the default settings, ids and texts of ordinary
+//! length.
 
 use otp_gateway::clock::Timestamp;
 use otp_gateway::msisdn::NumberingPlan;

@@ -1,10 +1,10 @@
 //! Verify through the store, by one thread and by two, beside two threads that share nothing.
 //!
 //! 200,000 subscribers, each with a challenge issued ten seconds ago and (from the second round on) one
-//! approved six minutes ago. A round answers each open challenge rightly, once, in a random order, every
+//! approved six minutes ago. A round answers each open challenge correctly, once, in a random order, every
 //! thread its half of the subscribers; issuing the challenges and making the calls' arguments is not counted.
 //! An answer includes the look-up under the shard's lock, the decision with the code's derivation, and the
-//! taking in of its events.
+//! application of its events.
 //!
 //! The private maps are std's `HashMap` with the same hasher, one for each thread with its half of the
 //! subscribers. They take the same decisions in the same order, in turn with the shared store.

@@ -137,14 +137,12 @@ impl<'a> Receipt<'a> {
 
 impl fmt::Debug for Receipt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Receipt {{ id: \"{}\", receipted_message_id: \"{}\", state: {:?}, err: \"{}\" }}",
-            Shown(self.id),
-            Shown(self.receipted_message_id),
-            self.state,
-            Shown(self.err)
-        )
+        f.debug_struct("Receipt")
+            .field("id", &Shown(self.id))
+            .field("receipted_message_id", &Shown(self.receipted_message_id))
+            .field("state", &self.state)
+            .field("err", &Shown(self.err))
+            .finish()
     }
 }
 

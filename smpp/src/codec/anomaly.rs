@@ -2,71 +2,57 @@
 
 use std::fmt;
 
-/// A deviation from SMPP 3.4 that [`decode`] accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Anomaly {
-    /// A response with status 0 that should have had a body was a header only, or its body ended before its
-    /// last field.
-    MissingBody,
-    /// Bytes after the end of a PDU that takes no optional parameters.
-    StrayBytes,
-    /// A string at the end of a response had no NUL.
-    MissingNul,
-    /// A string in a response was longer than its field.
-    LongString,
-    /// `source_addr` was not ASCII.
-    NonAsciiAddress,
-    /// A scheduled time, validity period or final date had neither 0 nor 16 characters.
-    TimeLength,
-    /// `short_message` had 255 bytes, one more than SMPP 3.4 allows.
-    LongShortMessage,
-    /// Fewer bytes than a TLV's tag and length after the last TLV; dropped.
-    JunkAfterTlvs,
-    /// A TLV went beyond the end of the PDU; dropped.
-    TlvOverrun,
-    /// `receipted_message_id` had no NUL.
-    ReceiptedMessageIdWithoutNul,
-    /// `message_state` did not have one byte.
-    MessageStateLength,
+macro_rules! anomalies {
+    ($($(#[$doc:meta])* $anomaly:ident = $name:literal;)*) => {
+        /// A deviation from SMPP 3.4 that [`decode`](super::decode) accepted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Anomaly {
+            $($(#[$doc])* $anomaly,)*
+        }
+
+        impl Anomaly {
+            /// Every anomaly, for tables of counters.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$anomaly),*];
+
+            /// A short name in snake case, for metric labels and logs.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$anomaly => $name,)*
+                }
+            }
+
+            const fn bit(self) -> u16 {
+                1 << self as u16
+            }
+        }
+    };
 }
 
-impl Anomaly {
-    /// Every anomaly, for tables of counters.
-    pub const ALL: [Self; 11] = [
-        Self::MissingBody,
-        Self::StrayBytes,
-        Self::MissingNul,
-        Self::LongString,
-        Self::NonAsciiAddress,
-        Self::TimeLength,
-        Self::LongShortMessage,
-        Self::JunkAfterTlvs,
-        Self::TlvOverrun,
-        Self::ReceiptedMessageIdWithoutNul,
-        Self::MessageStateLength,
-    ];
-
-    /// A short name in snake case, for metric labels and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MissingBody => "missing_body",
-            Self::StrayBytes => "stray_bytes",
-            Self::MissingNul => "missing_nul",
-            Self::LongString => "long_string",
-            Self::NonAsciiAddress => "non_ascii_address",
-            Self::TimeLength => "time_length",
-            Self::LongShortMessage => "long_short_message",
-            Self::JunkAfterTlvs => "junk_after_tlvs",
-            Self::TlvOverrun => "tlv_overrun",
-            Self::ReceiptedMessageIdWithoutNul => "receipted_message_id_without_nul",
-            Self::MessageStateLength => "message_state_length",
-        }
-    }
-
-    const fn bit(self) -> u16 {
-        1 << self as u16
-    }
+anomalies! {
+    /// A response with status 0 that should have had a body was a header only, or its body ended before its
+    /// last field.
+    MissingBody = "missing_body";
+    /// Bytes after the end of a PDU that takes no optional parameters.
+    StrayBytes = "stray_bytes";
+    /// A string at the end of a response had no NUL.
+    MissingNul = "missing_nul";
+    /// A string in a response was longer than its field.
+    LongString = "long_string";
+    /// `source_addr` was not ASCII.
+    NonAsciiAddress = "non_ascii_address";
+    /// A scheduled time, validity period or final date had neither 0 nor 16 characters.
+    TimeLength = "time_length";
+    /// `short_message` had 255 bytes, one more than SMPP 3.4 allows.
+    LongShortMessage = "long_short_message";
+    /// Fewer bytes than a TLV's tag and length after the last TLV; dropped.
+    JunkAfterTlvs = "junk_after_tlvs";
+    /// A TLV went beyond the end of the PDU; dropped.
+    TlvOverrun = "tlv_overrun";
+    /// `receipted_message_id` had no NUL.
+    ReceiptedMessageIdWithoutNul = "receipted_message_id_without_nul";
+    /// `message_state` did not have one byte.
+    MessageStateLength = "message_state_length";
 }
 
 /// The set of anomalies of one PDU.

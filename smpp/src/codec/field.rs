@@ -8,84 +8,67 @@ use crate::time::TIME_BYTES;
 /// §4.12.1).
 pub(super) const WIDE_ADDRESS_BYTES_MAX: usize = 64;
 
-/// A field of a PDU, for errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
-    /// `system_id`.
-    SystemId,
-    /// `password`.
-    Password,
-    /// `system_type`.
-    SystemType,
-    /// `interface_version`, `addr_ton` and `addr_npi` of a bind.
-    BindParameters,
-    /// `address_range`.
-    AddressRange,
-    /// `service_type`.
-    ServiceType,
-    /// `source_addr` with its TON and NPI.
-    SourceAddress,
-    /// `destination_addr` with its TON and NPI.
-    DestinationAddress,
-    /// `esme_addr` with its TON and NPI.
-    EsmeAddress,
-    /// `esm_class` and the numbers beside it.
-    MessageClass,
-    /// `schedule_delivery_time`.
-    ScheduleDeliveryTime,
-    /// `validity_period`.
-    ValidityPeriod,
-    /// When a message came to its final state.
-    FinalDate,
-    /// `registered_delivery` and the numbers beside it.
-    DeliveryOptions,
-    /// `sm_length` and `short_message`.
-    ShortMessage,
-    /// `message_id`.
-    MessageId,
+macro_rules! fields {
+    ($($(#[$doc:meta])* $field:ident = $name:literal, $bytes_max:expr;)*) => {
+        /// A field of a PDU, for errors.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Field {
+            $($(#[$doc])* $field,)*
+        }
+
+        impl Field {
+            /// The field's name as SMPP 3.4 writes it; the first one's for a group.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$field => $name,)*
+                }
+            }
+
+            /// The most bytes that SMPP 3.4 allows in this string, its NUL not counted (§4); in an address of
+            /// `data_sm`, [`WIDE_ADDRESS_BYTES_MAX`]. 0 for a group of numbers.
+            pub(super) const fn bytes_max(self) -> usize {
+                match self {
+                    $(Self::$field => $bytes_max,)*
+                }
+            }
+        }
+    };
 }
 
-impl Field {
-    /// The field's name as SMPP 3.4 writes it; the first one's for a group.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SystemId => "system_id",
-            Self::Password => "password",
-            Self::SystemType => "system_type",
-            Self::BindParameters => "interface_version",
-            Self::AddressRange => "address_range",
-            Self::ServiceType => "service_type",
-            Self::SourceAddress => "source_addr",
-            Self::DestinationAddress => "destination_addr",
-            Self::EsmeAddress => "esme_addr",
-            Self::MessageClass => "esm_class",
-            Self::ScheduleDeliveryTime => "schedule_delivery_time",
-            Self::ValidityPeriod => "validity_period",
-            Self::FinalDate => "final_date",
-            Self::DeliveryOptions => "registered_delivery",
-            Self::ShortMessage => "short_message",
-            Self::MessageId => "message_id",
-        }
-    }
-
-    /// The most bytes that SMPP 3.4 allows in this string, its NUL not counted (§4); in an address of
-    /// `data_sm`, [`WIDE_ADDRESS_BYTES_MAX`].
-    pub(super) const fn bytes_max(self) -> usize {
-        match self {
-            Self::SystemId => 15,
-            Self::Password => 8,
-            Self::SystemType => 12,
-            Self::AddressRange => 40,
-            Self::ServiceType => 5,
-            Self::SourceAddress | Self::DestinationAddress => 20,
-            Self::EsmeAddress => WIDE_ADDRESS_BYTES_MAX,
-            Self::ScheduleDeliveryTime | Self::ValidityPeriod | Self::FinalDate => TIME_BYTES,
-            Self::ShortMessage => 254,
-            Self::MessageId => 64,
-            Self::BindParameters | Self::MessageClass | Self::DeliveryOptions => 0,
-        }
-    }
+fields! {
+    /// `system_id`.
+    SystemId = "system_id", 15;
+    /// `password`.
+    Password = "password", 8;
+    /// `system_type`.
+    SystemType = "system_type", 12;
+    /// `interface_version`, `addr_ton` and `addr_npi` of a bind.
+    BindParameters = "interface_version", 0;
+    /// `address_range`.
+    AddressRange = "address_range", 40;
+    /// `service_type`.
+    ServiceType = "service_type", 5;
+    /// `source_addr` with its TON and NPI.
+    SourceAddress = "source_addr", 20;
+    /// `destination_addr` with its TON and NPI.
+    DestinationAddress = "destination_addr", 20;
+    /// `esme_addr` with its TON and NPI.
+    EsmeAddress = "esme_addr", WIDE_ADDRESS_BYTES_MAX;
+    /// `esm_class` and the numbers beside it.
+    MessageClass = "esm_class", 0;
+    /// `schedule_delivery_time`.
+    ScheduleDeliveryTime = "schedule_delivery_time", TIME_BYTES;
+    /// `validity_period`.
+    ValidityPeriod = "validity_period", TIME_BYTES;
+    /// When a message came to its final state.
+    FinalDate = "final_date", TIME_BYTES;
+    /// `registered_delivery` and the numbers beside it.
+    DeliveryOptions = "registered_delivery", 0;
+    /// `sm_length` and `short_message`.
+    ShortMessage = "short_message", 254;
+    /// `message_id`.
+    MessageId = "message_id", 64;
 }
 
 impl fmt::Display for Field {

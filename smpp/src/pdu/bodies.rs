@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::fields::{Address, DataCoding, EsmClass, INTERFACE_VERSION, MessageState, Npi, Ton};
-use super::shown::Shown;
+use super::shown::{Hidden, Shown};
 use crate::tlv::{Tag, Tlvs};
 
 /// Asks for a session. `Debug` does not show the password.
@@ -42,13 +42,12 @@ impl Default for Bind<'_> {
 
 impl fmt::Debug for Bind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Bind {{ system_id: \"{}\", password: <hidden>, system_type: \"{}\", interface_version: 0x{:02X} }}",
-            Shown(self.system_id),
-            Shown(self.system_type),
-            self.interface_version
-        )
+        f.debug_struct("Bind")
+            .field("system_id", &Shown(self.system_id))
+            .field("password", &format_args!("<hidden>"))
+            .field("system_type", &Shown(self.system_type))
+            .field("interface_version", &format_args!("0x{:02X}", self.interface_version))
+            .finish()
     }
 }
 
@@ -72,12 +71,6 @@ impl BindResp<'_> {
     }
 }
 
-impl fmt::Debug for BindResp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BindResp {{ system_id: \"{}\", tlvs: {:?} }}", Shown(self.system_id), self.tlvs)
-    }
-}
-
 /// The SMSC asks the ESME to bind as a receiver. `Debug` does not show the password.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outbind<'a> {
@@ -85,12 +78,6 @@ pub struct Outbind<'a> {
     pub system_id: &'a [u8],
     /// At most 8 bytes.
     pub password: &'a [u8],
-}
-
-impl fmt::Debug for Outbind<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outbind {{ system_id: \"{}\", password: <hidden> }}", Shown(self.system_id))
-    }
 }
 
 /// A message on its way: what `submit_sm` and `deliver_sm` have in common, which is all.
@@ -144,21 +131,6 @@ impl<'a> Message<'a> {
     }
 }
 
-impl fmt::Debug for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message")
-            .field("source", &self.source)
-            .field("destination", &self.destination)
-            .field("esm_class", &self.esm_class)
-            .field("validity_period", &format_args!("{}", Shown(self.validity_period)))
-            .field("registered_delivery", &self.registered_delivery)
-            .field("data_coding", &self.data_coding)
-            .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
-            .field("tlvs", &self.tlvs)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Answers `submit_sm`. All empty when the response was a header only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct SubmitSmResp<'a> {
@@ -169,23 +141,11 @@ pub struct SubmitSmResp<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl fmt::Debug for SubmitSmResp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SubmitSmResp {{ message_id: \"{}\", tlvs: {:?} }}", Shown(self.message_id), self.tlvs)
-    }
-}
-
 /// Answers `deliver_sm`.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeliverSmResp<'a> {
     /// Unused in SMPP 3.4, and empty.
     pub message_id: &'a [u8],
-}
-
-impl fmt::Debug for DeliverSmResp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeliverSmResp {{ message_id: \"{}\" }}", Shown(self.message_id))
-    }
 }
 
 /// A message whose text is in the TLV `message_payload`, in either direction: a receipt too.
@@ -217,19 +177,6 @@ impl<'a> DataSm<'a> {
     }
 }
 
-impl fmt::Debug for DataSm<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DataSm")
-            .field("source", &self.source)
-            .field("destination", &self.destination)
-            .field("esm_class", &self.esm_class)
-            .field("registered_delivery", &self.registered_delivery)
-            .field("data_coding", &self.data_coding)
-            .field("tlvs", &self.tlvs)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Answers `data_sm`. All empty when the response was a header only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct DataSmResp<'a> {
@@ -239,12 +186,6 @@ pub struct DataSmResp<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl fmt::Debug for DataSmResp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DataSmResp {{ message_id: \"{}\", tlvs: {:?} }}", Shown(self.message_id), self.tlvs)
-    }
-}
-
 /// Asks for the state of a message.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuerySm<'a> {
@@ -252,13 +193,6 @@ pub struct QuerySm<'a> {
     pub message_id: &'a [u8],
     /// The message's sender as it was submitted.
     pub source: Address<'a>,
-}
-
-impl fmt::Debug for QuerySm<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { message_id, source } = self;
-        write!(f, "QuerySm {{ message_id: \"{}\", source: {source:?} }}", Shown(message_id))
-    }
 }
 
 /// Answers `query_sm`.
@@ -281,19 +215,6 @@ impl Default for QuerySmResp<'_> {
     }
 }
 
-impl fmt::Debug for QuerySmResp<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "QuerySmResp {{ message_id: \"{}\", final_date: {}, message_state: {:?}, error_code: {} }}",
-            Shown(self.message_id),
-            Shown(self.final_date),
-            self.message_state,
-            self.error_code
-        )
-    }
-}
-
 /// Takes back a message, or all of one sender to one recipient, if not delivered yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct CancelSm<'a> {
@@ -305,17 +226,6 @@ pub struct CancelSm<'a> {
     pub source: Address<'a>,
     /// The message's recipient; may be empty beside a `message_id`.
     pub destination: Address<'a>,
-}
-
-impl fmt::Debug for CancelSm<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { message_id, source, destination, .. } = self;
-        let message_id = Shown(message_id);
-        write!(
-            f,
-            "CancelSm {{ message_id: \"{message_id}\", source: {source:?}, destination: {destination:?} }}"
-        )
-    }
 }
 
 /// Replaces the text and the times of a message that is not delivered yet.
@@ -339,18 +249,6 @@ pub struct ReplaceSm<'a> {
     pub short_message: &'a [u8],
 }
 
-impl fmt::Debug for ReplaceSm<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplaceSm")
-            .field("message_id", &format_args!("{}", Shown(self.message_id)))
-            .field("source", &self.source)
-            .field("validity_period", &format_args!("{}", Shown(self.validity_period)))
-            .field("registered_delivery", &self.registered_delivery)
-            .field("short_message", &format_args!("[{} bytes]", self.short_message.len()))
-            .finish_non_exhaustive()
-    }
-}
-
 /// A handset that a message waits for can be reached again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AlertNotification<'a> {
@@ -361,6 +259,36 @@ pub struct AlertNotification<'a> {
     /// `ms_availability_status`, or nothing.
     pub tlvs: Tlvs<'a>,
 }
+
+/// `Debug` that shows the fields listed: as strings, then as they are, then only by their length. Other
+/// fields stay out of it.
+macro_rules! debug {
+    ($body:ident, $($string:ident),*; $($field:ident),*; $($hidden:ident),*) => {
+        impl fmt::Debug for $body<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($body))
+                    $(.field(stringify!($string), &Shown(self.$string)))*
+                    $(.field(stringify!($field), &self.$field))*
+                    $(.field(stringify!($hidden), &Hidden(self.$hidden)))*
+                    .finish()
+            }
+        }
+    };
+}
+
+debug!(BindResp, system_id; tlvs;);
+debug!(Outbind, system_id;;);
+debug!(
+    Message, validity_period; source, destination, esm_class, registered_delivery, data_coding, tlvs; short_message
+);
+debug!(SubmitSmResp, message_id; tlvs;);
+debug!(DeliverSmResp, message_id;;);
+debug!(DataSm,; source, destination, esm_class, registered_delivery, data_coding, tlvs;);
+debug!(DataSmResp, message_id; tlvs;);
+debug!(QuerySm, message_id; source;);
+debug!(QuerySmResp, message_id, final_date; message_state, error_code;);
+debug!(CancelSm, message_id; source, destination;);
+debug!(ReplaceSm, message_id, validity_period; source, registered_delivery; short_message);
 
 #[cfg(test)]
 mod tests {

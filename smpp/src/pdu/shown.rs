@@ -8,13 +8,22 @@ const SHOWN_BYTES_MAX: usize = 65;
 /// A string for `Debug`: printable, and cut, since a response may hold one of 64 KiB.
 pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.split_at_checked(SHOWN_BYTES_MAX) {
             Some((start, rest)) if !rest.is_empty() => {
-                write!(f, "{}… ({} bytes)", start.escape_ascii(), self.0.len())
+                write!(f, "\"{}… ({} bytes)\"", start.escape_ascii(), self.0.len())
             }
-            _ => self.0.escape_ascii().fmt(f),
+            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
         }
+    }
+}
+
+/// A message for `Debug`: its length only.
+pub(super) struct Hidden<'a>(pub(super) &'a [u8]);
+
+impl fmt::Debug for Hidden<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
     }
 }
