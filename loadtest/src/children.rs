@@ -64,13 +64,13 @@ impl Pinned {
     }
 }
 
-/// On which of its outputs a program says that it is up.
+/// The output on which a program reports that it is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Says {
+pub(crate) enum ReadyOn {
     /// Standard output; its standard error is the log.
-    OnStdout,
+    Stdout,
     /// Standard error, which is the log as well.
-    OnStderr,
+    Stderr,
 }
 
 /// A running program. Dropping it kills it and waits for its end.
@@ -132,14 +132,14 @@ impl Child {
         program: &Path,
         arguments: &[OsString],
         core: usize,
-        says: Says,
+        ready_on: ReadyOn,
     ) -> Result<Self, Failure> {
         let mut process = Command::new(own_path()?)
             .args(["pinned", "--core", &core.to_string(), "--parent", &std::process::id().to_string(), "--"])
             .arg(program)
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(if says == Says::OnStdout { Stdio::piped() } else { Stdio::null() })
+            .stdout(if ready_on == ReadyOn::Stdout { Stdio::piped() } else { Stdio::null() })
             .stderr(Stdio::piped())
             .spawn()
             .map_err(Failure::io("cannot start a program"))?;
@@ -154,7 +154,7 @@ impl Child {
         if let Some(stderr) = stderr {
             follow(name, stderr, move |line| {
                 log.push(line.clone());
-                if says == Says::OnStderr {
+                if ready_on == ReadyOn::Stderr {
                     offer(&spoken, line);
                 }
             })?;

@@ -18,10 +18,11 @@ use crate::client::{Client, Load, Reply};
 use crate::clock;
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{NUMBER_DIGITS, Setup};
-use crate::house::{House, Metrics};
+use crate::metrics::Metrics;
+use crate::programs::Programs;
 use crate::progress;
 use crate::requests::{Delivery, Generate, Issued, LookUp};
+use crate::setup::{NUMBER_DIGITS, Setup};
 use crate::signals;
 use tally::Tally;
 
@@ -133,7 +134,7 @@ struct FaultRun<'a> {
     faults: &'a Faults,
     seed: u64,
     stop: &'a CancellationToken,
-    house: House,
+    programs: Programs,
     progress: ProgressBar,
     began: Instant,
 }
@@ -155,8 +156,8 @@ impl<'a> FaultRun<'a> {
             behavior: format!("seed = {seed}\n{BEHAVIOR}"),
             ..Setup::of(faults.messages)
         };
-        let house = House::start(&setup, cores, stop)?;
-        Ok(Self { faults, seed, stop, house, progress, began: clock::now() })
+        let programs = Programs::start(&setup, cores, stop)?;
+        Ok(Self { faults, seed, stop, programs, progress, began: clock::now() })
     }
 
     fn run(mut self) -> Result<Tally, Failure> {
@@ -164,7 +165,7 @@ impl<'a> FaultRun<'a> {
         let issued = self.issue(&mut tally)?;
         self.wait(self.faults.ttl() + SETTLE, &mut tally)?;
         tally.deliveries = self.look_up(&issued)?;
-        tally.count(&Metrics::of(self.house.web)?, &Metrics::of(self.house.admin)?)?;
+        tally.count(&Metrics::of(self.programs.web)?, &Metrics::of(self.programs.admin)?)?;
         self.progress.finish_and_clear();
         tally.took = clock::now().duration_since(self.began);
         Ok(tally)
@@ -174,7 +175,7 @@ impl<'a> FaultRun<'a> {
     fn issue(&mut self, tally: &mut Tally) -> Result<Vec<Issued>, Failure> {
         self.progress.set_message(format!("seed {}: issuing", self.seed));
         let mut client = self.client()?;
-        let generate = Generate::new(&self.house.target, 0..0);
+        let generate = Generate::new(&self.programs.target, 0..0);
         let mut load = Issue { generate, due: VecDeque::new(), again: Vec::new(), refused: 0 };
         let batch = (self.faults.rate * BATCH_EVERY.as_millis() as u64 / 1000).max(1);
         let (mut next, mut due_at) = (0, clock::now());
@@ -186,8 +187,8 @@ impl<'a> FaultRun<'a> {
             next = end;
             client.run(&mut load, ANSWER_MAX, self.stop)?;
             self.progress.set_position(load.generate.issued.len() as u64);
-            self.house.check()?;
-            tally.shown(self.house.handsets.take_new()?);
+            self.programs.check()?;
+            tally.shown(self.programs.handsets.take_new()?);
             if clock::now() > until {
                 let (taken, all) = (load.generate.issued.len(), self.faults.messages);
                 return Err(Failure::Wrong(format!("the gateway took {taken} of {all} challenges in time")));
@@ -206,8 +207,8 @@ impl<'a> FaultRun<'a> {
             if self.stop.is_cancelled() {
                 return Err(Failure::Stopped);
             }
-            self.house.check()?;
-            tally.shown(self.house.handsets.take_new()?);
+            self.programs.check()?;
+            tally.shown(self.programs.handsets.take_new()?);
             clock::pause(BATCH_EVERY);
         }
         Ok(())
@@ -215,12 +216,12 @@ impl<'a> FaultRun<'a> {
 
     fn look_up(&self, issued: &[Issued]) -> Result<Vec<(u64, Delivery)>, Failure> {
         self.progress.set_message(format!("seed {}: what became of each", self.seed));
-        let mut look_up = LookUp::new(&self.house.target, issued);
+        let mut look_up = LookUp::new(&self.programs.target, issued);
         self.client()?.run(&mut look_up, ANSWER_MAX, self.stop)?;
         Ok(look_up.deliveries)
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        Client::connect(self.house.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))
+        Client::connect(self.programs.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))
     }
 }

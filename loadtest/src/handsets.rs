@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::failure::Failure;
-use crate::files::PHONE_PREFIX;
 use crate::requests::{Challenge, Code, Issued, Reference};
+use crate::setup::PHONE_PREFIX;
 use crate::signals::LOOK_EVERY;
 
 /// When none has come for this long, those that are missing will not come.

@@ -17,7 +17,7 @@ use clap::Args;
 
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::NUMBER_DIGITS;
+use crate::setup::NUMBER_DIGITS;
 use crate::signals;
 use bench::Bench;
 use report::Conditions;

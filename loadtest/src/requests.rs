@@ -15,7 +15,7 @@ use std::time::Instant;
 use serde::Deserialize;
 
 use crate::client::Reply;
-use crate::files::CODE_DIGITS;
+use crate::setup::CODE_DIGITS;
 
 pub(crate) use generate::Generate;
 pub(crate) use look_up::{Delivery, LookUp};

@@ -14,9 +14,10 @@ use crate::client::Client;
 use crate::clock;
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{OPEN_MAX, Setup};
-use crate::house::{House, Metrics};
+use crate::metrics::Metrics;
+use crate::programs::Programs;
 use crate::requests::Generate;
+use crate::setup::{OPEN_MAX, Setup};
 use crate::signals;
 
 const CONNECTIONS: usize = 32;
@@ -138,15 +139,15 @@ impl Window {
             behavior: format!("[submit]\nlatency = \"{latency}ms\"\n"),
             ..Setup::of((wanted as u64).max(BATCH))
         };
-        let mut house = House::start(&setup, cores, stop)?;
+        let mut programs = Programs::start(&setup, cores, stop)?;
         let issue_max = setup.subscribers * OPEN_MAX;
-        fill(&house, wanted / 2.0, issue_max, stop)?;
+        fill(&programs, wanted / 2.0, issue_max, stop)?;
         clock::pause(SETTLE);
-        let (before, began) = (count(&house)?, clock::now());
+        let (before, began) = (count(&programs)?, clock::now());
         clock::pause(Duration::from_secs(self.seconds));
-        let (after, seconds) = (count(&house)?, clock::now().duration_since(began).as_secs_f64());
-        house.check()?;
-        if queued(&house)? < in_flight_max {
+        let (after, seconds) = (count(&programs)?, clock::now().duration_since(began).as_secs_f64());
+        programs.check()?;
+        if queued(&programs)? < in_flight_max {
             return Err(Failure::Wrong(
                 "the queue ran empty: the machine cannot issue as fast as the links send".into(),
             ));
@@ -156,11 +157,11 @@ impl Window {
 }
 
 /// Issues challenges until `wanted` SMS wait to be sent.
-fn fill(house: &House, wanted: f64, issue_max: u64, stop: &CancellationToken) -> Result<(), Failure> {
+fn fill(programs: &Programs, wanted: f64, issue_max: u64, stop: &CancellationToken) -> Result<(), Failure> {
     let mut client =
-        Client::connect(house.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))?;
-    let mut load = Generate::new(&house.target, 0..0);
-    while queued(house)? < wanted {
+        Client::connect(programs.target.server, CONNECTIONS).map_err(Failure::io("cannot connect"))?;
+    let mut load = Generate::new(&programs.target, 0..0);
+    while queued(programs)? < wanted {
         let next = load.numbers.end;
         if next >= issue_max {
             return Err(Failure::Wrong("the links send as fast as this machine can issue".into()));
@@ -171,12 +172,12 @@ fn fill(house: &House, wanted: f64, issue_max: u64, stop: &CancellationToken) ->
     Ok(())
 }
 
-fn queued(house: &House) -> Result<f64, Failure> {
-    Metrics::of(house.admin)?.value("otpgw_sms_outbox_items")
+fn queued(programs: &Programs) -> Result<f64, Failure> {
+    Metrics::of(programs.admin)?.value("otpgw_sms_outbox_items")
 }
 
-fn count(house: &House) -> Result<Count, Failure> {
-    let metrics = Metrics::of(house.admin)?;
+fn count(programs: &Programs) -> Result<Count, Failure> {
+    let metrics = Metrics::of(programs.admin)?;
     Ok(Count {
         answered: metrics.value("otpgw_sms_submit_duration_seconds_count")?,
         round_trips_seconds: metrics.value("otpgw_sms_submit_duration_seconds_sum")?,

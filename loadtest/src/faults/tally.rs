@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::house::Metrics;
+use crate::metrics::Metrics;
 use crate::requests::Delivery;
 
 /// The result of one run.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
 use super::report::Sizes;
-use crate::children::{Child, Says, own_path};
+use crate::children::{Child, ReadyOn, own_path};
 use crate::client::{Load, Reply};
 use crate::echo::Ready;
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ impl BareHyper {
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let arguments = ["echo-server".into(), "--reply-bytes".into(), body_bytes.to_string().into()];
-        let mut process = Child::start("echo", &own_path()?, &arguments, core, Says::OnStdout)?;
+        let mut process = Child::start("echo", &own_path()?, &arguments, core, ReadyOn::Stdout)?;
         let server = process.ready(stop, ready)?;
         Ok(Self { process, server, load: Repeat { request, body_bytes, reply_bytes: 0 } })
     }

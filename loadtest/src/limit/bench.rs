@@ -15,10 +15,11 @@ use crate::client::{Client, Load as _};
 use crate::clock;
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{OPEN_MAX, SENDS_PER_DAY, Setup};
-use crate::house::{House, Metrics};
+use crate::metrics::Metrics;
+use crate::programs::Programs;
 use crate::progress;
 use crate::requests::{Challenge, Generate, Verify};
+use crate::setup::{OPEN_MAX, SENDS_PER_DAY, Setup};
 
 /// The time to live of a challenge: the longest that the gateway allows, so that what is issued before a run
 /// can be answered in it.
@@ -39,7 +40,7 @@ pub(super) struct Bench {
     limit: Limit,
     stop: CancellationToken,
     progress: ProgressBar,
-    house: House,
+    programs: Programs,
     server_core: usize,
     conditions: Conditions,
     /// Challenges with their codes, the oldest first.
@@ -68,7 +69,7 @@ impl Bench {
         };
         Ok(Self {
             limit: limit.clone(),
-            house: House::start(&setup, cores, &stop)?,
+            programs: Programs::start(&setup, cores, &stop)?,
             stop,
             progress,
             server_core: cores.server,
@@ -115,9 +116,9 @@ impl Bench {
     /// Answers one challenge to learn the sizes that bare hyper is to have.
     fn start_bare(&mut self) -> Result<BareHyper, Failure> {
         self.prepare(1)?;
-        let mut client = self.client(self.house.target.server)?;
+        let mut client = self.client(self.programs.target.server)?;
         let challenge = self.challenges.front().copied();
-        let mut verify = Verify::new(&self.house.target, &mut self.challenges);
+        let mut verify = Verify::new(&self.programs.target, &mut self.challenges);
         client.run(&mut verify, PREPARE_MAX, &self.stop)?;
         let (reply_bytes, body_bytes) = verify.reply_bytes;
         // The same bytes once more; bare hyper does not care that this challenge has been answered.
@@ -141,13 +142,13 @@ impl Bench {
 
     fn verify(&mut self, round: u32) -> Result<(), Failure> {
         self.show(round, "verify");
-        let mut client = self.client(self.house.target.server)?;
-        let mut load = Verify::new(&self.house.target, &mut self.challenges);
+        let mut client = self.client(self.programs.target.server)?;
+        let mut load = Verify::new(&self.programs.target, &mut self.challenges);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
-        let before = Meter::read(self.house.gateway.pid())?;
+        let before = Meter::read(self.programs.gateway.pid())?;
         let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
         let sample = before.sample(Kind::Verify, round, &run, None)?;
-        self.house.gateway.check()?;
+        self.programs.gateway.check()?;
         self.samples.push(sample);
         Ok(())
     }
@@ -157,20 +158,20 @@ impl Bench {
     /// answered.
     fn generate(&mut self, round: u32) -> Result<(), Failure> {
         self.show(round, "generate");
-        let mut client = self.client(self.house.target.server)?;
+        let mut client = self.client(self.programs.target.server)?;
         let asked_at = clock::now();
         let room = self.open_max().saturating_sub(self.challenges.len() as u64);
         let end = self.next_max().min(self.next + room);
-        let mut load = Generate::new(&self.house.target, self.next..end);
+        let mut load = Generate::new(&self.programs.target, self.next..end);
         client.run(&mut load, self.limit.warm_up(), &self.stop)?;
         self.settle(&load)?;
-        let before = Meter::read(self.house.gateway.pid())?;
+        let before = Meter::read(self.programs.gateway.pid())?;
         let run = client.run(&mut load, self.limit.duration(), &self.stop)?;
         let end = clock::now();
         let settled = self.settle(&load)?;
         let sample = before.sample(Kind::Generate, round, &run, Some(settled.duration_since(end)))?;
         self.conditions.generate = Sizes { request: load.request_bytes(), reply: load.reply_bytes };
-        self.house.gateway.check()?;
+        self.programs.gateway.check()?;
         self.samples.push(sample);
         self.keep(&load, asked_at)
     }
@@ -187,9 +188,9 @@ impl Bench {
             return Err(Failure::Setting(what.into()));
         }
         self.progress.set_message(format!("issuing {missing} challenges to be verified"));
-        let mut client = self.client(self.house.target.server)?;
+        let mut client = self.client(self.programs.target.server)?;
         let asked_at = clock::now();
-        let mut load = Generate::new(&self.house.target, self.next..self.next + missing);
+        let mut load = Generate::new(&self.programs.target, self.next..self.next + missing);
         client.run(&mut load, PREPARE_MAX, &self.stop)?;
         self.settle(&load)?;
         self.keep(&load, asked_at)
@@ -225,14 +226,14 @@ impl Bench {
         self.next = load.numbers.start;
         self.issued += load.issued.len() as u64;
         let subscribers = self.limit.subscribers;
-        self.challenges.extend(self.house.handsets.join(&load.issued, subscribers, asked_at)?);
+        self.challenges.extend(self.programs.handsets.join(&load.issued, subscribers, asked_at)?);
         Ok(())
     }
 
     /// Waits until every SMS has arrived, and every receipt has been answered.
     fn settle(&self, load: &Generate) -> Result<Instant, Failure> {
         let sms = self.issued + load.issued.len() as u64;
-        let arrived = self.house.handsets.wait_for(sms, &self.stop)?;
+        let arrived = self.programs.handsets.wait_for(sms, &self.stop)?;
         if self.limit.no_receipts {
             return Ok(arrived);
         }
@@ -254,7 +255,7 @@ impl Bench {
     }
 
     fn receipts_answered(&self) -> Result<u64, Failure> {
-        let metrics = Metrics::of(self.house.web)?;
+        let metrics = Metrics::of(self.programs.web)?;
         let answered = metrics.value("smscsim_receipts_total{event=\"acknowledged\"}")?;
         Ok(answered as u64)
     }

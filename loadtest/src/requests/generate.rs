@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::template::Template;
 use super::{Issued, Target, body, undocumented};
 use crate::client::{Load, Reply};
-use crate::files::CODE_DIGITS;
+use crate::setup::CODE_DIGITS;
 
 const CALL: &str = "generate";
 

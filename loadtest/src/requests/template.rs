@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Target;
-use crate::files::{CODE_DIGITS, CORPORATE_ID, NUMBER_DIGITS, USER_PREFIX};
+use crate::setup::{CODE_DIGITS, CORPORATE_ID, NUMBER_DIGITS, USER_PREFIX};
 
 const USER: &str = "{user__}";
 const TRANSACTION: &str = "{transaction}";

@@ -18,7 +18,7 @@ pub(crate) const NUMBER_DIGITS: usize = 8;
 /// What comes before the number in a user id, and in a phone number as SMPP has it.
 pub(crate) const USER_PREFIX: &str = "U";
 pub(crate) const PHONE_PREFIX: &str = "62812";
-/// The optional parameter by which the simulator tells a second submit of one SMS.
+/// The optional parameter by which the simulator recognises a second submit of one SMS.
 pub(crate) const MARK_TAG: u16 = 0x1400;
 /// SMPP's name for the gateway.
 pub(crate) const SYSTEM_ID: &str = "loadtest";
@@ -58,8 +58,8 @@ impl Setup {
     }
 }
 
-/// The gateway's configuration. What is not set here has its default. The outbox takes everything that one run can
-/// issue, so that the load decides how fast SMS leave, not a refusal.
+/// The gateway's configuration. What is not set here has its default. The outbox takes everything that one
+/// run can issue, so that the load decides how fast SMS leave, not a refusal.
 pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) -> Configuration {
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
     Configuration::new(smsc, SYSTEM_ID)

@@ -1,4 +1,4 @@
-//! Simulator and gateway with test data, up and running, as a measurement needs them.
+//! Simulator and gateway with test data, started for a measurement.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -7,24 +7,23 @@ use gateway_sandbox::{Sandbox, Secrets};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::children::{Child, Says, sibling};
-use crate::client;
+use crate::children::{Child, ReadyOn, sibling};
 use crate::cpu::Cores;
 use crate::failure::Failure;
-use crate::files::{MARK_TAG, SYSTEM_ID, Setup, configuration, subscribers};
 use crate::handsets::Handsets;
 use crate::requests::Target;
+use crate::setup::{MARK_TAG, SYSTEM_ID, Setup, configuration, subscribers};
 
 /// The simulator's behaviour; without one, all is well.
 const BEHAVIOR_FILE: &str = "behavior.toml";
 
-/// The running programs.
-pub(crate) struct House {
+/// The running programs and their test data.
+pub(crate) struct Programs {
     // Ended in this order: whoever connects before whom it connects to.
     pub(crate) handsets: Handsets,
     pub(crate) gateway: Child,
     pub(crate) simulator: Child,
-    // Removed once nobody reads them any more.
+    // Removed after the programs that read it.
     _sandbox: Sandbox,
     /// The simulator's web listener.
     pub(crate) web: SocketAddr,
@@ -33,7 +32,7 @@ pub(crate) struct House {
     pub(crate) target: Target,
 }
 
-impl House {
+impl Programs {
     /// Starts simulator and gateway, each on its core, and watches the handsets.
     ///
     /// # Errors
@@ -53,7 +52,7 @@ impl House {
             .map_err(not_written())?;
         let arguments = ["serve".into(), "--config".into(), sandbox.configuration().into_os_string()];
         let mut gateway =
-            Child::start("otp-gateway", &gateway_program, &arguments, cores.server, Says::OnStderr)?;
+            Child::start("otp-gateway", &gateway_program, &arguments, cores.server, ReadyOn::Stderr)?;
         let (server, admin) = gateway.ready(stop, gateway_ready)?;
         let target = Target { server, api_key: secrets.api_key, subscribers: setup.subscribers };
         Ok(Self { handsets, gateway, simulator, _sandbox: sandbox, web, admin, target })
@@ -67,33 +66,6 @@ impl House {
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         self.gateway.check()?;
         self.simulator.check()
-    }
-}
-
-/// What a program counts, as Prometheus would scrape it.
-pub(crate) struct Metrics(String);
-
-impl Metrics {
-    /// Scrapes the program that listens at `admin`.
-    ///
-    /// # Errors
-    ///
-    /// It does not answer.
-    pub(crate) fn of(admin: SocketAddr) -> Result<Self, Failure> {
-        let text =
-            client::get(admin, "/metrics").map_err(Failure::io("cannot scrape a program's metrics"))?;
-        Ok(Self(String::from_utf8_lossy(&text).into_owned()))
-    }
-
-    /// The value of one series, written as it is there: `name` or `name{label="value"}`.
-    ///
-    /// # Errors
-    ///
-    /// There is no such series.
-    pub(crate) fn value(&self, series: &str) -> Result<f64, Failure> {
-        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
-        let missing = || Failure::Wrong(format!("a program does not count {series}"));
-        self.0.lines().find_map(value).ok_or_else(missing)
     }
 }
 
@@ -153,7 +125,7 @@ fn start_simulator(
     if setup.marked {
         arguments.push(format!("--unique-tlv={MARK_TAG}").into());
     }
-    Child::start("smsc-simulator", &sibling("smsc-simulator")?, &arguments, core, Says::OnStdout)
+    Child::start("smsc-simulator", &sibling("smsc-simulator")?, &arguments, core, ReadyOn::Stdout)
 }
 
 #[cfg(test)]
@@ -170,13 +142,5 @@ mod tests {
         assert_eq!(gateway_ready(gateway), Some((one, two)));
         assert_eq!(gateway_ready(&gateway.replace("ready", "loaded")), None);
         assert_eq!(gateway_ready(r#"{"fields":{"message":"subscribers loaded"}}"#), None);
-    }
-
-    #[test]
-    fn a_series_is_found_by_its_whole_name() {
-        let metrics = Metrics("# HELP x\nx{event=\"sent\"} 9\nx{event=\"sent_late\"} 8\nxy 7\n".into());
-        assert_eq!(metrics.value("x{event=\"sent\"}").ok(), Some(9.0));
-        assert_eq!(metrics.value("xy").ok(), Some(7.0));
-        assert!(metrics.value("x").is_err());
     }
 }
