@@ -1,81 +1,189 @@
-//! Holds the lists of tests, by abuse case and by field note, to the tests that there are.
+//! Prints the lists of tests, by abuse case and by field note, from the names of the tests.
+//!
+//! A test that serves abuse case 7 has `abuse_07_` in its name, or `abuse_05_and_07_`, or `abuse_05_to_08_`. One that
+//! serves field note L3 begins with `l3_`, or `l1_and_l3_`. When the lists do not fit the names, this writes them anew:
+//!
+//! ```text
+//! UPDATE_LISTS=1 cargo test --test it lists
+//! ```
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
-/// Every Rust source below `folder`.
-fn sources(folder: &Path, into: &mut String) {
+/// Who has tests, in the order of a cell's lines, and where these are.
+const CODE: [(&str, &[&str]); 4] = [
+    ("simulator", &["simulator/src", "simulator/tests"]),
+    ("smpp", &["smpp/src", "smpp/tests"]),
+    ("gateway", &["src", "tests"]),
+    ("demo", &["demo/src"]),
+];
+
+const ABUSE_CASES: RangeInclusive<u32> = 1..=60;
+
+#[test]
+fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
+    let tests: BTreeSet<String> = CODE.iter().flat_map(|(_, folders)| tests(folders)).collect();
+    let numbers = |test: &String| test.split_once("abuse_").map(|(_, rest)| leading_numbers(rest, ""));
+    let serving = |case: u32| {
+        let serves = move |test: &&String| numbers(test).is_some_and(|numbers| numbers.contains(&case));
+        tests.iter().filter(serves).map(|test| format!("   - `{test}`"))
+    };
+    let path = Path::new("tests/abuse.md");
+    let text = read(path);
+    // What a case waits for is written by hand.
+    let by_hand = text.lines().filter(|line| !line.starts_with("   - `"));
+    let (mut lines, mut cases) = (Vec::new(), Vec::new());
+    for line in by_hand {
+        lines.push(line.to_owned());
+        if let Some((number, _)) = line.split_once(". ")
+            && let Ok(case) = number.parse()
+        {
+            lines.extend(serving(case));
+            cases.push(case);
+        }
+    }
+    assert_eq!(cases, ABUSE_CASES.collect::<Vec<_>>());
+    let beyond: Vec<&String> = tests
+        .iter()
+        .filter(|test| {
+            numbers(test).is_some_and(|found| found.iter().any(|case| !ABUSE_CASES.contains(case)))
+        })
+        .collect();
+    assert_eq!(beyond, Vec::<&String>::new(), "there are no such cases");
+    for (index, line) in lines.iter().enumerate() {
+        let has_more = lines.get(index + 1).is_some_and(|next| next.starts_with("   - "));
+        assert!(
+            has_more || !line.starts_with(|c: char| c.is_ascii_digit()),
+            "neither tested nor waiting: {line}"
+        );
+    }
+    hold(path, &text, &lines);
+}
+
+#[test]
+fn the_table_of_field_notes_names_the_tests_that_there_are() {
+    let tests = CODE.map(|(whose, folders)| (whose, tests(folders)));
+    let path = Path::new("simulator/README.md");
+    let text = read(path);
+    let mut found = Vec::new();
+    let mut with_tests = |line: &str| {
+        let Some((note, kept)) = row_of_note(line) else { return line.to_owned() };
+        let cell = tests.iter().filter_map(|(whose, tests)| {
+            let serves = |test: &&String| serves_note(test, note);
+            let tests: Vec<String> = tests.iter().filter(serves).map(|test| format!("`{test}`")).collect();
+            (!tests.is_empty()).then(|| format!("{whose}: {}", tests.join(" · ")))
+        });
+        let cell = cell.collect::<Vec<_>>().join("<br>");
+        assert!(!cell.is_empty(), "{note} has no test");
+        found.push(note.to_owned());
+        format!("{kept}| {cell} |")
+    };
+    let lines: Vec<String> = text.lines().map(&mut with_tests).collect();
+    assert_eq!(found, notes().collect::<Vec<_>>(), "the notes of the table");
+    hold(path, &text, &lines);
+}
+
+#[test]
+fn no_test_is_ignored() {
+    for (_, folders) in CODE {
+        assert!(!code(folders).contains("#[\u{69}gnore"), "in one of {folders:?}");
+    }
+}
+
+#[test]
+fn a_name_says_which_cases_and_notes_it_serves() {
+    assert_eq!(leading_numbers("07_of_64", ""), [7]);
+    assert_eq!(leading_numbers("05_and_09_no", ""), [5, 9]);
+    assert_eq!(leading_numbers("36_to_38_no", ""), [36, 37, 38]);
+    assert_eq!(leading_numbers("24_25_and_30_a_3_b", ""), [24, 25, 30]);
+    assert_eq!(leading_numbers("of_64", ""), Vec::<u32>::new());
+    assert!(serves_note("l1_and_l3_a_bind", "L3") && serves_note("s6_s7_statuses", "S7"));
+    assert!(
+        serves_note("d1_abuse_44_a", "D1")
+            && !serves_note("s1_a_rate", "S11")
+            && !serves_note("a_s1_b", "S1")
+    );
+}
+
+/// The numbers that a name begins with, each behind `letter`; `to` stands for all between two.
+fn leading_numbers(name: &str, letter: &str) -> Vec<u32> {
+    let (mut numbers, mut to) = (Vec::new(), false);
+    for word in name.split('_') {
+        match word.strip_prefix(letter).and_then(|digits| digits.parse().ok()) {
+            Some(number) => {
+                let first = numbers.last().filter(|_| to).map_or(number, |last| last + 1);
+                numbers.extend(first..=number);
+            }
+            None if !matches!(word, "and" | "to") => break,
+            None => {}
+        }
+        to = word == "to";
+    }
+    numbers
+}
+
+fn serves_note(test: &str, note: &str) -> bool {
+    let (letter, number) = note.split_at(1);
+    let number = number.parse().expect("a number");
+    leading_numbers(test, &letter.to_lowercase()).contains(&number)
+}
+
+/// The field notes.
+fn notes() -> impl Iterator<Item = String> {
+    let group = |letter, count| (1..=count).map(move |number| format!("{letter}{number}"));
+    group('L', 12).chain(group('S', 13)).chain(group('D', 9))
+}
+
+/// The note that a line of the table is about, and the line up to its last cell.
+fn row_of_note(line: &str) -> Option<(&str, &str)> {
+    let (note, _) = line.strip_prefix("| ")?.split_once(" |")?;
+    let (kept, _) = line.strip_suffix('|')?.rsplit_once('|')?;
+    notes().any(|known| known == note).then_some((note, kept))
+}
+
+/// Fails when a file is not as it should be, or writes it anew when that is asked for.
+fn hold(path: &Path, text: &str, lines: &[String]) {
+    let expected = lines.join("\n") + "\n";
+    if std::env::var_os("UPDATE_LISTS").is_some() {
+        std::fs::write(root().join(path), &expected).expect("a file of ours");
+    } else {
+        let differs = text.lines().zip(lines).find(|(there, expected)| there != expected);
+        let advice = "does not fit the tests' names: UPDATE_LISTS=1 cargo test --test it lists";
+        assert!(text == expected, "{} {advice}\n{differs:#?}", path.display());
+    }
+}
+
+/// The names of the functions in these folders, sorted.
+fn tests(folders: &[&str]) -> BTreeSet<String> {
+    let code = code(folders);
+    let names = code.split("fn ").skip(1).filter_map(|after| after.split_once(['(', '<']));
+    let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    names.map(|(name, _)| name).filter(is_name).map(str::to_owned).collect()
+}
+
+/// The text of every Rust source in these folders.
+fn code(folders: &[&str]) -> String {
+    let mut code = String::new();
+    folders.iter().for_each(|folder| collect(&root().join(folder), &mut code));
+    code
+}
+
+fn collect(folder: &Path, into: &mut String) {
     for entry in std::fs::read_dir(folder).expect("a folder of ours") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            sources(&path, into);
+            collect(&path, into);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             into.push_str(&std::fs::read_to_string(&path).expect("a source of ours"));
         }
     }
 }
 
-fn code() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut code = String::new();
-    for folder in ["src", "tests", "smpp/src", "smpp/tests", "simulator/src", "simulator/tests", "demo/src"] {
-        sources(&root.join(folder), &mut code);
-    }
-    code
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(root().join(path)).expect("a file of ours")
 }
 
-/// The names of all functions.
-fn functions(code: &str) -> impl Iterator<Item = &str> {
-    code.split("fn ").skip(1).map(|after| after.split(['(', '<']).next().unwrap_or_default())
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// `abuse_` and a number, anywhere in the name.
-fn is_of_abuse(name: &&str) -> bool {
-    let after = name.split("abuse_").nth(1);
-    is_name(name) && after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-#[test]
-fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
-    let (list, code) = (include_str!("../abuse.md"), code());
-    let named: BTreeSet<&str> = list.split('`').filter(is_of_abuse).collect();
-    let there: BTreeSet<&str> = functions(&code).filter(is_of_abuse).collect();
-    assert_eq!(named, there);
-    for number in 1..=60 {
-        assert!(list.contains(&format!("\n{number}. ")), "case {number} is missing");
-    }
-}
-
-/// The field notes' lines.
-fn notes() -> impl Iterator<Item = String> {
-    let group = |letter, count| (1..=count).map(move |number| format!("{letter}{number}"));
-    group('L', 12).chain(group('S', 13)).chain(group('D', 9))
-}
-
-#[test]
-fn every_field_note_has_tests_and_the_table_names_them_all() {
-    let (readme, code) = (include_str!("../../simulator/README.md"), code());
-    assert!(!code.contains("#[\u{69}gnore"), "no test is ignored");
-    let all: BTreeSet<&str> = functions(&code).collect();
-    for note in notes() {
-        let prefix = format!("{}_", note.to_lowercase());
-        let mut rows = readme.lines().filter(|line| line.starts_with(&format!("| {note} |")));
-        let row = rows.next().unwrap_or_else(|| panic!("{note} has no row"));
-        assert_eq!(rows.next(), None, "{note} has two rows");
-        // The last cell has the tests; some serve a note without its number in their name.
-        let tests = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
-        let named: BTreeSet<&str> = tests.split('`').filter(|text| is_name(text)).collect();
-        let of_note: BTreeSet<&str> = all.iter().copied().filter(|name| name.starts_with(&prefix)).collect();
-        assert!(!of_note.is_empty(), "{note} has no test");
-        let gone: Vec<_> = named.difference(&all).collect();
-        let missing: Vec<_> = of_note.difference(&named).collect();
-        assert!(
-            gone.is_empty() && missing.is_empty(),
-            "{note}: there is no {gone:?}, and {missing:?} is not listed"
-        );
-    }
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
 }

@@ -1,291 +1,248 @@
-//! Reads just enough of Rust to know which paths a module names, its tests left out.
+//! The modules of a crate, and what each of them names outside its tests.
 
-use std::iter::Peekable;
-use std::str::Chars;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-/// A piece of source text that is code; a comment is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    /// An identifier or keyword.
-    Word(String),
-    /// `::`
-    PathSeparator,
-    /// A string, character, number or lifetime.
-    Literal,
-    /// Any other character.
-    Mark(char),
+use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+use syn::{Attribute, ImplItem, Item, ItemUse, Macro, UseTree, VisRestricted};
+
+/// A module that is compiled into its crate.
+#[derive(Debug)]
+pub(super) struct Module {
+    /// `lib` or `main` for a crate's root, otherwise the path from it: `sms::link`.
+    pub(super) name: String,
+    /// Every path that it names.
+    pub(super) names: BTreeSet<Name>,
 }
 
-/// What a module names.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    /// Every path, from the crate's root or beginning with another crate's name.
-    pub(super) paths: Vec<Path>,
-    /// The modules that are only compiled for tests.
-    pub(super) test_modules: Vec<String>,
-}
-
-/// A path as written, `self`, `super` and braces resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Path {
-    /// Whether it begins at the root of our crate.
+/// A path that a module names, `self`, `super`, braces and imported modules resolved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    /// Whether it begins at the root of the module's own crate.
     pub(super) ours: bool,
-    /// Its segments; `*` for all of a module.
-    pub(super) segments: Vec<String>,
+    /// Its segments, joined by `::`; `*` for all of a module.
+    pub(super) path: String,
 }
 
-/// The paths that `text`, the module `depth` levels below the crate's root, names outside tests.
-pub(super) fn named(text: &str, depth: usize) -> Named {
-    let (tokens, test_modules) = without_tests(&tokens(text));
-    let mut paths = Vec::new();
-    for at in 0..tokens.len() {
-        let continues = at > 0 && matches!(tokens[at - 1], Token::PathSeparator | Token::Mark('.'));
-        let Token::Word(word) = &tokens[at] else { continue };
-        let next = tokens.get(at + 1);
-        if word == "crate" && next == Some(&Token::Word("as".into())) {
-            paths.push(Path { ours: true, segments: Vec::new() });
+impl Module {
+    /// The module with this source text, as if it had no modules below it.
+    pub(super) fn parse(name: &str, text: &str) -> Self {
+        Self::new(name, &syn::parse_file(text).expect("Rust").items)
+    }
+
+    fn new(name: &str, items: &[Item]) -> Self {
+        let path = if is_root(name) { Vec::new() } else { name.split("::").map(str::to_owned).collect() };
+        let children =
+            items.iter().filter_map(|item| if let Item::Mod(child) = item { Some(child) } else { None });
+        let mut scope = Scope { path, known: BTreeMap::new() };
+        for child in children.map(|child| child.ident.to_string()) {
+            let path = [scope.path.as_slice(), std::slice::from_ref(&child)].concat();
+            scope.known.insert(child, path);
         }
-        if continues || next != Some(&Token::PathSeparator) {
+        let mut found = Found::default();
+        items.iter().for_each(|item| found.visit_item(item));
+        for (name, path) in &found.imports {
+            if let Some(path) = scope.resolve(path) {
+                scope.known.insert(name.clone(), path);
+            }
+        }
+        let imported = found.imports.iter().map(|(_, path)| path);
+        let names = imported.chain(&found.paths).map(|path| match scope.resolve(path) {
+            Some(path) => Name { ours: true, path: path.join("::") },
+            None => Name { ours: false, path: path.join("::") },
+        });
+        Self { name: name.to_owned(), names: names.collect() }
+    }
+}
+
+/// Whether `name` is that of a crate's root.
+fn is_root(name: &str) -> bool {
+    matches!(name, "lib" | "main")
+}
+
+/// The modules of the crate whose sources are in `folder`.
+pub(super) fn modules(folder: &Path) -> Vec<Module> {
+    let mut modules = Vec::new();
+    for root in ["lib", "main"] {
+        let file = folder.join(root).with_extension("rs");
+        if file.exists() {
+            collect(root, &read(&file), folder, &mut modules);
+        }
+    }
+    modules
+}
+
+fn read(file: &Path) -> Vec<Item> {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())).items
+}
+
+/// Collects a module and those below it, whose files are in `folder`.
+fn collect(name: &str, items: &[Item], folder: &Path, into: &mut Vec<Module>) {
+    into.push(Module::new(name, items));
+    for item in items {
+        let Item::Mod(child) = item else { continue };
+        if is_for_tests(&child.attrs) {
             continue;
         }
-        let (prefix, ours) = match (word.as_str(), supers(&tokens[at..])) {
-            ("crate" | "otp_gateway", _) => (2, true),
-            // `super` from a room's own file is the crate's root; further down it stays in the room.
-            ("super" | "self", (count, length)) if count >= depth && count > 0 => (length, true),
-            ("super" | "self" | "Self", _) => continue,
-            _ => (0, false),
-        };
-        collect(&tokens[at + prefix..], ours, &[], &mut paths);
-    }
-    Named { paths, test_modules }
-}
-
-/// How many `super::` a path begins with, and how many tokens they and a leading `self::` take.
-fn supers(tokens: &[Token]) -> (usize, usize) {
-    let is = |at: usize, word: &str| {
-        tokens.get(at) == Some(&Token::Word(word.into())) && tokens.get(at + 1) == Some(&Token::PathSeparator)
-    };
-    let start = if is(0, "self") { 2 } else { 0 };
-    let count = (0..).take_while(|count| is(start + 2 * count, "super")).count();
-    (count, start + 2 * count)
-}
-
-/// Collects the leaves of a path or a `use` tree that begins at `tokens`; returns how many tokens
-/// it takes.
-fn collect(tokens: &[Token], ours: bool, above: &[String], into: &mut Vec<Path>) -> usize {
-    let leaf = |segments: &[String]| Path { ours, segments: segments.to_vec() };
-    let with = |segment: &str| [above, &[segment.to_owned()]].concat();
-    match tokens.first() {
-        Some(Token::Word(word)) if word == "self" => {
-            into.push(leaf(above));
-            1
-        }
-        Some(Token::Word(word)) => {
-            let path = with(word);
-            let goes_on = |next: &Token| matches!(next, Token::Word(_) | Token::Mark('{' | '*'));
-            if tokens.get(1) == Some(&Token::PathSeparator) && tokens.get(2).is_some_and(goes_on) {
-                return 2 + collect(&tokens[2..], ours, &path, into);
-            }
-            into.push(leaf(&path));
-            1
-        }
-        Some(Token::Mark('*')) => {
-            into.push(leaf(&with("*")));
-            1
-        }
-        Some(Token::Mark('{')) => {
-            let mut at = 1;
-            while at < tokens.len() && tokens[at] != Token::Mark('}') {
-                at += match &tokens[at] {
-                    Token::Word(word) if word == "as" => 2,
-                    Token::Word(_) | Token::Mark('{' | '*') => collect(&tokens[at..], ours, above, into),
-                    _ => 1,
-                };
-            }
-            at + 1
-        }
-        _ => {
-            into.push(leaf(above));
-            1
-        }
-    }
-}
-
-/// The tokens without the items under `#[cfg(test)]`, and the names of the modules among these that
-/// are files of their own.
-fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
-    let (mut kept, mut test_modules) = (Vec::new(), Vec::new());
-    let mut at = 0;
-    while at < tokens.len() {
-        match attribute(&tokens[at..]) {
-            Some((length, true)) => {
-                let item = item_length(&tokens[at + length..]);
-                test_modules.extend(module_name(&tokens[at + length..at + length + item]));
-                at += length + item;
-            }
-            Some((length, false)) => {
-                kept.extend_from_slice(&tokens[at..at + length]);
-                at += length;
-            }
+        let ident = child.ident.to_string();
+        let below = if is_root(name) { ident.clone() } else { format!("{name}::{ident}") };
+        match &child.content {
+            Some((_, items)) => collect(&below, items, &folder.join(&ident), into),
             None => {
-                kept.push(tokens[at].clone());
-                at += 1;
+                let file = folder.join(&ident).with_extension("rs");
+                collect(&below, &read(&file), &folder.join(ident), into);
             }
         }
     }
-    (kept, test_modules)
 }
 
-/// The length of the attribute that `tokens` begin with, and whether it is `cfg(test)`.
-fn attribute(tokens: &[Token]) -> Option<(usize, bool)> {
-    if tokens.len() < 2 || tokens[..2] != [Token::Mark('#'), Token::Mark('[')] {
-        return None;
-    }
-    let end = 1 + group_length(&tokens[1..]);
-    let words: Vec<&str> = tokens[2..end]
-        .iter()
-        .filter_map(|token| if let Token::Word(word) = token { Some(word.as_str()) } else { None })
-        .collect();
-    Some((end, words == ["cfg", "test"]))
+/// What the names in a module mean.
+struct Scope {
+    path: Vec<String>,
+    /// The modules below it, and what it imports from its own crate.
+    known: BTreeMap<String, Vec<String>>,
 }
 
-/// The length of the group in brackets or braces that `tokens` begin with.
-fn group_length(tokens: &[Token]) -> usize {
-    let mut depth = 0_usize;
-    for (index, token) in tokens.iter().enumerate() {
-        match token {
-            Token::Mark('(' | '[' | '{') => depth += 1,
-            Token::Mark(')' | ']' | '}') => depth -= 1,
-            _ => {}
+impl Scope {
+    /// The path from the crate's root; none for a path into another crate, or of a name that was not imported.
+    fn resolve(&self, path: &[String]) -> Option<Vec<String>> {
+        let (head, mut rest) = path.split_first()?;
+        let mut from = match head.as_str() {
+            "crate" | "otp_gateway" => Vec::new(),
+            "self" => self.path.clone(),
+            "super" => above(&self.path),
+            known => self.known.get(known)?.clone(),
+        };
+        while let Some((head, after)) = rest.split_first()
+            && head == "super"
+        {
+            (from, rest) = (above(&from), after);
         }
-        if depth == 0 {
-            return index + 1;
+        Some([from.as_slice(), rest].concat())
+    }
+}
+
+fn above(path: &[String]) -> Vec<String> {
+    path.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default()
+}
+
+/// The paths in some items, as they are written.
+#[derive(Default)]
+struct Found {
+    /// Of two segments or more.
+    paths: BTreeSet<Vec<String>>,
+    /// The name that an import brings in, and its path.
+    imports: BTreeSet<(String, Vec<String>)>,
+}
+
+impl Found {
+    fn import(&mut self, tree: &UseTree, above: &[String]) {
+        let with = |segment: &syn::Ident| [above, &[segment.to_string()]].concat();
+        match tree {
+            UseTree::Path(path) => self.import(&path.tree, &with(&path.ident)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(tree, above)),
+            UseTree::Glob(_) => drop(self.imports.insert(("*".into(), [above, &["*".to_owned()]].concat()))),
+            UseTree::Name(name) if name.ident == "self" => {
+                let module = above.last().cloned().unwrap_or_default();
+                self.imports.insert((module, above.to_vec()));
+            }
+            UseTree::Name(name) => drop(self.imports.insert((name.ident.to_string(), with(&name.ident)))),
+            UseTree::Rename(rename) => {
+                let path = if rename.ident == "self" { above.to_vec() } else { with(&rename.ident) };
+                self.imports.insert((rename.rename.to_string(), path));
+            }
         }
     }
-    tokens.len()
-}
 
-/// The length of the item that `tokens` begin with: up to its semicolon or the end of its braces.
-fn item_length(tokens: &[Token]) -> usize {
-    let mut at = 0;
-    while at < tokens.len() {
-        match tokens[at] {
-            Token::Mark(';') => return at + 1,
-            Token::Mark('{') => return at + group_length(&tokens[at..]),
-            Token::Mark('(' | '[') => at += group_length(&tokens[at..]),
-            _ => at += 1,
+    fn add(&mut self, path: Vec<String>) {
+        if path.len() > 1 {
+            self.paths.insert(path);
         }
     }
-    at
-}
 
-/// The name of the module that an item declares without giving its body.
-fn module_name(item: &[Token]) -> Option<String> {
-    let declares = item.last() == Some(&Token::Mark(';'));
-    let at = item.iter().position(|token| *token == Token::Word("mod".into()))?;
-    match item.get(at + 1) {
-        Some(Token::Word(name)) if declares => Some(name.clone()),
-        _ => None,
-    }
-}
-
-/// Cuts source text into tokens.
-pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut chars = text.chars().peekable();
-    while let Some(first) = chars.next() {
-        let next = chars.peek().copied();
-        match (first, next) {
-            ('/', Some('/')) => drop(chars.by_ref().find(|c| *c == '\n')),
-            ('/', Some('*')) => skip_block_comment(&mut chars),
-            (':', Some(':')) => {
-                chars.next();
-                tokens.push(Token::PathSeparator);
-            }
-            ('"', _) => {
-                skip_string(&mut chars, '"');
-                tokens.push(Token::Literal);
-            }
-            ('\'', _) => {
-                skip_character_or_lifetime(&mut chars);
-                tokens.push(Token::Literal);
-            }
-            _ if first.is_alphanumeric() || first == '_' => {
-                let mut word = String::from(first);
-                while let Some(c) = chars.next_if(|c| c.is_alphanumeric() || *c == '_') {
-                    word.push(c);
+    /// The paths in what a macro is given: words with `::` between them.
+    fn scan(&mut self, tokens: TokenStream) {
+        let (mut path, mut colons) = (Vec::new(), 0);
+        for token in tokens {
+            match token {
+                TokenTree::Ident(word) => {
+                    if colons != 2 {
+                        self.add(std::mem::take(&mut path));
+                    }
+                    path.push(word.to_string());
+                    colons = 0;
                 }
-                tokens.push(word_or_literal(word, &mut chars));
-            }
-            _ if first.is_whitespace() => {}
-            _ => tokens.push(Token::Mark(first)),
-        }
-    }
-    tokens
-}
-
-/// A word, unless it is a number or the prefix of a raw string.
-fn word_or_literal(word: String, chars: &mut Peekable<Chars<'_>>) -> Token {
-    match chars.peek() {
-        _ if word.starts_with(|c: char| c.is_ascii_digit()) => Token::Literal,
-        Some('"' | '#') if matches!(word.as_str(), "r" | "br" | "cr") => {
-            let hashes = std::iter::from_fn(|| chars.next_if_eq(&'#')).count();
-            if chars.next_if_eq(&'"').is_some() {
-                skip_raw_string(chars, hashes);
-                return Token::Literal;
-            }
-            // A raw identifier: its word follows.
-            Token::Literal
-        }
-        _ => Token::Word(word),
-    }
-}
-
-/// Skips past the quote that ends a string; its first quote is read already.
-fn skip_string(chars: &mut Peekable<Chars<'_>>, quote: char) {
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => drop(chars.next()),
-            _ if c == quote => return,
-            _ => {}
-        }
-    }
-}
-
-fn skip_raw_string(chars: &mut Peekable<Chars<'_>>, hashes: usize) {
-    while let Some(c) = chars.next() {
-        if c == '"' && (0..hashes).all(|_| chars.next_if_eq(&'#').is_some()) {
-            return;
-        }
-    }
-}
-
-fn skip_character_or_lifetime(chars: &mut Peekable<Chars<'_>>) {
-    match chars.next() {
-        Some('\\') => {
-            chars.next();
-            skip_string(chars, '\'');
-        }
-        Some(c) if c.is_alphanumeric() || c == '_' => {
-            if chars.next_if_eq(&'\'').is_none() {
-                while chars.next_if(|c| c.is_alphanumeric() || *c == '_').is_some() {}
+                TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {
+                    self.add(std::mem::take(&mut path));
+                    colons = 0;
+                }
+                TokenTree::Group(group) => {
+                    self.add(std::mem::take(&mut path));
+                    colons = 0;
+                    self.scan(group.stream());
+                }
             }
         }
-        _ => drop(chars.next_if_eq(&'\'')),
+        self.add(path);
     }
 }
 
-fn skip_block_comment(chars: &mut Peekable<Chars<'_>>) {
-    let mut depth = 1;
-    chars.next();
-    while depth > 0
-        && let Some(c) = chars.next()
-    {
-        match (c, chars.peek()) {
-            ('/', Some('*')) => depth += 1,
-            ('*', Some('/')) => depth -= 1,
-            _ => continue,
+impl<'ast> Visit<'ast> for Found {
+    fn visit_item(&mut self, item: &'ast Item) {
+        // Modules are visited by themselves.
+        if !matches!(item, Item::Mod(_)) && !is_for_tests(attributes(item)) {
+            visit::visit_item(self, item);
         }
-        chars.next();
     }
+
+    fn visit_impl_item(&mut self, item: &'ast ImplItem) {
+        if !matches!(item, ImplItem::Fn(function) if is_for_tests(&function.attrs)) {
+            visit::visit_impl_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import(&item.tree, &[]);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.add(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, called: &'ast Macro) {
+        self.visit_path(&called.path);
+        self.scan(called.tokens.clone());
+    }
+
+    /// Who may see an item is no use of a module.
+    fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+/// Whether an item is under `#[cfg(test)]`.
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    let is_test = |attribute: &Attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
+    };
+    attributes.iter().any(is_test)
 }
