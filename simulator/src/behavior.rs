@@ -34,7 +34,7 @@ mod profiles;
 mod sections;
 mod values;
 
-pub(crate) use draw::{Draw, Same, Stream, hash};
+pub(crate) use draw::{Draw, Stream, hash};
 pub use error::BehaviorError;
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};

@@ -1,101 +1,40 @@
 //! The inbox: what the handsets show, in order, bounded, for tests and people.
 //!
-//! A ring of messages. A reader owns a [`Cursor`] and reads on from it at its
-//! own pace; the ring never waits for a reader. When it is full, the oldest
-//! message goes, and a reader that had not come so far is told how many it
-//! missed. So a slow reader costs nothing but its own messages.
+//! A ring of messages. A reader owns a [`Cursor`] and reads on from it at its own pace; the ring does not
+//! wait for a reader. When it is full, the oldest message is dropped, and a reader that had not come so far
+//! learns how many it missed. So a slow reader costs nothing but its own messages.
 
 mod address;
+mod cursor;
 mod details;
+mod history;
+mod id;
 mod message;
+mod reading;
+mod ring;
+mod validity;
+mod wire;
 
-pub use address::{ADDRESS_OCTETS_MAX, Address};
-pub(crate) use details::HistoryPlace;
-pub use details::{Details, Direction, RECEIPTS_MAX, ReceiptOutcome, ReceiptSent, TLVS_BYTES_MAX};
-pub(crate) use message::{Draft, Wire, state_name, timestamp};
-pub use message::{Message, MessageId, ReceiptState, VALIDITY_OCTETS_MAX, Validity};
-
-use crate::behavior::Same;
-use crate::clock;
-use smpp::pdu::MessageState;
-use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+use smpp::pdu::MessageState;
 use tokio::sync::watch;
 
-/// How many messages are looked at under one lock. A session waits at most for
-/// one such look, a few microseconds, whatever a reader filters for.
-const SCAN_MAX: usize = 1_024;
-
-/// Messages that no handset shows (on their way, expired, cancelled) which are
-/// found by their id: the newest.
-const UNLISTED_MAX: usize = 10_000;
-
-/// Octets of the same.
-const UNLISTED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
-
-/// A place between two messages. Reading on from a cursor gives what came
-/// after it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cursor(pub(crate) u64);
-
-impl Cursor {
-    /// Before the first message: gives everything that is still kept.
-    pub const START: Self = Self(0);
-}
-
-/// Which messages to read, and from where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// Only messages to this address: a handset, or what a handset wrote to.
-    pub to: Option<Address>,
-    /// Only messages to or from this address: a conversation.
-    pub with: Option<Address>,
-    /// Only messages after this place.
-    pub since: Cursor,
-    /// At most so many messages.
-    pub limit: usize,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self { to: None, with: None, since: Cursor::START, limit: usize::MAX }
-    }
-}
-
-impl Filter {
-    fn admits(&self, message: &Message) -> bool {
-        self.to.as_ref().is_none_or(|to| to == message.to())
-            && self.with.as_ref().is_none_or(|with| with == message.to() || with == message.from())
-    }
-}
-
-/// Messages read, and where to read on.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// The messages, oldest first.
-    pub messages: Vec<Arc<Message>>,
-    /// Where to read on.
-    pub cursor: Cursor,
-    /// Messages after the filter's `since` that the ring had already dropped.
-    pub lost: u64,
-    /// Whether the inbox was cleared after the filter's `since`.
-    pub cleared: bool,
-}
-
-/// What went through the inbox since the start, and what is in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Messages that came in.
-    pub delivered: u64,
-    /// Messages that the ring dropped to stay within its bounds.
-    pub dropped: u64,
-    /// Messages kept now.
-    pub messages: usize,
-    /// Bytes kept now: of the messages' records and texts.
-    pub bytes: usize,
-}
+use crate::clock;
+pub use address::Address;
+pub use cursor::Cursor;
+pub use details::{Details, Direction};
+pub(crate) use history::HistoryPlace;
+pub use history::{ReceiptOutcome, ReceiptSent};
+pub use id::MessageId;
+pub(crate) use message::Draft;
+pub use message::{Message, ReceiptState};
+pub use reading::{Filter, Page};
+pub use ring::Counts;
+use ring::Ring;
+pub use validity::Validity;
+pub(crate) use wire::{Wire, state_name, timestamp};
 
 /// The shared inbox. Cheap to share through an `Arc`.
 #[derive(Debug)]
@@ -103,109 +42,29 @@ pub struct Inbox {
     ring: Mutex<Ring>,
     /// The newest cursor, for those who wait. Written once per batch.
     newest: watch::Sender<Cursor>,
-    messages_max: usize,
-    bytes_max: usize,
-}
-
-#[derive(Debug, Default)]
-struct Ring {
-    messages: VecDeque<Arc<Message>>,
-    bytes: usize,
-    /// The cursor after the newest message. Every message moves it by one, and
-    /// so does a clearing, so that whoever had read everything is told as well.
-    head: u64,
-    delivered: u64,
-    dropped: u64,
-    /// Messages up to here were removed on request, not lost.
-    cleared_to: u64,
-    /// What no handset shows, oldest first, and some that were shown since.
-    unlisted: VecDeque<Arc<Message>>,
-    unlisted_bytes: usize,
-    /// All of the above, by their ids and those of their parts.
-    by_id: HashMap<u64, Arc<Message>, BuildHasherDefault<Same>>,
-}
-
-impl Ring {
-    /// The cursor before the oldest message kept.
-    fn tail(&self) -> u64 {
-        self.head - self.messages.len() as u64
-    }
-
-    fn list(&mut self, message: &Arc<Message>, inbox: &Inbox) {
-        self.head += 1;
-        self.delivered += u64::from(message.details().direction == Direction::ToHandset);
-        message.list_at(Cursor(self.head));
-        self.bytes += message.bytes();
-        self.messages.push_back(Arc::clone(message));
-        while self.messages.len() > inbox.messages_max
-            || (self.bytes > inbox.bytes_max && self.messages.len() > 1)
-        {
-            let Some(oldest) = self.messages.pop_front() else {
-                break;
-            };
-            self.bytes -= oldest.bytes();
-            self.dropped += 1;
-            self.forget(&oldest);
-        }
-    }
-
-    fn remember(&mut self, message: &Arc<Message>) {
-        self.by_id.insert(message.id().value(), Arc::clone(message));
-        for part in message.details().parts() {
-            self.by_id.insert(part.value(), Arc::clone(message));
-        }
-    }
-
-    /// Unless another has taken the message's place.
-    fn forget(&mut self, message: &Arc<Message>) {
-        for id in std::iter::once(&message.id()).chain(message.details().parts()) {
-            if self.by_id.get(&id.value()).is_some_and(|found| Arc::ptr_eq(found, message)) {
-                self.by_id.remove(&id.value());
-            }
-        }
-    }
-
-    fn keep_unlisted(&mut self, message: &Arc<Message>) {
-        self.unlisted_bytes += message.bytes();
-        self.unlisted.push_back(Arc::clone(message));
-        while self.unlisted.len() > UNLISTED_MAX || self.unlisted_bytes > UNLISTED_BYTES_MAX {
-            let Some(oldest) = self.unlisted.pop_front() else {
-                break;
-            };
-            self.unlisted_bytes -= oldest.bytes();
-            if oldest.cursor() == Cursor::START {
-                self.forget(&oldest);
-            }
-        }
-    }
 }
 
 impl Inbox {
-    /// An empty inbox that keeps at most `messages_max` messages and about
-    /// `bytes_max` bytes of records and texts, at least the newest message.
-    #[must_use]
-    pub fn new(messages_max: usize, bytes_max: usize) -> Self {
+    /// An empty inbox that keeps at most `messages_max` messages and about `bytes_max` bytes of records and
+    /// texts, at least the newest message.
+    pub(crate) fn new(messages_max: usize, bytes_max: usize) -> Self {
         Self {
-            ring: Mutex::new(Ring::default()),
+            ring: Mutex::new(Ring::new(messages_max, bytes_max)),
             newest: watch::Sender::new(Cursor::START),
-            messages_max: messages_max.max(1),
-            bytes_max,
         }
     }
 
     /// The place after the newest message.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor(self.ring().head)
+        Cursor(self.ring().head())
     }
 
-    /// The place from which at most the newest `count` messages that `filter`
-    /// admits are read.
-    #[must_use]
-    pub fn cursor_before_last(&self, count: u64, filter: &Filter) -> Cursor {
+    /// The place from which at most the newest `count` messages that `filter` admits are read.
+    pub(crate) fn cursor_before_last(&self, count: u64, filter: &Filter) -> Cursor {
         if filter.to.is_none() && filter.with.is_none() {
             let ring = self.ring();
-            return Cursor(ring.head.saturating_sub(count).max(ring.tail()));
+            return Cursor(ring.head().saturating_sub(count).max(ring.tail()));
         }
         let kept = usize::try_from(count).unwrap_or(usize::MAX);
         let filter = Filter { limit: usize::MAX, ..*filter };
@@ -229,8 +88,8 @@ impl Inbox {
         page
     }
 
-    /// As [`Inbox::messages`], but waits until there is one, at most `timeout`.
-    /// Cancel safe: it takes nothing out.
+    /// As [`Inbox::messages`], but waits until there is one, at most `timeout`. Cancel safe: it takes nothing
+    /// out.
     pub async fn wait(&self, filter: &Filter, timeout: Duration) -> Page {
         let deadline = clock::now() + timeout;
         let mut newest = self.newest.subscribe();
@@ -245,8 +104,8 @@ impl Inbox {
         }
     }
 
-    /// The first message to the handset `to` after `since`, waiting at most
-    /// `timeout` for it. `to` is with or without `+`.
+    /// The first message to the handset `to` after `since`, waiting at most `timeout` for it. `to` is with or
+    /// without `+`.
     pub async fn wait_for(&self, to: &str, since: Cursor, timeout: Duration) -> Option<Arc<Message>> {
         let deadline = clock::now() + timeout;
         let mut filter = Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1, with: None };
@@ -264,86 +123,60 @@ impl Inbox {
         }
     }
 
-    /// Removes all messages. Readers are told that they were removed, not lost.
+    /// Removes all messages. Readers learn that they were removed, not lost.
     pub fn clear(&self) {
-        let head = {
-            let mut ring = self.ring();
-            ring.messages.clear();
-            ring.bytes = 0;
-            ring.unlisted.clear();
-            ring.unlisted_bytes = 0;
-            ring.by_id.clear();
-            ring.head += 1;
-            ring.cleared_to = ring.head;
-            ring.head
-        };
+        let mut ring = self.ring();
+        ring.clear();
+        let head = ring.head();
+        drop(ring);
         self.newest.send_replace(Cursor(head));
     }
 
     /// What went through since the start, and what is kept.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let ring = self.ring();
-        Counts {
-            delivered: ring.delivered,
-            dropped: ring.dropped,
-            messages: ring.messages.len(),
-            bytes: ring.bytes,
-        }
+        self.ring().counts()
     }
 
-    /// The message with this id, as [`MessageId`] is written or in any form
-    /// that the SMSC may have given it out: listed or on its way, expired,
-    /// cancelled.
+    /// The message with this id, as [`MessageId`] is written or in any form that the SMSC may have given it
+    /// out: listed or on its way, expired, cancelled.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<Message>> {
         let ring = self.ring();
-        MessageId::meant_by(id.as_bytes()).find_map(|id| ring.by_id.get(&id.value()).cloned())
+        MessageId::meant_by(id.as_bytes()).find_map(|id| ring.find(id).cloned())
     }
 
     /// The message that is kept under this id.
     pub(crate) fn kept(&self, id: MessageId) -> Option<Arc<Message>> {
-        self.ring().by_id.get(&id.value()).cloned()
+        self.ring().find(id).cloned()
     }
 
-    /// Takes a message in that the handset shows at once. Readers that wait are
-    /// woken by [`Inbox::wake`], which a session calls once for all messages of
-    /// one read.
+    /// Takes a message in that the handset shows at once. Readers that wait are woken by [`Inbox::wake`],
+    /// which a session calls once for all messages of one read.
     pub(crate) fn deliver(&self, draft: Draft) -> Arc<Message> {
-        let message = Message::new(draft);
-        message.end(MessageState::DELIVERED, message.time());
-        let message = Arc::new(message);
-        let mut ring = self.ring();
-        ring.remember(&message);
-        ring.list(&message, self);
+        let message = Arc::new(Message::new(draft));
+        self.arrive(&message, message.time());
         message
     }
 
-    /// Takes a message in that is on its way, or never gets to the handset.
+    /// Takes a message in that is on its way, or does not get to the handset.
     pub(crate) fn keep(&self, draft: Draft) -> Arc<Message> {
         let message = Arc::new(Message::new(draft));
-        let mut ring = self.ring();
-        ring.remember(&message);
-        ring.keep_unlisted(&message);
+        self.ring().keep(&message);
         message
     }
 
     /// Takes a message in that a handset sent, and lists it.
     pub(crate) fn originate(&self, draft: Draft) -> Arc<Message> {
         let message = Arc::new(Message::new(draft));
-        let mut ring = self.ring();
-        ring.remember(&message);
-        ring.list(&message, self);
+        self.ring().list(&message);
         message
     }
 
-    /// A message that was on its way is on the handset now.
+    /// A message is on the handset now.
     pub(crate) fn arrive(&self, message: &Arc<Message>, at: SystemTime) {
         message.end(MessageState::DELIVERED, at);
-        let mut ring = self.ring();
-        // It may have been pushed out meanwhile.
-        ring.remember(message);
-        ring.list(message, self);
+        self.ring().list(message);
     }
 
     /// Wakes those who wait for what [`Inbox::deliver`] took in.
@@ -354,7 +187,7 @@ impl Inbox {
         }
     }
 
-    /// Told of each batch of new messages and of each clearing.
+    /// Changes with each batch of new messages and each clearing.
     pub(crate) fn watch(&self) -> watch::Receiver<Cursor> {
         self.newest.subscribe()
     }
@@ -363,25 +196,7 @@ impl Inbox {
     ///
     /// One lock, no allocation but the page's, no await.
     pub(crate) fn read_on(&self, filter: &Filter, page: &mut Page) -> bool {
-        let ring = self.ring();
-        // A cursor of an earlier life of the simulator starts at the oldest.
-        let since = if page.cursor.0 > ring.head { 0 } else { page.cursor.0 };
-        page.cleared |= since < ring.cleared_to;
-        let since = since.max(ring.cleared_to);
-        let from = since.max(ring.tail());
-        page.lost += from - since;
-        page.cursor = Cursor(from);
-        let skip = usize::try_from(from - ring.tail()).unwrap_or(usize::MAX);
-        for message in ring.messages.iter().skip(skip).take(SCAN_MAX) {
-            if page.messages.len() >= filter.limit {
-                return false;
-            }
-            page.cursor = message.cursor();
-            if filter.admits(message) {
-                page.messages.push(Arc::clone(message));
-            }
-        }
-        page.cursor.0 < ring.head && page.messages.len() < filter.limit
+        self.ring().read_on(filter, page)
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -398,9 +213,11 @@ async fn changed_before(newest: &mut watch::Receiver<Cursor>, deadline: Instant)
 
 #[cfg(test)]
 mod tests {
+    use smpp::pdu::SubmitSm;
+
+    use super::ring::{SCAN_MAX, UNLISTED_MAX};
     use super::*;
     use crate::behavior::IdForm;
-    use smpp::pdu::SubmitSm;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -495,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn who_had_read_everything_is_told_of_a_clearing_once() {
+    fn who_had_read_everything_learns_of_a_clearing_once() {
         let inbox = Inbox::new(10, usize::MAX);
         inbox.deliver(draft("62811", "1"));
         let since = inbox.cursor();
@@ -574,7 +391,7 @@ mod tests {
             inbox.deliver(with_id(id));
         }
         assert!(!found(100_000) && found(100_001));
-        assert_eq!(inbox.ring().by_id.len(), UNLISTED_MAX + 2);
+        assert_eq!(inbox.ring().ids_known(), UNLISTED_MAX + 2);
     }
 
     #[test]
@@ -590,7 +407,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiter_wakes_for_its_number_alone() {
+    async fn a_waiter_wakes_for_its_number_only() {
         let inbox = Arc::new(Inbox::new(10, usize::MAX));
         let waiter = tokio::spawn({
             let inbox = Arc::clone(&inbox);

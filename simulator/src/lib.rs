@@ -1,16 +1,14 @@
-//! An SMSC to test against: it speaks SMPP like an operator's and shows what
-//! the handsets would show.
+//! An SMSC to test against: it speaks SMPP like an operator's and shows what the handsets would show.
 //!
 //! ```text
 //! ESME ⇄ smsc/connection ⇄ smsc/session ─► smsc/submit ─► inbox ─► web (API, stream, page)
 //!            bytes            PDUs            messages        └──► tests, in process
 //! ```
 //!
-//! A connection is one task that owns its socket and its session; sessions
-//! share the inbox, the messages on their way to handsets, what waits for a
-//! receiver, and the counters. How all of that fares is data: a [`Behavior`],
-//! which can change while the simulator runs. Every queue is bounded. No log
-//! line shows a text or a whole number.
+//! A connection is one task that owns its socket and its session; sessions share the inbox, the messages on
+//! their way to handsets, what waits for a receiver, and the counters. How all of that fares is data: a
+//! [`Behavior`], which can change while the simulator runs. Every queue is bounded. No log line shows a text
+//! or a whole number.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,6 +35,16 @@ mod smsc;
 mod tls;
 mod web;
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
 pub use behavior::Behavior;
 pub use config::{Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
 pub use inbox::Inbox;
@@ -46,20 +54,12 @@ pub use tls::{Tls, TlsError};
 use capture::Capture;
 use metrics::Metrics;
 use smsc::Smsc;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use std::{fmt, io};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use web::{About, Guard, Web};
 
 /// A running simulator: an SMSC, an inbox and its web listener.
 ///
-/// Its tasks run on the runtime that [`Simulator::start`] was called on.
-/// Dropping it stops them without waiting; [`Simulator::stop`] waits.
+/// Its tasks run on the runtime that [`Simulator::start`] was called on. Dropping it stops them without
+/// waiting; [`Simulator::stop`] waits.
 #[derive(Debug)]
 pub struct Simulator {
     smpp_addr: SocketAddr,
@@ -76,9 +76,8 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`StartError`] when a setting makes no sense, an address cannot be
-    /// bound, the capture file cannot be written, or the operating system gives
-    /// no random bytes.
+    /// [`StartError`] when a setting makes no sense, an address cannot be bound, the capture file cannot be
+    /// written, or the operating system gives no random bytes.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check().map_err(StartError::Setting)?;
         let acceptor = config.tls.as_ref().map(Tls::acceptor).transpose().map_err(StartError::Tls)?;
@@ -154,27 +153,26 @@ impl Simulator {
         self.smsc.behavior()
     }
 
-    /// Changes how the SMSC behaves, from the next bind and submit on. What is
-    /// left to chance starts anew from the seed.
+    /// Changes how the SMSC behaves, from the next bind and submit on. What is left to chance starts anew
+    /// from the seed.
     pub fn set_behavior(&self, behavior: Behavior) {
         self.smsc.set_behavior(behavior);
     }
 
-    /// [`Simulator::set_behavior`] with another time between reading a submit
-    /// and answering it. Cut to [`DELAY_MAX`].
+    /// [`Simulator::set_behavior`] with another time between reading a submit and answering it. Cut to
+    /// [`DELAY_MAX`].
     pub fn set_latency(&self, latency: Duration) {
         self.smsc.set_behavior(self.smsc.behavior().with_latency(latency));
     }
 
-    /// Has the handset `from` write `text` to `to`, a number or name of the ESME
-    /// called `system_id`, or of the first one with a session that receives.
-    /// The message is listed in the inbox, and DELIVERED once the ESME has
-    /// answered.
+    /// Has the handset `from` write `text` to `to`, a number or name of the ESME called `system_id`, or of
+    /// the first one with a session that receives. The message is listed in the inbox, and DELIVERED once the
+    /// ESME has answered.
     ///
     /// # Errors
     ///
-    /// [`HandsetError`] when an address or the text makes no sense, or when no
-    /// session is bound that receives.
+    /// [`HandsetError`] when an address or the text makes no sense, or when no session is bound that
+    /// receives.
     pub fn send_from_handset(
         &self,
         from: &str,
@@ -204,21 +202,18 @@ impl Simulator {
         self.smsc.metrics().submits_accepted.get()
     }
 
-    /// Has the SMSC unbind every session, as an operator does for maintenance.
-    /// New ones may bind at once.
+    /// Has the SMSC unbind every session, as an operator does for maintenance. New ones may bind at once.
     pub fn unbind_sessions(&self) {
         self.smsc.unbind_sessions();
     }
 
-    /// Closes every connection without a word, whatever is unanswered. New
-    /// ones may connect at once.
+    /// Closes every connection without a word, whatever is unanswered. New ones may connect at once.
     pub fn disconnect_sessions(&self) {
         self.smsc.disconnect_sessions();
     }
 
-    /// Unbinds the sessions, ends the streams, closes the listeners and the
-    /// capture file, and waits until all of that is done: a second or two at
-    /// most.
+    /// Unbinds the sessions, ends the streams, closes the listeners and the capture file, and waits until all
+    /// of that is done: a second or two at most.
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         for task in self.tasks.drain(..) {

@@ -1,33 +1,27 @@
 //! The simulator's metrics. Labels are resolved once, here.
 
-use crate::inbox::Counts;
 use prometheus::core::Collector;
 use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-/// Counters and gauges of one simulator.
+use crate::inbox::Counts;
+
+/// Counters and gauges of one simulator; [`Metrics::new`] says what they count.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    /// Sessions bound now.
     pub(crate) sessions_bound: IntGauge,
-    /// SMPP connections accepted.
     pub(crate) connections: IntCounter,
-    /// SMPP connections closed at once because there were too many.
     pub(crate) connections_refused: IntCounter,
-    /// TLS handshakes that failed.
     pub(crate) tls_failures: IntCounter,
-    /// Connections whose capture ended before they did.
     pub(crate) capture_cut: IntCounter,
     pub(crate) binds_accepted: IntCounter,
     pub(crate) binds_refused: IntCounter,
     pub(crate) submits_accepted: IntCounter,
-    /// Refused for the window.
+    /// Refused for the window or the rate.
     pub(crate) submits_throttled: IntCounter,
     /// Refused for any other reason.
     pub(crate) submits_refused: IntCounter,
-    /// Accepted, and expired on arrival: no handset shows them.
     pub(crate) messages_expired: IntCounter,
-    /// Segments dropped with long messages that never became whole.
     pub(crate) segments_dropped: IntCounter,
     pub(crate) receipts_sent: IntCounter,
     pub(crate) receipts_acknowledged: IntCounter,
@@ -40,17 +34,12 @@ pub(crate) struct Metrics {
     pub(crate) unknown_commands: IntCounter,
     /// Responses that answer nothing.
     pub(crate) stray_responses: IntCounter,
-    /// Submits whose mark came before.
     pub(crate) repeated: IntCounter,
-    /// Messages that a handset showed after their expiry: none, ever.
     pub(crate) shown_late: IntCounter,
-    /// Messages that handsets sent.
     pub(crate) from_handsets: IntCounter,
     pub(crate) requests: Requests,
     pub(crate) faults: Faults,
-    /// Web connections closed at once because there were too many.
     pub(crate) web_refused: IntCounter,
-    /// Messages that stream readers were too slow for.
     pub(crate) stream_lost: IntCounter,
     inbox: InboxMetrics,
 }
@@ -66,7 +55,6 @@ pub(crate) struct Requests {
 /// What the SMSC did wrong on purpose.
 #[derive(Debug)]
 pub(crate) struct Faults {
-    /// A submit refused by the behaviour.
     pub(crate) refused: IntCounter,
     pub(crate) unanswered: IntCounter,
     pub(crate) answered_twice: IntCounter,
@@ -82,12 +70,49 @@ pub(crate) struct Faults {
     pub(crate) receipt_lost: IntCounter,
 }
 
+/// What the inbox counts under its own lock, brought here when somebody looks.
+#[derive(Debug)]
+struct InboxMetrics {
+    messages: IntGauge,
+    bytes: IntGauge,
+    delivered: IntCounter,
+    dropped: IntCounter,
+}
+
+/// The names are constants of this module and registered once each.
+const REGISTERED: &str = "metric names are valid and distinct";
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let collector = made.expect(REGISTERED);
+    registry.register(Box::new(collector.clone())).expect(REGISTERED);
+    collector
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    register(registry, IntCounter::new(name, help))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    register(registry, IntGauge::new(name, help))
+}
+
+/// A counter for each value of one label.
+fn family(registry: &Registry, name: &str, label: &str, help: &str) -> impl Fn(&str) -> IntCounter + use<> {
+    let counters = register(registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+    move |value| counters.with_label_values(&[value])
+}
+
+impl Requests {
+    fn new(registry: &Registry) -> Self {
+        let command = family(registry, "smscsim_requests_total", "command", "Requests about messages.");
+        Self { query: command("query_sm"), cancel: command("cancel_sm"), replace: command("replace_sm") }
+    }
+}
+
 impl Faults {
     fn new(registry: &Registry) -> Self {
-        let opts =
-            Opts::new("smscsim_faults_total", "What the simulator did wrong because its behaviour says so.");
-        let family = register(registry, IntCounterVec::new(opts, &["kind"]));
-        let kind = |kind: &str| family.with_label_values(&[kind]);
+        let help = "What the simulator did wrong because its behaviour says so.";
+        let kind = family(registry, "smscsim_faults_total", "kind", help);
         Self {
             refused: kind("refused"),
             unanswered: kind("unanswered"),
@@ -106,27 +131,14 @@ impl Faults {
     }
 }
 
-/// What the inbox counts under its own lock, brought here when somebody looks.
-#[derive(Debug)]
-struct InboxMetrics {
-    messages: IntGauge,
-    bytes: IntGauge,
-    delivered: IntCounter,
-    dropped: IntCounter,
-}
-
 impl InboxMetrics {
     fn new(registry: &Registry) -> Self {
-        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help));
-        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help));
+        let dropped = "Messages dropped to keep the inbox within its bounds.";
         Self {
-            messages: gauge("smscsim_inbox_messages", "Messages in the inbox."),
-            bytes: gauge("smscsim_inbox_bytes", "Bytes of the messages in the inbox."),
-            delivered: counter("smscsim_messages_delivered_total", "Messages shown by handsets."),
-            dropped: counter(
-                "smscsim_inbox_dropped_total",
-                "Messages dropped to keep the inbox within its bounds.",
-            ),
+            messages: gauge(registry, "smscsim_inbox_messages", "Messages in the inbox."),
+            bytes: gauge(registry, "smscsim_inbox_bytes", "Bytes of the messages in the inbox."),
+            delivered: counter(registry, "smscsim_messages_delivered_total", "Messages shown by handsets."),
+            dropped: counter(registry, "smscsim_inbox_dropped_total", dropped),
         }
     }
 
@@ -138,75 +150,51 @@ impl InboxMetrics {
     }
 }
 
-/// The names are constants of this module and registered once each.
-const REGISTERED: &str = "metric names are valid and distinct";
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
-    let collector = made.expect(REGISTERED);
-    registry.register(Box::new(collector.clone())).expect(REGISTERED);
-    collector
-}
-
 impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
-        let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
-        let family = |name: &str, label: &str, help: &str| {
-            let made = IntCounterVec::new(Opts::new(name, help), &[label]);
-            register(&registry, made)
-        };
-        let connections =
-            family("smscsim_connections_total", "result", "SMPP connections; those refused were too many.");
+        let counter = |name: &str, help: &str| counter(&registry, name, help);
+        let family = |name: &str, label: &str, help: &str| family(&registry, name, label, help);
+        let connections = "SMPP connections; those refused were too many.";
+        let connections = family("smscsim_connections_total", "result", connections);
         let binds = family("smscsim_binds_total", "result", "Bind requests.");
         let submits = family("smscsim_submits_total", "result", "submit_sm.");
-        let receipts = family(
-            "smscsim_receipts_total",
-            "event",
-            "What happened to delivery receipts; one receipt has several events.",
-        );
-        let errors =
-            family("smscsim_protocol_errors_total", "kind", "What a peer sent against the protocol.");
-        let requests = family("smscsim_requests_total", "command", "Requests about messages.");
+        let receipts = "What happened to delivery receipts; one receipt has several events.";
+        let receipts = family("smscsim_receipts_total", "event", receipts);
+        let errors = "What a peer sent against the protocol.";
+        let errors = family("smscsim_protocol_errors_total", "kind", errors);
+        let expired = "Messages that expired before a handset showed them.";
+        let segments = "Segments of long messages that never became whole.";
+        let repeated = "Submits whose unique parameter had come before.";
         Self {
-            sessions_bound: gauge("smscsim_sessions_bound", "SMPP sessions bound now."),
-            connections: connections.with_label_values(&["accepted"]),
-            connections_refused: connections.with_label_values(&["refused"]),
+            sessions_bound: gauge(&registry, "smscsim_sessions_bound", "SMPP sessions bound now."),
+            connections: connections("accepted"),
+            connections_refused: connections("refused"),
             tls_failures: counter("smscsim_tls_failures_total", "TLS handshakes that failed."),
             capture_cut: counter(
                 "smscsim_capture_cut_total",
                 "Connections captured in part, for want of room.",
             ),
-            binds_accepted: binds.with_label_values(&["accepted"]),
-            binds_refused: binds.with_label_values(&["refused"]),
-            submits_accepted: submits.with_label_values(&["accepted"]),
-            submits_throttled: submits.with_label_values(&["throttled"]),
-            submits_refused: submits.with_label_values(&["refused"]),
-            messages_expired: counter(
-                "smscsim_messages_expired_total",
-                "Messages that expired before a handset showed them.",
-            ),
-            segments_dropped: counter(
-                "smscsim_segments_dropped_total",
-                "Segments of long messages that never became whole.",
-            ),
-            receipts_sent: receipts.with_label_values(&["sent"]),
-            receipts_acknowledged: receipts.with_label_values(&["acknowledged"]),
-            receipts_refused: receipts.with_label_values(&["refused"]),
-            receipts_unanswered: receipts.with_label_values(&["unanswered"]),
-            receipts_dropped: receipts.with_label_values(&["dropped"]),
-            framing_errors: errors.with_label_values(&["framing"]),
-            malformed_pdus: errors.with_label_values(&["malformed"]),
-            unknown_commands: errors.with_label_values(&["unknown_command"]),
-            stray_responses: errors.with_label_values(&["stray_response"]),
-            repeated: counter("smscsim_repeated_total", "Submits whose unique parameter had come before."),
+            binds_accepted: binds("accepted"),
+            binds_refused: binds("refused"),
+            submits_accepted: submits("accepted"),
+            submits_throttled: submits("throttled"),
+            submits_refused: submits("refused"),
+            messages_expired: counter("smscsim_messages_expired_total", expired),
+            segments_dropped: counter("smscsim_segments_dropped_total", segments),
+            receipts_sent: receipts("sent"),
+            receipts_acknowledged: receipts("acknowledged"),
+            receipts_refused: receipts("refused"),
+            receipts_unanswered: receipts("unanswered"),
+            receipts_dropped: receipts("dropped"),
+            framing_errors: errors("framing"),
+            malformed_pdus: errors("malformed"),
+            unknown_commands: errors("unknown_command"),
+            stray_responses: errors("stray_response"),
+            repeated: counter("smscsim_repeated_total", repeated),
             shown_late: counter("smscsim_shown_late_total", "Messages shown after their expiry: none."),
             from_handsets: counter("smscsim_from_handsets_total", "Messages that handsets sent."),
-            requests: Requests {
-                query: requests.with_label_values(&["query_sm"]),
-                cancel: requests.with_label_values(&["cancel_sm"]),
-                replace: requests.with_label_values(&["replace_sm"]),
-            },
+            requests: Requests::new(&registry),
             faults: Faults::new(&registry),
             web_refused: counter("smscsim_web_refused_total", "Web connections closed for being too many."),
             stream_lost: counter(

@@ -44,15 +44,15 @@ const CONNECTIONS_MAX: usize = 512;
 /// After a failed accept (out of file descriptors), so that it is not tried in a busy loop.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// For sessions to unbind and close when the simulator shuts down. Longer than [`session::UNBIND_TIMEOUT`], which
-/// ends them in order.
+/// For sessions to unbind and close when the simulator shuts down. Longer than [`session::UNBIND_TIMEOUT`],
+/// which ends them in order.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(session::UNBIND_TIMEOUT.as_millis() < SHUTDOWN_TIMEOUT.as_millis());
 
 impl Smsc {
-    /// Accepts connections, under TLS if there is an acceptor for it, until the simulator shuts down, then unbinds
-    /// them.
+    /// Accepts connections, under TLS if there is an acceptor for it, until the simulator shuts down, then
+    /// unbinds them.
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -10,8 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
-/// A listener for ESMEs that speak TLS, beside the one in the clear. `Debug`
-/// hides the key.
+/// A listener for ESMEs that speak TLS, beside the one in the clear. `Debug` hides the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tls {
     /// Where they connect. Port 0 is any free one.
@@ -20,8 +20,7 @@ pub struct Tls {
     pub certificates: String,
     /// The certificate's private key, in PEM.
     pub key: String,
-    /// Root certificates in PEM. With them, an ESME has to show a certificate
-    /// that one of them vouches for.
+    /// Root certificates in PEM. With them, an ESME has to show a certificate that one of them vouches for.
     pub client_ca: Option<String>,
 }
 
@@ -73,11 +72,11 @@ impl fmt::Debug for Tls {
 /// What is wrong with the certificates or the key.
 #[derive(Debug)]
 pub enum TlsError {
-    /// The SMSC's certificates are no PEM, or there is none.
+    /// The SMSC's certificates are not PEM, or there is none.
     Certificates,
-    /// The private key is no PEM.
+    /// The private key is not PEM.
     Key,
-    /// The roots for the ESMEs' certificates are no PEM, or none of them is one.
+    /// The roots for the ESMEs' certificates are not PEM, or none of them is one.
     ClientCa,
     /// They can be read, but not be used together.
     Unfit(rustls::Error),
@@ -105,8 +104,9 @@ impl std::error::Error for TlsError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
 
     fn tls() -> Tls {
         let CertifiedKey { cert, signing_key } =

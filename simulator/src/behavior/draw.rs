@@ -1,19 +1,16 @@
-//! Chance that repeats: a draw depends on the seed, the destination, and how
-//! many submits that destination had before. Not on the link, nor on the time,
-//! so that a run over many binds repeats message by message.
+//! Chance that repeats: a draw depends on the seed, the destination, and how many submits that destination
+//! had before. Not on the link, nor on the time, so that a run over many binds repeats message by message.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
-/// What a draw decides. Each has numbers of its own, so that one more decision
-/// changes no other.
+/// What a draw decides. Each has numbers of its own, so that one more decision changes no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// Whether rule number so and so applies.
+    /// Whether the rule with this number applies.
     Rule(u16),
     Latency,
     DeliveryDelay,
-    /// The delay before receipt number so and so.
+    /// The delay before the receipt with this number.
     ReceiptDelay(u16),
     Bind,
 }
@@ -33,18 +30,18 @@ impl Stream {
 /// The step of splitmix64: 2⁶⁴ divided by the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the
-/// input reaches every bit of the output. Not secret, nor needs to be.
+/// The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the input reaches every bit of the
+/// output. Not secret, nor needs to be.
 const fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     value ^ (value >> 31)
 }
 
-/// A keyed hash of some octets: for draws and for tables, not against anybody.
-pub(crate) fn hash(key: u64, octets: &[u8]) -> u64 {
-    let mut state = mix(key ^ octets.len() as u64);
-    for chunk in octets.chunks(8) {
+/// A keyed hash of some bytes: for draws and for tables, not against anybody.
+pub(crate) fn hash(key: u64, bytes: &[u8]) -> u64 {
+    let mut state = mix(key ^ bytes.len() as u64);
+    for chunk in bytes.chunks(8) {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         state = mix(state.wrapping_add(STEP) ^ u64::from_le_bytes(word));
@@ -80,8 +77,8 @@ impl Draw {
         u64::try_from(product >> 64).expect("the upper half of a product of two u64")
     }
 
-    /// A number of the standard normal distribution, near enough (the sum of
-    /// twelve evenly distributed ones): whether it is above zero, and its size.
+    /// A number of the standard normal distribution, near enough (the sum of twelve evenly distributed ones):
+    /// whether it is above zero, and its size.
     pub(crate) fn normal(self, stream: Stream) -> (bool, f64) {
         let mut sum = 0_u64;
         let mut value = self.value(stream);
@@ -94,36 +91,16 @@ impl Draw {
     }
 }
 
-/// Destinations whose submits are counted, in each of two generations: 9 MB a
-/// generation. Beyond, those not used for longest start again from zero.
+/// Destinations whose submits are counted, in each of two generations: 9 MB a generation. Beyond, those not
+/// used for longest start again from zero.
 const REMEMBERED_MAX: usize = 262_144;
 
-/// How many submits each destination had. In two generations: when the newer
-/// is full, the older is forgotten, and what is used again moves to the newer.
+/// How many submits each destination had. In two generations: when the newer is full, the older is forgotten,
+/// and what is used again moves to the newer.
 #[derive(Debug, Default)]
 pub(crate) struct Ordinals {
-    new: Table,
-    old: Table,
-}
-
-type Table = HashMap<u64, u32, BuildHasherDefault<Same>>;
-
-/// The keys are hashes already.
-#[derive(Debug, Default)]
-pub(crate) struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, octets: &[u8]) {
-        self.0 = hash(self.0, octets);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
+    new: HashMap<u64, u32>,
+    old: HashMap<u64, u32>,
 }
 
 impl Ordinals {

@@ -1,11 +1,13 @@
 //! A behaviour made ready: rules laid over the sections, and the draws.
 
-use super::draw::{Draw, Ordinals, Stream};
-use super::{Behavior, Receipts, Submit};
-use smpp::pdu::DataCoding;
-use smpp::text;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use smpp::pdu::DataCoding;
+use smpp::text;
+
+use super::draw::{Draw, Ordinals, Stream};
+use super::{Behavior, Receipts, Submit};
 
 /// How a submit fares: the sections with the changes of the rule that it meets.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(crate) struct Subject<'a> {
     /// The destination's digits.
     pub(crate) to: &'a [u8],
     pub(crate) data_coding: DataCoding,
-    /// The text's content, without their header.
+    /// The text's bytes, without a user data header.
     pub(crate) content: &'a [u8],
 }
 
@@ -122,9 +124,10 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::{Delay, Response};
     use super::*;
-    use std::time::Duration;
 
     fn plan(text: &str) -> Plan {
         Plan::new(Behavior::from_toml(text).unwrap())

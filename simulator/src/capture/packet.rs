@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use etherparse::{PacketBuilder, TcpHeader};
 
-/// A pcap file's header: version 2.4, microseconds, packets of at most 65,535 bytes that begin with their
-/// IP header (LINKTYPE_RAW, 101).
+/// A pcap file's header: version 2.4, microseconds, packets of at most 65,535 bytes that begin with their IP
+/// header (LINKTYPE_RAW, 101).
 ///
 /// This and the sixteen bytes before each packet are all there is to the format. `pcap-file` would write
 /// them, too, but its last release (2.0) cannot be flushed, so that nobody could read along.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-/// The longest address in octets (SMPP 3.4, 5.2.8: 21 with the final NUL).
-pub const ADDRESS_OCTETS_MAX: usize = 20;
+/// The longest address in bytes (SMPP 3.4, 5.2.8: 21 with the final NUL).
+const ADDRESS_BYTES_MAX: usize = 20;
 
-/// Characters that stay readable at the start of a masked address: a country
-/// code and the operator's prefix.
+/// Characters that stay readable at the start of a masked address: a country code and the operator's prefix.
 const MASK_HEAD: usize = 5;
 
 /// Characters that stay readable at the end of a masked address.
@@ -14,30 +13,29 @@ const MASK_TAIL: usize = 2;
 
 /// The address of a sender or of a handset.
 ///
-/// Guarantees 1 to 20 printable ASCII characters and no leading `+`, so that
-/// `+62812…` and `62812…` are one handset. `Debug` masks the middle, so that
-/// no log shows a whole number; [`Address::as_str`] shows it.
+/// Guarantees 1 to 20 printable ASCII characters and no leading `+`, so that `+62812…` and `62812…` are one
+/// handset. `Debug` masks the middle, so that no log shows a whole number; [`Address::as_str`] shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address {
-    octets: [u8; ADDRESS_OCTETS_MAX],
+    bytes: [u8; ADDRESS_BYTES_MAX],
     length: u8,
 }
 
 impl Address {
-    /// The address written in `octets`; `None` when there are none or too many.
-    /// Octets that are not printable ASCII, which some senders use, become `?`.
+    /// The address written in `text`; `None` when it is empty or too long. Bytes that are not printable
+    /// ASCII, which some senders use, become `?`.
     #[must_use]
-    pub fn new(octets: &[u8]) -> Option<Self> {
-        let octets = octets.strip_prefix(b"+").unwrap_or(octets);
-        let length = u8::try_from(octets.len()).ok()?;
-        if octets.is_empty() || octets.len() > ADDRESS_OCTETS_MAX {
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let text = text.strip_prefix(b"+").unwrap_or(text);
+        let length = u8::try_from(text.len()).ok()?;
+        if text.is_empty() || text.len() > ADDRESS_BYTES_MAX {
             return None;
         }
-        let mut kept = [0; ADDRESS_OCTETS_MAX];
-        for (to, from) in kept.iter_mut().zip(octets) {
+        let mut kept = [0; ADDRESS_BYTES_MAX];
+        for (to, from) in kept.iter_mut().zip(text) {
             *to = if matches!(from, b' '..=b'~') { *from } else { b'?' };
         }
-        Some(Self { octets: kept, length })
+        Some(Self { bytes: kept, length })
     }
 
     /// The address as text.
@@ -49,12 +47,11 @@ impl Address {
     /// The address as SMPP carries it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.octets[..usize::from(self.length)]
+        &self.bytes[..usize::from(self.length)]
     }
 
     /// Whether this is a telephone number: digits only.
-    #[must_use]
-    pub fn is_number(&self) -> bool {
+    pub(crate) fn is_number(&self) -> bool {
         self.as_bytes().iter().all(u8::is_ascii_digit)
     }
 }
@@ -88,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_one_to_twenty_octets() {
+    fn an_address_has_one_to_twenty_bytes() {
         assert!(Address::new(b"").is_none());
         assert!(Address::new(b"+").is_none());
         assert!(Address::new(&[b'1'; 20]).is_some());
@@ -96,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_outside_printable_ascii_are_replaced() {
+    fn bytes_outside_printable_ascii_are_replaced() {
         assert_eq!(Address::new(b"B\xC4NK\n").unwrap().as_str(), "B?NK?");
     }
 }

@@ -1,18 +1,19 @@
-//! A message on a handset, and its JSON form.
+//! A message on a handset, or on its way to one.
 
-use super::details::{Details, Direction, History, HistoryPlace, ReceiptOutcome, ReceiptSent};
-use super::{Address, Cursor};
-use crate::behavior::IdForm;
-use serde::Serialize;
-use smpp::pdu::MessageState;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// The longest `validity_period` in octets, without the final NUL (SMPP 3.4,
-/// 7.1.1).
-pub const VALIDITY_OCTETS_MAX: usize = 16;
+use serde::Serialize;
+use smpp::pdu::MessageState;
+
+use super::address::Address;
+use super::cursor::Cursor;
+use super::details::Details;
+use super::history::{History, HistoryPlace, ReceiptOutcome, ReceiptSent};
+use super::id::MessageId;
+use super::validity::Validity;
 
 /// What is known of a message's delivery receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,8 +22,8 @@ pub const VALIDITY_OCTETS_MAX: usize = 16;
 pub enum ReceiptState {
     /// The sender asked for none, or receipts are off.
     NotRequested,
-    /// Not answered yet: waiting for its time, for a session that can carry
-    /// it, or for the sender's deliver_sm_resp.
+    /// Not answered yet: waiting for its time, for a session that can carry it, or for the sender's
+    /// deliver_sm_resp.
     Pending,
     /// The sender answered it with status 0.
     Acknowledged,
@@ -38,32 +39,6 @@ impl ReceiptState {
             3 => Self::Failed,
             _ => Self::NotRequested,
         }
-    }
-}
-
-/// A `validity_period` as the sender wrote it, and the instant it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validity {
-    octets: [u8; VALIDITY_OCTETS_MAX],
-    length: u8,
-    /// When the message expires.
-    pub expires_at: SystemTime,
-}
-
-impl Validity {
-    /// Keeps the first 16 octets of `written`.
-    #[must_use]
-    pub fn new(written: &[u8], expires_at: SystemTime) -> Self {
-        let mut octets = [0; VALIDITY_OCTETS_MAX];
-        let length = written.len().min(VALIDITY_OCTETS_MAX);
-        octets[..length].copy_from_slice(&written[..length]);
-        Self { octets, length: u8::try_from(length).unwrap_or_default(), expires_at }
-    }
-
-    /// The field as the sender wrote it, such as `000000000300000R`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.octets[..usize::from(self.length)]).unwrap_or_default()
     }
 }
 
@@ -99,88 +74,8 @@ impl Draft {
     }
 }
 
-/// The `message_id` that the SMSC gave out: unique, also across restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MessageId(u64);
-
-/// Octets of a [`MessageId`] as it is written.
-const MESSAGE_ID_OCTETS: usize = 16;
-
-impl MessageId {
-    pub(crate) const fn new(value: u64) -> Self {
-        Self(value)
-    }
-
-    pub(crate) const fn value(self) -> u64 {
-        self.0
-    }
-
-    /// 16 lowercase hexadecimal digits, as a healthy SMSC and the inbox write
-    /// it.
-    #[must_use]
-    pub fn to_hex(self) -> [u8; MESSAGE_ID_OCTETS] {
-        let mut digits = [b'0'; MESSAGE_ID_OCTETS];
-        let mut rest = self.0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b"0123456789abcdef"[(rest & 0xF) as usize];
-            rest >>= 4;
-        }
-        digits
-    }
-
-    /// The id as an SMPP session writes it; empty for a form that has none.
-    #[must_use]
-    pub fn written(self, form: IdForm) -> Vec<u8> {
-        let mut written = Vec::new();
-        self.write(form, &mut written);
-        written
-    }
-
-    pub(crate) fn write(self, form: IdForm, out: &mut Vec<u8>) {
-        let Self(value) = self;
-        match form {
-            IdForm::Hex => out.extend_from_slice(&self.to_hex()),
-            IdForm::HexUpper => out.extend_from_slice(&self.to_hex().to_ascii_uppercase()),
-            IdForm::Decimal => out.extend_from_slice(value.to_string().as_bytes()),
-            IdForm::LeadingZeros => out.extend_from_slice(format!("{value:020}").as_bytes()),
-            IdForm::Uuid => {
-                let (high, low) = (value >> 32, value & 0xFFFF_FFFF);
-                out.extend_from_slice(format!("{high:08x}-0000-4000-8000-0000{low:08x}").as_bytes());
-            }
-            IdForm::Empty | IdForm::Missing => {}
-            IdForm::TooLong => out.extend_from_slice(format!("{value:065x}").as_bytes()),
-            IdForm::NonAscii => {
-                out.extend_from_slice(b"\xE9\xA0");
-                out.extend_from_slice(&self.to_hex());
-            }
-        }
-    }
-
-    /// The ids that may be meant by what is written: 16 decimal digits may be
-    /// hexadecimal ones, too.
-    pub(crate) fn meant_by(written: &[u8]) -> impl Iterator<Item = Self> {
-        let text = str::from_utf8(written).unwrap_or_default();
-        let digits = |digits: &str, radix| {
-            let plain = digits.bytes().all(|octet| octet.is_ascii_hexdigit());
-            if plain { u64::from_str_radix(digits, radix).ok() } else { None }
-        };
-        let hex = || digits(text, 16).filter(|_| text.len() == MESSAGE_ID_OCTETS);
-        let uuid = || {
-            let (head, tail) = (text.get(..8)?, text.get(28..)?);
-            (text.len() == 36).then_some(digits(head, 16)? << 32 | digits(tail, 16)?)
-        };
-        [hex().or_else(uuid), digits(text, 10)].into_iter().flatten().map(Self)
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.to_hex()).unwrap_or_default())
-    }
-}
-
-/// A message: whole and decoded. The inbox lists those that a handset shows, or
-/// sent; others are found by their id.
+/// A message: whole and decoded. The inbox lists those that a handset shows, or sent; others are found by
+/// their id.
 ///
 /// `Debug` shows neither the text nor the whole numbers.
 pub struct Message {
@@ -194,8 +89,7 @@ pub struct Message {
     history: History,
 }
 
-/// The atomics of a message publish nothing but themselves, so that relaxed
-/// order is enough.
+/// The atomics of a message publish nothing but themselves, so that relaxed order is enough.
 impl Message {
     pub(super) fn new(draft: Draft) -> Self {
         Self {
@@ -208,8 +102,8 @@ impl Message {
         }
     }
 
-    /// The place right after this message: reading on from here gives the next.
-    /// [`Cursor::START`] for one that is not listed.
+    /// The place right after this message: reading on from here gives the next. [`Cursor::START`] for one
+    /// that is not listed.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Relaxed))
@@ -231,8 +125,7 @@ impl Message {
         MessageState(self.state.load(Ordering::Relaxed))
     }
 
-    /// When it came to its final state: for a delivered one, when the handset
-    /// showed it.
+    /// When it came to its final state: for a delivered one, when the handset showed it.
     #[must_use]
     pub fn done(&self) -> Option<SystemTime> {
         let millis = self.done.load(Ordering::Relaxed).checked_sub(1)?;
@@ -246,9 +139,7 @@ impl Message {
         self.state.store(state.0, Ordering::Relaxed);
     }
 
-    /// The receipts that were sent for it, the first
-    /// [`RECEIPTS_MAX`](super::RECEIPTS_MAX); of a long message, those of each
-    /// part, by time.
+    /// The receipts that were sent for it, the first eight; of a long message, those of each part, by time.
     #[must_use]
     pub fn receipts(&self) -> Vec<ReceiptSent> {
         let mut receipts = self.history.list(self.draft.time);
@@ -277,8 +168,7 @@ impl Message {
         Draft { text: text.into_boxed_str(), ..self.draft.clone() }
     }
 
-    /// The `message_id` given to the sender; of a long message, the one of the
-    /// part that completed it.
+    /// The `message_id` given to the sender; of a long message, the one of the part that completed it.
     #[must_use]
     pub fn id(&self) -> MessageId {
         self.draft.id
@@ -326,9 +216,8 @@ impl Message {
         self.draft.validity.as_ref()
     }
 
-    /// What became of its delivery receipt, as of now; of a long message, of the
-    /// parts' receipts together: one that failed counts before one that is
-    /// pending, and that before those that were acknowledged.
+    /// What became of its delivery receipt, as of now; of a long message, of the parts' receipts together:
+    /// one that failed counts before one that is pending, and that before those that were acknowledged.
     #[must_use]
     pub fn receipt(&self) -> ReceiptState {
         let parts = self.draft.parts.iter().map(|part| part.receipt());
@@ -350,24 +239,6 @@ impl Message {
         let parts: usize = self.draft.parts.iter().map(|part| part.bytes()).sum();
         size_of::<Self>() + self.draft.text.len() + self.draft.details.bytes() + parts
     }
-
-    /// The message as the inbox API writes it.
-    pub(crate) fn to_wire(&self) -> Wire<'_> {
-        Wire {
-            id: self.id().to_string(),
-            time: timestamp(self.time()),
-            from: self.from().as_str(),
-            to: self.to().as_str(),
-            text: self.text(),
-            segments: self.segments(),
-            data_coding: self.data_coding(),
-            validity: self.validity().map(Validity::as_str),
-            expires_at: self.validity().map(|validity| timestamp(validity.expires_at)),
-            direction: self.details().direction,
-            state: state_name(self.state()),
-            receipt: self.receipt(),
-        }
-    }
 }
 
 impl fmt::Debug for Message {
@@ -382,47 +253,14 @@ impl fmt::Debug for Message {
     }
 }
 
-/// A message as JSON. Its members are documented in the README.
-#[derive(Serialize)]
-pub(crate) struct Wire<'a> {
-    id: String,
-    time: String,
-    from: &'a str,
-    to: &'a str,
-    text: &'a str,
-    segments: u8,
-    data_coding: u8,
-    validity: Option<&'a str>,
-    expires_at: Option<String>,
-    direction: Direction,
-    state: &'static str,
-    receipt: ReceiptState,
-}
-
-/// The state's name in the inbox API.
-pub(crate) const fn state_name(state: MessageState) -> &'static str {
-    match state {
-        MessageState::ENROUTE => "enroute",
-        MessageState::DELIVERED => "delivered",
-        MessageState::EXPIRED => "expired",
-        MessageState::DELETED => "deleted",
-        MessageState::UNDELIVERABLE => "undeliverable",
-        MessageState::ACCEPTED => "accepted",
-        MessageState::REJECTED => "rejected",
-        _ => "unknown",
-    }
-}
-
-pub(crate) fn timestamp(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod tests {
     use smpp::pdu::SubmitSm;
 
-    fn draft() -> Draft {
+    use super::*;
+    use crate::behavior::IdForm;
+
+    pub(in crate::inbox) fn draft() -> Draft {
         Draft {
             id: MessageId::new(0xAB),
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
@@ -441,25 +279,6 @@ mod tests {
         }
     }
 
-    fn delivered() -> Message {
-        let message = Message::new(draft());
-        message.end(MessageState::DELIVERED, message.time());
-        message
-    }
-
-    #[test]
-    fn json_has_every_documented_member() {
-        let message = delivered();
-        assert_eq!(
-            serde_json::to_string(&message.to_wire()).unwrap(),
-            concat!(
-                r#"{"id":"00000000000000ab","time":"1970-01-01T00:00:01.500Z","from":"BANK","to":"628120001234","#,
-                r#""text":"kode 482913","segments":1,"data_coding":0,"validity":"000000000300000R","#,
-                r#""expires_at":"1970-01-01T00:03:01.000Z","direction":"to_handset","state":"delivered","receipt":"pending"}"#
-            )
-        );
-    }
-
     #[test]
     fn debug_shows_neither_the_text_nor_the_number() {
         let shown = format!("{:?}", Message::new(draft()));
@@ -473,20 +292,5 @@ mod tests {
             message.set_receipt(state);
             assert_eq!(message.receipt(), state);
         }
-    }
-
-    #[test]
-    fn an_id_is_read_in_every_form_that_tells_it() {
-        for id in [MessageId(42), MessageId(0x9D2F_61C4_0000_000A), MessageId(u64::MAX)] {
-            for form in [IdForm::Hex, IdForm::HexUpper, IdForm::Decimal, IdForm::LeadingZeros, IdForm::Uuid] {
-                let written = id.written(form);
-                assert!(MessageId::meant_by(&written).any(|meant| meant == id), "{form:?}");
-            }
-        }
-        for none in [&b""[..], b"+42", b"x", b"18446744073709551616", b"\xFF"] {
-            assert_eq!(MessageId::meant_by(none).count(), 0, "{}", none.escape_ascii());
-        }
-        assert_eq!(MessageId(1).written(IdForm::TooLong).len(), 65);
-        assert!(!MessageId(1).written(IdForm::NonAscii).is_ascii());
     }
 }

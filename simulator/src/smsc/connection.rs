@@ -1,7 +1,8 @@
 //! One ESME's connection: the only task that touches its socket and session.
 //!
-//! Each turn writes what there is, else reads what there is: so the answers to everything that one read brought go
-//! out in one write, and while the ESME is slow to read, they collect up to the session's bound and reading stops.
+//! Each turn writes what there is, else reads what there is: so the answers to everything that one read
+//! brought go out in one write, and while the ESME is slow to read, they collect up to the session's bound
+//! and reading stops.
 
 use std::future::poll_fn;
 use std::io;
@@ -54,7 +55,8 @@ impl Input {
     }
 }
 
-/// Serves one connection until it is closed by either side: in the clear, or under TLS once its handshake is done.
+/// Serves one connection until it is closed by either side: in the clear, or under TLS once its handshake is
+/// done.
 pub(super) async fn run(smsc: Arc<Smsc>, stream: TcpStream, tls: Option<TlsAcceptor>) {
     // A failure shows on the next read; delay is all that is at stake.
     let _ = stream.set_nodelay(true);
@@ -150,8 +152,8 @@ enum Moved {
     In(usize),
 }
 
-/// Writes `out` if there is any, else reads into `room` if there is any, whichever can be done first. What TLS holds
-/// back is pushed out meanwhile. Moves nothing when it is dropped.
+/// Writes `out` if there is any, else reads into `room` if there is any, whichever can be done first. What
+/// TLS holds back is pushed out meanwhile. Moves nothing when it is dropped.
 async fn turn<S>(
     stream: &mut S,
     out: &[u8],
@@ -195,8 +197,8 @@ where
     Poll::Ready(Ok(room.filled().len()))
 }
 
-/// Closes our side and reads on until the ESME has closed its own. A socket that is dropped with bytes unread resets
-/// the connection, and the reset can overtake the last answer.
+/// Closes our side and reads on until the ESME has closed its own. A socket that is dropped with bytes unread
+/// resets the connection, and the reset can overtake the last answer.
 async fn linger<S>(stream: &mut S, input: &mut Input)
 where
     S: AsyncRead + AsyncWrite + Unpin,

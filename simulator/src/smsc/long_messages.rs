@@ -7,18 +7,19 @@ use smpp::text::concatenation::Reference;
 
 use crate::inbox::{Address, MessageId};
 
-/// Messages that may wait for segments at a time. One more, and the oldest is given up: a sender that does not
-/// complete its messages is not worth memory.
+/// Messages that may wait for segments at a time. One more, and the oldest is given up: a sender that does
+/// not complete its messages is not worth memory.
 const WAITING_MAX: usize = 1_024;
 
 /// Bytes of segments that may wait in all: a thousand messages of 4 segments.
 const WAITING_BYTES_MAX: usize = 1_024 * 4 * 160;
 
-/// What one message may take: 255 segments of 160 bytes. A payload parameter could bring four hundred times as
-/// much, which no phone and no page shows; such a message is given up.
+/// What one message may take: 255 segments of 160 bytes. A payload parameter could bring four hundred times
+/// as much, which no phone and no page shows; such a message is given up.
 const MESSAGE_BYTES_MAX: usize = 255 * (size_of::<Option<Part>>() + 160);
 
-/// A message that has waited this long is given up when its reference comes again, so that two texts do not mix.
+/// A message that has waited this long is given up when its reference comes again, so that two texts do not
+/// mix.
 const WAITING_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// Which segments belong together.
@@ -94,7 +95,8 @@ pub(super) struct LongMessages {
 }
 
 impl LongMessages {
-    /// Takes a segment in: place `part` (from 1) of `key.total`. The whole message if it was the last one missing.
+    /// Takes a segment in: place `part` (from 1) of `key.total`. The whole message if it was the last one
+    /// missing.
     pub(super) fn add(
         &mut self,
         key: Key,

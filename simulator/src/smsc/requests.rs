@@ -37,8 +37,8 @@ impl Smsc {
         Ok(Found { state: message.state(), final_date })
     }
 
-    /// Cancels the message with this id, or, without one, all from this sender to this handset, as far as they
-    /// are on their way (SMPP 3.4, 4.9).
+    /// Cancels the message with this id, or, without one, all from this sender to this handset, as far as
+    /// they are on their way (SMPP 3.4, 4.9).
     pub(super) fn cancel(
         &self,
         cancel: &CancelSm<'_>,
@@ -61,8 +61,8 @@ impl Smsc {
         if cancelled.is_empty() { Err(CommandStatus::ESME_RCANCELFAIL) } else { Ok(()) }
     }
 
-    /// Gives a message that is on its way, and is not a segment, another text, and another validity if there is
-    /// one (SMPP 3.4, 4.10).
+    /// Gives a message that is on its way, and is not a segment, another text, and another validity if there
+    /// is one (SMPP 3.4, 4.10).
     pub(super) fn replace(
         &self,
         replace: &ReplaceSm<'_>,

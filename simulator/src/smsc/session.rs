@@ -12,8 +12,8 @@
 //!                          Closed ◄── disconnected, or silent in spite of enquire_link
 //! ```
 //!
-//! An enquire_link is answered in every state but the last two. A behaviour can make a session go quiet in any of
-//! the others: it then neither reads nor writes, until its time is up.
+//! An enquire_link is answered in every state but the last two. A behaviour can make a session go quiet in
+//! any of the others: it then neither reads nor writes, until its time is up.
 
 mod binding;
 mod hearing;
@@ -134,8 +134,8 @@ impl Session {
             return;
         }
         self.deliveries.give_up_unanswered(at);
-        // Before the receipts, which are due at the same time when there is no delay: an ESME that
-        // gets a receipt of a message whose id it does not know yet may drop it, as Kannel does.
+        // Before the receipts, which are due at the same time when there is no delay: an ESME that gets a
+        // receipt of a message whose id it does not know yet may drop it, as Kannel does.
         while let Some(answer) = self.answers.pop_due(at.now) {
             self.answer(&answer, at);
         }

@@ -20,7 +20,8 @@ use crate::behavior::{Plan, Stat, Stream, Subject, Timing, Treatment, hash};
 use crate::clock::Moment;
 use crate::inbox::{Details, Draft, Message, MessageId, ReceiptState};
 
-/// How much longer an answer takes whose receipts come before it, on this or another session, so that they do.
+/// How much longer an answer takes whose receipts come before it, on this or another session, so that they
+/// do.
 const LEAD: Duration = Duration::from_millis(20);
 
 /// A submit, who sent it, and on which session.
@@ -43,8 +44,8 @@ pub(super) struct Outcome {
 }
 
 impl Smsc {
-    /// Takes a submit in, as its treatment says. Unless that delays it, a message shows at once, if it is not a
-    /// segment of a longer one and has not expired.
+    /// Takes a submit in, as its treatment says. Unless that delays it, a message shows at once, if it is not
+    /// a segment of a longer one and has not expired.
     ///
     /// # Errors
     ///

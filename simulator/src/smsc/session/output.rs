@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::behavior::Dribble;
 
-/// Bytes that may wait to be written. Beyond, nothing is read and no receipt is added, so that an ESME that does
-/// not read stops itself. What one read can still add is about twice its size.
+/// Bytes that may wait to be written. Beyond, nothing is read and no receipt is added, so that an ESME that
+/// does not read stops itself. What one read can still add is about twice its size.
 pub(super) const OUT_BYTES_MAX: usize = 256 * 1_024;
 
 #[derive(Default)]

@@ -26,8 +26,8 @@ pub(in crate::smsc) const UNBIND_TIMEOUT: Duration = Duration::from_secs(1);
 /// For the last answers to be written before the connection is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a session that went quiet holds its connection: longer than ESMEs wait for an answer. What the ESME
-/// does meanwhile, its closing included, is not noticed.
+/// How long a session that went quiet holds its connection: longer than ESMEs wait for an answer. What the
+/// ESME does meanwhile, its closing included, is not noticed.
 const QUIET_TIME: Duration = Duration::from_secs(120);
 
 /// How far a session may carry messages.

@@ -91,8 +91,8 @@ impl Session {
         }
     }
 
-    /// What `[session]` has happen after this many submits: or after the next one, if there were more before the
-    /// behaviour was changed.
+    /// What `[session]` has happen after this many submits: or after the next one, if there were more before
+    /// the behaviour was changed.
     fn count_submit(&mut self, at: &Moment) {
         self.submits = self.submits.saturating_add(1);
         if !matches!(self.state, State::Bound(_)) {
