@@ -105,7 +105,7 @@ impl App {
         let store = load_store(&config, &clock, &metrics)?;
         let (outbox, queue) = config
             .links
-            .outbox(config.outbox.items_max, clock.clone(), Arc::clone(&metrics))
+            .outbox(config.outbox.items_max, clock.clone(), &metrics)
             .map_err(StartError::Links)?;
         let (policy, templates) = (config.policy, config.templates);
         let gateway =

@@ -58,11 +58,11 @@ impl Default for ShutdownConfig {
     }
 }
 
-/// `[outbox]`: what waits for the links.
+/// `[outbox]`: what waits to be sent or answered.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboxConfig {
-    /// The most SMS that wait: 1 to 1,000,000. What cannot leave within the time to live is
+    /// The most SMS that wait for a link or an answer: 1 to 1,000,000. What cannot leave within the time to live is
     /// dropped, so more than the links carry in that time is of no use.
     pub items_max: usize,
 }

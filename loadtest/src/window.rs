@@ -173,7 +173,8 @@ fn fill(programs: &Programs, wanted: f64, issue_max: u64, stop: &CancellationTok
 }
 
 fn queued(programs: &Programs) -> Result<f64, Failure> {
-    Metrics::of(programs.admin)?.value("otpgw_sms_outbox_items")
+    let metrics = Metrics::of(programs.admin)?;
+    Ok(metrics.value("otpgw_sms_outbox_items")? - metrics.value("otpgw_sms_in_flight")?)
 }
 
 fn count(programs: &Programs) -> Result<Count, Failure> {

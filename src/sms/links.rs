@@ -17,7 +17,7 @@ use super::link::settings::Settings;
 use super::link::tls::{self, Connector};
 use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
 use super::outbox::{Item, Outbox, Queue, outbox};
-use super::routes::{self, Routes, Table};
+use super::routes::{self, Router, Table};
 use super::{DeliveryReport, Misconfigured};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -97,9 +97,9 @@ impl Config {
         &self,
         items_max: usize,
         clock: Clock,
-        metrics: Arc<Metrics>,
+        metrics: &Arc<Metrics>,
     ) -> Result<(Outbox, Queue), Misconfigured> {
-        Ok(outbox(items_max, self.check()?.table.prefixes().clone(), clock, metrics))
+        Ok(outbox(items_max, self.check()?.table, clock, metrics))
     }
 
     fn check(&self) -> Result<Checked, Misconfigured> {
@@ -127,7 +127,7 @@ impl Config {
 
 /// All links, to be [run](Links::run).
 pub struct Links<R> {
-    checked: Checked,
+    smscs: Vec<CheckedSmsc>,
     queue: Queue,
     release: R,
     reports: mpsc::Sender<DeliveryReport>,
@@ -138,7 +138,7 @@ pub struct Links<R> {
 /// Shows no password.
 impl<R> fmt::Debug for Links<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings = self.checked.smscs.iter().map(|smsc| &smsc.settings);
+        let settings = self.smscs.iter().map(|smsc| &smsc.settings);
         f.debug_list().entries(settings).finish()
     }
 }
@@ -162,7 +162,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Misconfigured> {
-        Ok(Self { checked: config.check()?, queue, release, reports, clock, metrics })
+        Ok(Self { smscs: config.check()?.smscs, queue, release, reports, clock, metrics })
     }
 
     /// Keeps the links up until `drain` is cancelled; then each sends what it can, and unbinds. To be run on
@@ -170,7 +170,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
     ///
     /// Dropping it instead loses what is queued, and in flight is then forever unknown.
     pub async fn run(self, drain: CancellationToken) {
-        let Self { checked: Checked { smscs, table }, queue, release, reports, clock, metrics } = self;
+        let Self { smscs, queue, release, reports, clock, metrics } = self;
         let smscs: Vec<Rc<Smsc>> = smscs
             .into_iter()
             .map(|CheckedSmsc { settings, password, connector }| {
@@ -179,12 +179,12 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
             })
             .collect();
         let counts = smscs.iter().map(|smsc| (roles(&smsc.settings).count(), smsc.metrics.clone()));
-        let routes = Routes::new(queue, table, counts, clock.clone(), Arc::clone(&metrics));
+        let router = Router::new(queue, counts, clock.clone(), Arc::clone(&metrics));
         let common = Rc::new(Common { release, reports: reports.clone(), clock, metrics });
         let mut links = JoinSet::new();
         let all = smscs.iter().flat_map(|smsc| roles(&smsc.settings).map(move |role| (smsc, role)));
         for (index, (smsc, role)) in all.enumerate() {
-            let link = Link::new(Rc::clone(smsc), role, routes.lane(index), Rc::clone(&common));
+            let link = Link::new(Rc::clone(smsc), role, router.lane(index), Rc::clone(&common));
             links.spawn_local(link.run(drain.clone()));
         }
         let ended = async {
@@ -194,10 +194,10 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
             }
         };
         tokio::select! {
-            () = routes.run(&drain, &reports) => {}
+            () = router.run(&drain, &reports) => {}
             () = ended => {}
         }
-        let dropped = routes.drop_the_rest(&reports);
+        let dropped = router.drop_waiting(&reports);
         tracing::info!(dropped, "all links have stopped");
     }
 }

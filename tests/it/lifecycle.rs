@@ -49,7 +49,7 @@ async fn without_a_link_generate_is_a_503_that_decides_nothing_and_verify_still_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_outbox_is_a_503_and_a_replay_needs_no_place_in_it() {
-    // The first SMS is never answered, so the second stays in the outbox and the third has no place.
+    // The first SMS is never answered and keeps its place.
     let behavior = Behavior::default().with_latency(Duration::from_secs(3600));
     let plan = Plan::default()
         .with_behavior(behavior)

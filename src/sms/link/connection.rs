@@ -99,7 +99,7 @@ impl<'a> Connection<'a> {
                     if place.is_ok() { Woken::Other } else { Woken::ReportsClosed }
                 }
                 () = lane.ready(), if wait.items => Woken::Other,
-                () = lane.over(), if wait.queue_over => Woken::Other,
+                () = lane.drained(), if wait.queue_over => Woken::Other,
             };
             match woken {
                 Woken::Read(read) => self.on_read(read),

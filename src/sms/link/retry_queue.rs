@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::sms::routes::Outgoing;
+use crate::sms::outbox::Outgoing;
 
 /// The pause before a throttled submit is tried again, and the first pause of a full recipient.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -41,7 +41,7 @@ use state::{BindResult, Left, State};
 
 use crate::clock::Timestamp;
 use crate::sms::link::settings::Settings;
-use crate::sms::routes::Outgoing;
+use crate::sms::outbox::Outgoing;
 
 /// Pending bytes beyond which nothing more is read or taken: the peer does not read.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
@@ -196,9 +196,9 @@ impl<'a> Session<'a> {
     /// Tells the lane and the metrics where the session stands.
     fn wait(&mut self, now: Timestamp) -> Wait {
         let lane = self.context.lane;
-        let is_over = lane.is_over();
-        let items = self.wants_items(now) && !is_over;
-        lane.set_hungry(items);
+        let is_drained = lane.is_drained();
+        let items = self.wants_items(now) && !is_drained;
+        lane.set_idle(items);
         self.in_flight.publish(self.context.metrics);
         let ready_at = if self.may_send() {
             self.sending.ready_at(&self.context, self.in_flight.count(), now)
@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
             output: self.output.is_blocked(),
             items,
             reports: self.sending.waits_for_reports(),
-            queue_over: self.state.is_draining() && !is_over,
+            queue_over: self.state.is_draining() && !is_drained,
         }
     }
 
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
 
     fn advance(&mut self, now: Timestamp) {
         let left = Left {
-            queued: !self.context.lane.is_over() || self.sending.has_retries(),
+            queued: !self.context.lane.is_drained() || self.sending.has_retries(),
             unanswered_submits: self.in_flight.count() > 0,
             pending_bytes: !self.output.pending().is_empty(),
         };
@@ -311,7 +311,7 @@ impl<'a> Session<'a> {
     /// Gives back to the lane what was not written in full, in its order, and reports the rest as unknown.
     pub(super) fn end(self, now: Timestamp) {
         let Self { context, sending, in_flight, .. } = self;
-        context.lane.set_hungry(false);
+        context.lane.set_idle(false);
         let mut unsent: Vec<Outgoing> = sending.into_retries().collect();
         in_flight.end(&mut unsent, &context, now);
         context.lane.set_bound(false, now);

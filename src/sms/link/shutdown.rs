@@ -30,7 +30,7 @@ impl Shutdown {
     pub(super) async fn nothing_to_drain(&mut self, lane: &Lane, clock: &Clock) {
         let until = self.ordered(clock).await;
         tokio::select! {
-            () = lane.over() => {}
+            () = lane.drained() => {}
             () = clock.sleep_until(until) => {}
         }
     }

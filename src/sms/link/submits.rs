@@ -25,8 +25,8 @@ use tokio::sync::mpsc::Permit;
 use super::settings::WINDOW_MAX;
 use crate::clock::Timestamp;
 use crate::sms::DeliveryReport;
+use crate::sms::outbox::Outgoing;
 use crate::sms::receipts::Sent;
-use crate::sms::routes::Outgoing;
 use crate::subscriber::challenge::Delivery;
 
 /// How many submits that got no answer in time a session remembers, for a late answer: the whole window of

@@ -31,8 +31,7 @@ use crate::metrics::Metrics;
 use crate::sms::DeliveryReport;
 use crate::sms::links::{self, Links, SmscConfig};
 use crate::sms::outbox::tests::{item, phone as msisdn};
-use crate::sms::outbox::{CannotSend, Item, NO_LINK_AFTER, Outbox, outbox};
-use crate::sms::routes::prefixes::Prefixes;
+use crate::sms::outbox::{CannotSend, Item, NO_LINK_AFTER, Outbox};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 
@@ -70,7 +69,6 @@ impl Running {
     fn start_all(smscs: Vec<Config>, tls: Option<tls::Files>) -> Self {
         let clock = Clock::manual(Timestamp::from_unix_millis(1_795_338_900_000));
         let metrics = Arc::new(Metrics::new());
-        let (outbox, queue) = outbox(20_000, Prefixes::of_all(), clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = crate::sms::reports();
         let release = {
             let clock = clock.clone();
@@ -85,6 +83,7 @@ impl Running {
         };
         let smscs = smscs.into_iter().map(with_files).collect();
         let config = links::Config { smscs, routes: Vec::new() };
+        let (outbox, queue) = config.outbox(20_000, clock.clone(), &metrics).unwrap();
         let links = Links::new(&config, queue, release, sender, clock.clone(), Arc::clone(&metrics)).unwrap();
         let drain = CancellationToken::new();
         let task = spawn_local(links.run(drain.clone()));

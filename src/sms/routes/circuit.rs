@@ -24,7 +24,7 @@ const IN_A_ROW: u32 = 5;
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
 /// The first pause: as long as a caller is told to wait.
-pub(in crate::sms) const PAUSE_MIN: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is found out within a minute.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Probes that must succeed, each sent alone.
@@ -43,7 +43,7 @@ enum State {
 
 /// The circuit of one SMSC.
 #[derive(Debug)]
-pub(in crate::sms) struct Circuit {
+pub(super) struct Circuit {
     state: State,
     /// Failures since the last success, and when that was.
     in_a_row: u32,
@@ -60,7 +60,7 @@ pub(in crate::sms) struct Circuit {
 
 impl Circuit {
     /// A closed one.
-    pub(in crate::sms) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Self {
             state: State::Closed,
             in_a_row: 0,
@@ -74,17 +74,17 @@ impl Circuit {
     }
 
     /// Whether nothing may be sent.
-    pub(in crate::sms) fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
 
     /// Whether all may be sent.
-    pub(in crate::sms) fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
     /// Whether a message may be sent: any, or the next probe.
-    pub(in crate::sms) fn takes(&self) -> bool {
+    pub(super) fn takes(&self) -> bool {
         match self.state {
             State::Closed => true,
             State::Open { .. } => false,
@@ -93,14 +93,14 @@ impl Circuit {
     }
 
     /// A message is on its way.
-    pub(in crate::sms) fn took(&mut self, now: Timestamp) {
+    pub(super) fn took(&mut self, now: Timestamp) {
         if let State::HalfOpen { probed_at, .. } = &mut self.state {
             *probed_at = Some(now);
         }
     }
 
     /// The SMSC dealt with a message. Returns whether it takes more than before.
-    pub(in crate::sms) fn succeeded(&mut self, now: Timestamp) -> bool {
+    pub(super) fn succeeded(&mut self, now: Timestamp) -> bool {
         (self.in_a_row, self.succeeded_at) = (0, Some(now));
         // Not at a failure: what the last of a stream left unanswered is weighed against its successes.
         if now.since(self.span_from) >= SPAN {
@@ -122,7 +122,7 @@ impl Circuit {
     }
 
     /// The SMSC has not dealt with a message that it had at `since`. Returns whether the circuit has opened.
-    pub(in crate::sms) fn failed(&mut self, since: Timestamp, now: Timestamp) -> bool {
+    pub(super) fn failed(&mut self, since: Timestamp, now: Timestamp) -> bool {
         if self.succeeded_at.is_none_or(|at| at <= since) {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
@@ -148,7 +148,7 @@ impl Circuit {
     }
 
     /// A message that was on its way was not sent after all. Returns whether the next probe may be sent.
-    pub(in crate::sms) fn unsent(&mut self) -> bool {
+    pub(super) fn unsent(&mut self) -> bool {
         match &mut self.state {
             State::HalfOpen { probed_at, .. } => probed_at.take().is_some(),
             State::Closed | State::Open { .. } => false,
@@ -156,7 +156,7 @@ impl Circuit {
     }
 
     /// Ends a pause, and the wait for a probe, whose time is over. Returns whether it takes more than before.
-    pub(in crate::sms) fn on_time(&mut self, now: Timestamp) -> bool {
+    pub(super) fn on_time(&mut self, now: Timestamp) -> bool {
         match self.state {
             State::Open { until } if now >= until => {
                 self.state = State::HalfOpen { from: now, good: 0, probed_at: None };

@@ -3,7 +3,7 @@
 use crate::msisdn::{DIGITS_MAX, Msisdn};
 
 /// Index of a route.
-pub(in crate::sms) type Route = u16;
+type Route = u16;
 
 const NONE: u16 = u16::MAX;
 /// Nodes of the tree, whose numbers are 16 bits: far more than a country's prefixes need.
@@ -22,7 +22,7 @@ impl Node {
 
 /// Why a prefix cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sms) enum PrefixError {
+pub(super) enum PrefixError {
     /// Something else than up to 15 digits.
     NotDigits,
     /// Another route, or the same, has it already.
@@ -39,11 +39,11 @@ pub(in crate::sms) struct Prefixes {
 }
 
 impl Prefixes {
-    pub(in crate::sms) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { nodes: vec![Node::EMPTY] }
     }
 
-    pub(in crate::sms) fn insert(&mut self, prefix: &str, route: Route) -> Result<(), PrefixError> {
+    pub(super) fn insert(&mut self, prefix: &str, route: Route) -> Result<(), PrefixError> {
         if prefix.len() > DIGITS_MAX || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(PrefixError::NotDigits);
         }
@@ -68,19 +68,13 @@ impl Prefixes {
     }
 
     /// One route, for all numbers.
-    pub(in crate::sms) fn of_all() -> Self {
+    pub(super) fn of_all() -> Self {
         Self { nodes: vec![Node { route: 0, ..Node::EMPTY }] }
     }
 
     /// Whether every number has a route: whether the empty prefix has.
-    pub(in crate::sms) fn cover_all(&self) -> bool {
+    pub(super) fn cover_all(&self) -> bool {
         self.nodes[0].route != NONE
-    }
-
-    /// How many routes there are, if they are numbered without gaps.
-    pub(in crate::sms) fn routes(&self) -> usize {
-        let routes = self.nodes.iter().map(|node| node.route).filter(|route| *route != NONE);
-        routes.max().map_or(0, |last| usize::from(last) + 1)
     }
 
     /// The route of the longest prefix; the first where no prefix fits, which cannot be once they
@@ -140,7 +134,6 @@ mod tests {
         assert!(!prefixes.cover_all());
         prefixes.insert("", 1).unwrap();
         assert!(prefixes.cover_all());
-        assert_eq!((prefixes.routes(), Prefixes::of_all().routes()), (2, 1));
         assert_eq!(Prefixes::of_all().longest(phone("628111234567")), 0);
     }
 

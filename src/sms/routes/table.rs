@@ -22,23 +22,19 @@ pub struct Config {
 /// Checked routes.
 #[derive(Clone, Debug)]
 pub(in crate::sms) struct Table {
-    pub(super) prefixes: Prefixes,
-    /// Indices of SMSCs, in order.
-    pub(super) routes: Vec<Box<[usize]>>,
+    /// Which route a number takes.
+    pub(in crate::sms) prefixes: Prefixes,
+    /// By route, the indices of its SMSCs, the preferred first.
+    pub(in crate::sms) smscs: Vec<Box<[usize]>>,
 }
 
 impl Table {
-    /// Which route a number takes.
-    pub(in crate::sms) fn prefixes(&self) -> &Prefixes {
-        &self.prefixes
-    }
-
     /// Routes over the SMSCs of these names; without any, all carry everything, in their order.
     pub(in crate::sms) fn new(routes: &[Config], names: &[&str]) -> Result<Self, Misconfigured> {
-        let mut table = Self { prefixes: Prefixes::new(), routes: Vec::new() };
+        let mut table = Self { prefixes: Prefixes::new(), smscs: Vec::new() };
         if routes.is_empty() {
             table.prefixes = Prefixes::of_all();
-            table.routes.push((0..names.len()).collect());
+            table.smscs.push((0..names.len()).collect());
             return Ok(table);
         }
         if routes.len() > ROUTES_MAX {
@@ -55,7 +51,7 @@ impl Table {
     }
 
     fn add(&mut self, route: &Config, names: &[&str]) -> Result<(), Misconfigured> {
-        let index = u16::try_from(self.routes.len()).expect("routes are at most 1,000");
+        let index = u16::try_from(self.smscs.len()).expect("routes are at most 1,000");
         if route.prefixes.is_empty() {
             return Err(Misconfigured::new("prefixes", "one or more"));
         }
@@ -74,7 +70,7 @@ impl Table {
         let once = |smscs: &[usize]| (1..smscs.len()).all(|index| !smscs[..index].contains(&smscs[index]));
         let smscs = smscs.filter(|smscs| !smscs.is_empty() && once(smscs));
         let expected = "one or more names of [[smsc]], each once";
-        self.routes.push(smscs.ok_or_else(|| Misconfigured::new("smscs", expected))?);
+        self.smscs.push(smscs.ok_or_else(|| Misconfigured::new("smscs", expected))?);
         Ok(())
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::lanes::STEADY_AFTER;
+use super::smsc::STEADY_AFTER;
 use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::sms::DeliveryReport;
 use crate::sms::outbox::tests::{item, phone};
-use crate::sms::outbox::{CannotSend, Outbox, outbox};
+use crate::sms::outbox::{CannotSend, Outbox, Outgoing, outbox};
 use crate::subscriber::challenge::Delivery;
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
@@ -21,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Routes, an outbox before them, and links that do what the test says.
 struct House {
     outbox: Outbox,
-    routes: Rc<Routes>,
+    router: Rc<Router>,
     clock: Clock,
     metrics: Arc<Metrics>,
     sender: mpsc::Sender<DeliveryReport>,
@@ -35,21 +35,21 @@ impl House {
         let metrics = Arc::new(Metrics::new());
         let names = &["a", "b", "c"][..links.len()];
         let table = Table::new(routes, names).unwrap();
-        let (outbox, queue) = outbox(1_000, table.prefixes().clone(), clock.clone(), Arc::clone(&metrics));
+        let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let smscs = links.iter().zip(names).map(|(count, name)| (*count, metrics.smsc(name)));
-        let routes = Routes::new(queue, table, smscs, clock.clone(), Arc::clone(&metrics));
+        let router = Router::new(queue, smscs, clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = mpsc::channel(100);
-        let house = Self { outbox, routes, clock, metrics, sender, reports };
+        let house = Self { outbox, router, clock, metrics, sender, reports };
         (0..links.iter().sum()).for_each(|link| house.bind(link));
         house
     }
 
     fn bind(&self, link: usize) {
-        self.routes.lane(link).set_bound(true, self.clock.now());
+        self.router.lane(link).set_bound(true, self.clock.now());
     }
 
     fn lose(&self, link: usize) {
-        let lane = self.routes.lane(link);
+        let lane = self.router.lane(link);
         lane.set_bound(false, self.clock.now());
         lane.give_back(Vec::new(), self.clock.now());
     }
@@ -59,11 +59,17 @@ impl House {
     }
 
     fn take_whole(&self, link: usize) -> Option<Outgoing> {
-        self.routes.lane(link).take(self.clock.now())
+        self.router.lane(link).take(self.clock.now())
     }
 
     fn take(&self, link: usize) -> Option<u8> {
         self.take_whole(link).map(|outgoing| outgoing.item.challenge.0[15])
+    }
+
+    /// Has another link than the first take what that one was refused. Returns whether there is one.
+    fn fail_over(&self, outgoing: Outgoing) -> bool {
+        let lane = self.router.lane(0);
+        lane.failover(&outgoing, self.clock.now()).map(|failover| failover.send(outgoing)).is_some()
     }
 
     /// All that a link can take.
@@ -73,11 +79,11 @@ impl House {
 
     fn pass(&self, duration: Duration) {
         self.clock.advance(duration);
-        self.routes.on_time(&self.sender);
+        self.router.on_time(&self.sender);
     }
 
     fn fail(&self, link: usize) {
-        (0..5).for_each(|_| self.routes.lane(link).failed(self.clock.now(), self.clock.now()));
+        (0..5).for_each(|_| self.router.lane(link).failed(self.clock.now(), self.clock.now()));
     }
 
     fn reported(&mut self) -> Vec<(u8, Delivery)> {
@@ -88,7 +94,7 @@ impl House {
 
     /// Whether a link was told that there is something for it.
     async fn is_woken(&self, link: usize) -> bool {
-        let lane = self.routes.lane(link);
+        let lane = self.router.lane(link);
         tokio::select! {
             biased;
             () = lane.ready() => true,
@@ -170,7 +176,7 @@ fn s7_a_failing_smsc_is_left_alone_then_probed_and_takes_over_again_without_ping
         house.send(probe);
         house.send(probe + 1);
         assert_eq!((house.all(0), house.all(1)), (vec![probe], vec![probe + 1]));
-        house.routes.lane(0).succeeded(house.clock.now());
+        house.router.lane(0).succeeded(house.clock.now());
     }
     house.send(11);
     house.send(12);
@@ -206,18 +212,18 @@ fn a_probe_that_was_not_sent_lets_the_next_one_go() {
     assert_eq!(house.take(0), None);
     house.pass(circuit::PAUSE_MIN);
     assert_eq!(house.all(0), [1]);
-    house.routes.lane(0).unsent(house.clock.now());
+    house.router.lane(0).unsent(house.clock.now());
     assert_eq!(house.all(0), [2]);
 }
 
 #[test]
-fn what_is_given_back_goes_first_and_in_order_and_may_go_elsewhere() {
+fn what_is_given_back_goes_first_and_in_order_and_may_go_to_another_smsc() {
     let house = House::new(&[1, 1], &[]);
     (1..=4).for_each(|number| house.send(number));
     let taken: Vec<Outgoing> = (0..3).map(|_| house.take_whole(0).unwrap()).collect();
-    assert_eq!(house.metrics.sms.outbox_items.get(), 1);
-    house.routes.lane(0).set_bound(false, house.clock.now());
-    house.routes.lane(0).give_back(taken, house.clock.now());
+    assert_eq!(house.metrics.sms.outbox_items.get(), 4, "what a link has keeps its place");
+    house.router.lane(0).set_bound(false, house.clock.now());
+    house.router.lane(0).give_back(taken, house.clock.now());
     assert_eq!(house.metrics.sms.outbox_items.get(), 4);
     assert_eq!(house.all(1), [1, 2, 3, 4]);
     assert_eq!(house.metrics.sms.outbox_items.get(), 0);
@@ -226,23 +232,19 @@ fn what_is_given_back_goes_first_and_in_order_and_may_go_elsewhere() {
 #[test]
 fn what_an_smsc_could_not_deal_with_goes_to_the_next_smsc_first() {
     let house = House::new(&[2, 1], &[]);
-    let elsewhere = |outgoing: Outgoing| {
-        let (phone, now) = (outgoing.item.phone, house.clock.now());
-        house.routes.lane(0).send_elsewhere(phone, outgoing, |outgoing| outgoing, now).is_ok()
-    };
     house.send(1);
-    assert!(elsewhere(house.take_whole(0).unwrap()));
+    assert!(house.fail_over(house.take_whole(0).unwrap()));
     assert_eq!((house.take(0), house.take(1)), (None, None));
     let outgoing = house.take_whole(2).unwrap();
     assert!(outgoing.refused);
     // Without the other SMSC: another link of the same.
     house.lose(2);
-    assert!(elsewhere(outgoing));
+    assert!(house.fail_over(outgoing));
     assert_eq!(house.take(0), None);
     let outgoing = house.take_whole(1).unwrap();
     // Without another link: nowhere.
     house.lose(1);
-    assert!(!elsewhere(outgoing));
+    assert!(!house.fail_over(outgoing));
 }
 
 #[test]
@@ -250,8 +252,7 @@ fn what_waits_for_one_link_alone_is_not_lost_with_it() {
     let house = House::new(&[2], &[]);
     house.send(1);
     let outgoing = house.take_whole(0).unwrap();
-    let (phone, now) = (outgoing.item.phone, house.clock.now());
-    assert!(house.routes.lane(0).send_elsewhere(phone, outgoing, |outgoing| outgoing, now).is_ok());
+    assert!(house.fail_over(outgoing));
     house.lose(1);
     assert_eq!(house.take(0), Some(1));
 }
@@ -265,7 +266,7 @@ fn s11_what_is_too_old_is_dropped_and_told_within_a_second_wherever_it_waits() {
         house.take_whole(0).unwrap()
     };
     house.lose(0);
-    house.routes.lane(0).give_back(vec![outgoing], house.clock.now());
+    house.router.lane(0).give_back(vec![outgoing], house.clock.now());
     send(2, 30 * SECOND);
     send(3, 60 * SECOND);
     house.pass(20 * SECOND);
@@ -304,14 +305,14 @@ fn waiting_items_keep_their_places_wherever_they_wait() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn hungry_links_are_woken_in_turn_for_one_item_each() {
+async fn idle_links_are_woken_in_turn_for_one_item_each() {
     let house = House::new(&[3], &[]);
     let (drain, sender) = (CancellationToken::new(), house.sender.clone());
-    let routes = Rc::clone(&house.routes);
+    let routes = Rc::clone(&house.router);
     tokio::task::spawn_local(async move { routes.run(&drain, &sender).await });
     let mut order = Vec::new();
     for number in 0..6 {
-        (0..3).for_each(|link| house.routes.lane(link).set_hungry(true));
+        (0..3).for_each(|link| house.router.lane(link).set_idle(true));
         house.send(number);
         let woken = loop {
             tokio::task::yield_now().await;
@@ -335,37 +336,37 @@ async fn hungry_links_are_woken_in_turn_for_one_item_each() {
 #[tokio::test(flavor = "local")]
 async fn a_link_that_can_take_no_more_has_another_woken() {
     let house = House::new(&[3], &[]);
-    (0..2).for_each(|link| house.routes.lane(link).set_hungry(true));
+    (0..2).for_each(|link| house.router.lane(link).set_idle(true));
     house.send(1);
     house.send(2);
     let taken = vec![house.take_whole(2).unwrap(), house.take_whole(2).unwrap()];
-    house.routes.lane(0).set_hungry(false);
-    house.routes.lane(2).give_back(taken, house.clock.now());
+    house.router.lane(0).set_idle(false);
+    house.router.lane(2).give_back(taken, house.clock.now());
     assert!(!house.is_woken(0).await && house.is_woken(1).await);
-    house.routes.lane(0).set_hungry(true);
+    house.router.lane(0).set_idle(true);
     assert!(house.is_woken(0).await, "something waits");
-    house.routes.lane(2).set_hungry(true);
+    house.router.lane(2).set_idle(true);
     assert!(house.is_woken(2).await);
     assert_eq!(house.take(0), Some(1));
-    (0..3).for_each(|link| house.routes.lane(link).set_hungry(link == 1));
+    (0..3).for_each(|link| house.router.lane(link).set_idle(link == 1));
     assert!(house.is_woken(1).await);
     assert_eq!(house.take(1), Some(2));
-    house.routes.lane(1).set_hungry(true);
+    house.router.lane(1).set_idle(true);
     assert!(!house.is_woken(1).await, "nothing waits");
 }
 
 #[test]
-fn told_to_stop_it_is_over_once_nothing_waits_or_can_come() {
+fn told_to_stop_it_is_drained_once_nothing_waits_or_can_come() {
     let mut house = House::new(&[1, 1], &[]);
-    let lane = house.routes.lane(0);
+    let lane = house.router.lane(0);
     house.send(1);
     house.send(2);
-    assert!(!lane.is_over());
-    house.routes.close();
-    assert!(house.outbox.reserve(phone(1)).is_err() && !lane.is_over());
+    assert!(!lane.is_drained());
+    house.router.close();
+    assert!(house.outbox.reserve(phone(1)).is_err() && !lane.is_drained());
     assert_eq!(house.take(0), Some(1));
-    assert!(!lane.is_over());
-    assert_eq!(house.routes.drop_the_rest(&house.sender), 1);
+    assert!(!lane.is_drained());
+    assert_eq!(house.router.drop_waiting(&house.sender), 1);
     assert_eq!(house.reported(), [(2, Delivery::Dropped)]);
-    assert!(lane.is_over());
+    assert!(lane.is_drained());
 }

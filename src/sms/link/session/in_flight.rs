@@ -12,7 +12,7 @@ use crate::metrics::SmsMetrics;
 use crate::sms::link::log_throttle::LogThrottle;
 use crate::sms::link::retry_queue::Retry;
 use crate::sms::link::submits::{FullyWritten, InWriteBuffer, Refusal, Submits};
-use crate::sms::routes::Outgoing;
+use crate::sms::outbox::Outgoing;
 use crate::subscriber::challenge::Delivery;
 
 /// Which request the SMSC answered, and how.
@@ -146,14 +146,16 @@ impl<'a> InFlight<'a> {
             }
             Refusal::Failed(not_taken) => {
                 lane.failed(now, now);
-                let (phone, refused) = (submit.outgoing().item.phone, submit.outgoing().refused);
-                if refused {
+                if submit.outgoing().refused {
                     self.on_rejected(submit, status, context, now);
                     return None;
                 }
-                match lane.send_elsewhere(phone, submit, |submit| submit.take_back(not_taken), now) {
-                    Ok(()) => metrics.rerouted.inc(),
-                    Err(submit) => self.on_rejected(submit, status, context, now),
+                match lane.failover(submit.outgoing(), now) {
+                    Some(failover) => {
+                        failover.send(submit.take_back(not_taken));
+                        metrics.rerouted.inc();
+                    }
+                    None => self.on_rejected(submit, status, context, now),
                 }
             }
             Refusal::Final => {

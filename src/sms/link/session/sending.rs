@@ -14,9 +14,9 @@ use crate::sms::link::compose::Composer;
 use crate::sms::link::pace::Pace;
 use crate::sms::link::retry_queue::{Retry, RetryQueue};
 use crate::sms::link::submits::{Encoded, InWriteBuffer};
+use crate::sms::outbox::Outgoing;
 use crate::sms::outbox::{Item, LEFT_MIN};
 use crate::sms::receipts::Sent;
-use crate::sms::routes::Outgoing;
 use crate::subscriber::challenge::Delivery;
 
 /// While answers are outstanding, items are gathered for this long before the next are written (as Nagle's

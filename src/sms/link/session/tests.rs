@@ -25,8 +25,7 @@ use crate::sms::link::settings::Config;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Item, Outbox, outbox};
 use crate::sms::receipts::{MessageIdForm, Receipts};
-use crate::sms::routes::prefixes::Prefixes;
-use crate::sms::routes::{Lane, Routes, Table};
+use crate::sms::routes::{Lane, Router, Table};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 
@@ -54,7 +53,7 @@ struct Esme {
     /// What the session has last waited for.
     wait: Option<Wait>,
     outbox: Outbox,
-    routes: Rc<Routes>,
+    routes: Rc<Router>,
     lane: &'static Lane,
     parts: Parts,
     reports: mpsc::Receiver<DeliveryReport>,
@@ -115,7 +114,8 @@ impl Esme {
     fn with(change: impl FnOnce(&mut Config), reports_max: usize, release: Option<Release>) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
-        let (outbox, queue) = outbox(1_000, Prefixes::of_all(), clock.clone(), Arc::clone(&metrics));
+        let table = Table::new(&[], &["main"]).unwrap();
+        let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let metrics = leak(metrics);
         let (sender, reports) = mpsc::channel(reports_max);
         let mut config = Config::default();
@@ -131,9 +131,8 @@ impl Esme {
         let release = release.unwrap_or_else(|| Box::new(from_item));
         let receipts =
             Receipts::new(MessageIdForm::default(), config.receipts_max.min(100), config.receipts_age_max);
-        let table = Table::new(&[], &["main"]).unwrap();
         let smsc = [(2, metrics.smsc("main"))];
-        let routes = Routes::new(queue, table, smsc, clock.clone(), Arc::clone(metrics));
+        let routes = Router::new(queue, smsc, clock.clone(), Arc::clone(metrics));
         let lane = leak(routes.lane(0));
         let parts = Parts {
             settings: leak(settings),
@@ -266,7 +265,7 @@ impl Esme {
     fn end(mut self) -> (Vec<u8>, Vec<(u8, Delivery)>) {
         self.session.end(self.clock.now());
         let (sender, mut dropped) = mpsc::channel(1_000);
-        self.routes.drop_the_rest(&sender);
+        self.routes.drop_waiting(&sender);
         let queued =
             std::iter::from_fn(|| dropped.try_recv().ok()).map(|report| report.challenge.0[15]).collect();
         let reported = std::iter::from_fn(|| self.reports.try_recv().ok())

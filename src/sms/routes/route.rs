@@ -1,0 +1,109 @@
+//! One route: the SMSCs that carry its numbers, whether they take SMS, and its places in the outbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Timestamp;
+use crate::metrics::Metrics;
+
+/// Whether any SMSC of a route takes SMS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sms) enum RouteState {
+    /// At least one does.
+    Sending,
+    /// No link to any of them is bound.
+    NoLink { since: Timestamp },
+    /// Links are bound, and every SMSC that has one is given time to recover.
+    Failing,
+}
+
+const SENDING: u64 = u64::MAX;
+const FAILING: u64 = u64::MAX - 1;
+
+impl RouteState {
+    /// Anything but [`SENDING`] and [`FAILING`] is since when there is no link, in Unix milliseconds.
+    fn to_number(self) -> u64 {
+        match self {
+            Self::Sending => SENDING,
+            Self::Failing => FAILING,
+            Self::NoLink { since } => since.unix_millis(),
+        }
+    }
+
+    fn from_number(number: u64) -> Self {
+        match number {
+            SENDING => Self::Sending,
+            FAILING => Self::Failing,
+            since => Self::NoLink { since: Timestamp::from_unix_millis(since) },
+        }
+    }
+}
+
+/// One route. Everyone who is to see its state shares it.
+#[derive(Debug)]
+pub(in crate::sms) struct Route {
+    /// Indices of SMSCs, the preferred first.
+    smscs: Box<[usize]>,
+    /// A [`RouteState`], which the SMS thread alone changes.
+    state: AtomicU64,
+    places_max: usize,
+    metrics: Arc<Metrics>,
+}
+
+impl Route {
+    /// A route that has had no link since `now`.
+    pub(in crate::sms) fn new(
+        smscs: Box<[usize]>,
+        places_max: usize,
+        now: Timestamp,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let state = AtomicU64::new(RouteState::NoLink { since: now }.to_number());
+        Self { smscs, state, places_max, metrics }
+    }
+
+    /// Indices of the SMSCs that carry it, the preferred first.
+    pub(super) fn smscs(&self) -> &[usize] {
+        &self.smscs
+    }
+
+    // Relaxed: it guards no other data, and a caller may see it a moment late.
+    pub(in crate::sms) fn state(&self) -> RouteState {
+        RouteState::from_number(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Changes the state. Without a link it stays without one since the last was lost.
+    pub(in crate::sms) fn set_state(&self, state: RouteState) {
+        if let (RouteState::NoLink { .. }, RouteState::NoLink { .. }) = (self.state(), state) {
+            return;
+        }
+        self.state.store(state.to_number(), Ordering::Relaxed);
+    }
+
+    /// A place for one SMS, unless all are taken.
+    // Two atomic adds. What is counted are the owners of the route: the table of all routes, and each ticket.
+    // Ours is counted before we look, so that two callers at once never get the same last place.
+    pub(in crate::sms) fn ticket(self: &Arc<Self>) -> Option<Ticket> {
+        let ticket = Ticket(Arc::clone(self));
+        self.metrics.sms.outbox_items.inc();
+        let taken = Arc::strong_count(self) - 1;
+        (taken <= self.places_max).then_some(ticket)
+    }
+}
+
+/// A place of a route, from the reservation until the SMS has ended, wherever it is until then. Dropped, it
+/// is free again. There is no other way to take or to free one, so that places cannot be lost.
+#[derive(Debug)]
+pub(in crate::sms) struct Ticket(Arc<Route>);
+
+impl Ticket {
+    pub(in crate::sms) fn route(&self) -> &Route {
+        &self.0
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.metrics.sms.outbox_items.dec();
+    }
+}
