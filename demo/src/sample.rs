@@ -63,7 +63,7 @@ pub(crate) fn companies() -> Vec<Company> {
         let (given, family) =
             (GIVEN_NAMES[person % GIVEN_NAMES.len()], FAMILY_NAMES[person % FAMILY_NAMES.len()]);
         person += 1;
-        // No operator gives out numbers with so many zeros.
+        // No operator gives out numbers with this many zeros.
         User {
             user_id: format!("{given}.{family}"),
             phone: format!("62812{:08}", 100 + person),

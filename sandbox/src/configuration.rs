@@ -62,7 +62,7 @@ impl Configuration {
 /// The text of the file.
 impl fmt::Display for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Made for one run; see gateway.example.toml for every setting.\n{}", self.0)
+        write!(f, "# Made for one run; see gateway.example.toml for every setting.\n{}", self.0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The abuse cases of `tests/abuse.md` that are told through the API, by their number.
+//! The abuse cases of `tests/abuse.md` that need the API, by their number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -508,7 +508,7 @@ async fn a_login_is_confirmed_by_its_own_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sms_says_what_is_confirmed_and_its_delivery_is_told() {
+async fn the_sms_says_what_is_confirmed_and_its_delivery_is_reported() {
     let house = House::new().await;
     let mut client = house.client().await;
     let issued = house.issue(&mut client, 0).await;

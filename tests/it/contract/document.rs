@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::Reply;
 
-/// Headers of every HTTP reply, and the one that the document tells of in its text.
+/// Headers of every HTTP reply, and the one that the document describes in its text.
 const HEADERS_OF_ALL: [&str; 4] = ["content-length", "date", "connection", "cache-control"];
 
 /// A reply that is documented, or was given: call, status, and of a problem its type with its verdict
@@ -58,7 +58,7 @@ impl Document {
         examples.map(|(name, example)| (name.clone(), self.resolve(example)["value"].clone())).collect()
     }
 
-    /// Tells whether a value is as `schema` says, a schema of the document.
+    /// Checks values against `schema`, a schema of the document.
     pub(crate) fn validator(&self, schema: &Value) -> Arc<Validator> {
         let mut validators = self.validators.lock().expect("nobody panics here");
         let made = validators.entry(schema.to_string()).or_insert_with(|| {
