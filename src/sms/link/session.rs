@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
         Ok(more && !self.output.is_blocked() && self.over().is_none())
     }
 
-    /// Tells the lane and the metrics where the session stands.
+    /// Says what the session waits for, and has the lane wake the link for items if they would be sent at once.
     fn wait(&mut self, now: Timestamp) -> Wait {
         let lane = self.context.lane;
         let is_drained = lane.is_drained();

@@ -203,7 +203,7 @@ impl Script {
     }
 
     /// Whether nobody connects, as far as the other tasks run without more time.
-    async fn is_left_alone(&self) -> bool {
+    async fn sees_no_attempt(&self) -> bool {
         tokio::select! {
             biased;
             _ = self.listener.accept() => false,

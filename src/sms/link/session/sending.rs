@@ -94,7 +94,7 @@ impl Sending {
         }
     }
 
-    /// Whether no item waits here to be tried again.
+    /// Whether submits wait here to be tried again.
     pub(super) fn has_retries(&self) -> bool {
         !self.retries.is_empty()
     }

@@ -127,7 +127,7 @@ async fn l12_an_smsc_that_is_not_trusted_is_counted_and_not_tried_again_soon() {
     until(|| running.metrics.sms.tls_failures.get() == 1).await;
     settle().await;
     running.clock.advance(Duration::from_millis(14_999));
-    assert!(script.is_left_alone().await);
+    assert!(script.sees_no_attempt().await);
     running.clock.advance(Duration::from_millis(15_001));
     assert!(accept(&script, &acceptor).await.is_err());
     assert_eq!(running.metrics.sms.binds.get(), 0);

@@ -43,7 +43,7 @@ async fn l1_refused_credentials_are_not_tried_again_soon() {
     assert_eq!(peer.pdu().await, None);
     settle().await;
     running.clock.advance(Duration::from_millis(14_999));
-    assert!(script.is_left_alone().await);
+    assert!(script.sees_no_attempt().await);
     running.clock.advance(Duration::from_millis(15_001));
     script.accept().await.bind().await;
     running.stop().await;

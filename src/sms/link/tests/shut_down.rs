@@ -23,7 +23,7 @@ async fn l6_told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn told_to_stop_without_an_smsc_what_is_queued_is_dropped_at_the_end_of_its_time() {
+async fn shutting_down_without_an_smsc_what_is_queued_is_dropped_at_the_end_of_its_time() {
     let script = Script::listen().await;
     let addr = script.addr();
     drop(script);
@@ -40,7 +40,7 @@ async fn told_to_stop_without_an_smsc_what_is_queued_is_dropped_at_the_end_of_it
 }
 
 #[tokio::test(flavor = "local")]
-async fn told_to_stop_without_an_smsc_and_with_nothing_queued_it_stops_at_once() {
+async fn shutting_down_without_an_smsc_and_with_nothing_queued_it_stops_at_once() {
     let script = Script::listen().await;
     let addr = script.addr();
     drop(script);
@@ -50,7 +50,7 @@ async fn told_to_stop_without_an_smsc_and_with_nothing_queued_it_stops_at_once()
 }
 
 #[tokio::test(flavor = "local")]
-async fn when_nobody_takes_reports_any_more_the_link_stops() {
+async fn when_nobody_takes_reports_any_more_the_link_shuts_down() {
     let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
     let mut running = Running::start(simulator.smpp_addr(), |_| {});
     running.reports.close();

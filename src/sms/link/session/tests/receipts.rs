@@ -6,7 +6,7 @@ use smpp::tlv::{Tag, TlvBuffer};
 use super::*;
 
 #[test]
-fn receipts_tell_what_became_of_a_message() {
+fn receipts_say_what_became_of_a_message() {
     let mut esme = Esme::bound(|_| {});
     (1..=5).for_each(|number| esme.send(number));
     for (sequence, number) in esme.submits() {

@@ -201,7 +201,21 @@ fn draining_ends_at_its_time_with_the_rest_unsent() {
 }
 
 #[test]
-fn told_to_stop_before_the_bind_it_binds_only_if_something_is_queued() {
+fn draining_waits_for_the_answers_to_what_was_sent() {
+    let mut esme = Esme::bound(|_| {});
+    esme.send(1);
+    esme.routes.close();
+    esme.session.shut_down(esme.now().plus(Duration::from_secs(3)));
+    let sequence = esme.submits()[0].0;
+    esme.pass(Duration::from_millis(2_999));
+    assert_eq!(esme.seen(), []);
+    esme.accept(sequence, b"x");
+    let seen = esme.seen();
+    assert_eq!((seen.len(), seen[0].command), (1, CommandId::UNBIND));
+}
+
+#[test]
+fn shutting_down_before_the_bind_it_binds_only_if_something_is_queued() {
     let mut esme = Esme::with(|_| {}, 10, None);
     esme.seen();
     esme.routes.close();
