@@ -212,7 +212,6 @@ impl Child {
         Failure::Child { name: self.name, reason: reason.into(), log }
     }
 
-    /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Monotonic time.
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -26,7 +26,6 @@ const DEALT_MAX: usize = 1024;
 /// The longest reply that may be asked for, in bytes.
 const REPLY_BYTES_MAX: u32 = 65_536;
 
-/// Settings of the echo.
 #[derive(Debug, Args)]
 pub(crate) struct Echo {
     /// Bytes of a reply's body

@@ -50,7 +50,6 @@ const ISSUE_MAX: Duration = Duration::from_secs(120);
 /// For a batch to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
-/// Settings of `faults`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Faults {
     /// The seeds of the faults, one run each

@@ -25,7 +25,6 @@ use report::Conditions;
 /// Subscribers that the width of a number leaves room for.
 const SUBSCRIBERS_MAX: u64 = 10_u64.pow(NUMBER_DIGITS as u32) - 1;
 
-/// Settings of `limit`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Limit {
     /// Rounds; medians are taken over them

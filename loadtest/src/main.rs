@@ -43,8 +43,7 @@ struct Cli {
 enum Command {
     /// Measure verify and generate against bare hyper: CPU time per request, on one core
     Limit(Limit),
-    /// Send many OTPs through an SMSC that fails in every way, and compare what the gateway reports with the
-    /// handsets
+    /// Send OTPs through an SMSC that fails in every way, and compare reports with handsets
     Faults(Faults),
     /// Measure how much of its window a link uses, by latency and number of binds
     Window(Window),

@@ -19,7 +19,6 @@ use crate::failure::Failure;
 /// Sequence number 1 is the bind's.
 const FIRST_SUBMIT: u32 = 2;
 
-/// Settings of `submit`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Submit {
     /// Where the SMSC is

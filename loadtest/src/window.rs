@@ -32,7 +32,6 @@ const USED_PERCENT_MIN: f64 = 90.0;
 /// Challenges that are issued between two looks at the queue.
 const BATCH: u64 = 2_000;
 
-/// Settings of `window`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Window {
     /// The SMSC's times to answer, in milliseconds

@@ -45,7 +45,7 @@ const GATEWAY_COUNTS: [(&str, &str); 5] = [
     ("circuit opened", "otpgw_sms_smsc_circuit_opened_total{smsc=\"main\"}"),
 ];
 /// The share of all challenges whose handset must show the message, and the share that may end unknown, in
-/// percent: the faults hit some eight in a hundred, and half of those leave no trace.
+/// percent: the faults hit some eight in a hundred, and half of those are never reported.
 const SHOWN_PERCENT_MIN: usize = 90;
 const UNKNOWN_PERCENT_MAX: usize = 10;
 /// Names to print, and the simulator's series of what must never happen.

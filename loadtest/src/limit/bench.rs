@@ -35,7 +35,7 @@ const TTL_MARGIN: Duration = Duration::from_secs(15);
 /// Challenges that are prepared beyond what the fastest run so far would need, in percent.
 const SPARE_PERCENT: u64 = 10;
 
-/// The running programs, and the challenges for the next run.
+/// The running programs, and what has been measured so far.
 pub(super) struct Bench {
     limit: Limit,
     stop: CancellationToken,
@@ -199,7 +199,11 @@ impl Bench {
     /// Verify cannot be faster than bare hyper; once it has run, not much faster than it was.
     fn challenges_wanted(&self) -> u64 {
         let fastest = |kind| {
-            let rates = self.samples.iter().filter(|sample| sample.kind == kind).map(Sample::rate);
+            let rates = self
+                .samples
+                .iter()
+                .filter(|sample| sample.kind == kind)
+                .map(|sample| sample.requests_per_second);
             rates.fold(0.0, f64::max)
         };
         let rate = match fastest(Kind::Verify) {

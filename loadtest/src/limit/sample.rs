@@ -103,11 +103,6 @@ impl Sample {
             threads: threads.into_iter().map(thread).collect(),
         }
     }
-
-    /// Requests per second.
-    pub(super) fn rate(&self) -> f64 {
-        self.requests_per_second
-    }
 }
 
 /// The server's CPU time at the start of a run.
