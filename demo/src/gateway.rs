@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
-use tokio::net::TcpStream;
 
 use crate::clock;
 use crate::outcome::{Answer, Document};
@@ -47,13 +47,18 @@ pub(crate) struct Unanswered;
 
 /// The gateway's API, and the key to it.
 pub(crate) struct Gateway {
+    client: Client<HttpConnector, Body>,
     addr: SocketAddr,
     authorization: String,
 }
 
 impl Gateway {
     pub(crate) fn new(addr: SocketAddr, api_key: &str) -> Self {
-        Self { addr, authorization: format!("Bearer {api_key}") }
+        let client = Client::builder(TokioExecutor::new())
+            // A connection for each call: a demonstration makes few, and none is ever stale.
+            .pool_max_idle_per_host(0)
+            .build_http();
+        Self { client, addr, authorization: format!("Bearer {api_key}") }
     }
 
     /// One act, repeated with the same key if its answer is lost, so that it is done once.
@@ -75,48 +80,22 @@ impl Gateway {
         Err(Unanswered)
     }
 
-    fn request(
-        &self,
-        call: Call,
-        idempotency_key: &str,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, Unanswered> {
-        Request::builder()
-            .method(Method::POST)
-            .uri(call.path())
-            .header(HOST, self.addr.to_string())
+    fn request(&self, call: Call, idempotency_key: &str, body: Bytes) -> Result<Request<Body>, Unanswered> {
+        Request::post(format!("http://{}{}", self.addr, call.path()))
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", idempotency_key)
-            .header(CONNECTION, "close")
-            .body(Full::new(body))
+            .body(body.into())
             .map_err(|_| Unanswered)
     }
 
-    /// A connection for each call: a demonstration makes few, and none is ever stale.
-    async fn send(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let stream = TcpStream::connect(self.addr).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let exchange = async {
-            let response = sender.send_request(request).await?;
-            let status = response.status().as_u16();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
-            // The parser's own message would quote the answer.
-            let document: Document = serde_json::from_slice(&body).map_err(|_| "not the documented JSON")?;
-            Ok(Answer { status, document })
-        };
-        tokio::pin!(connection, exchange);
-        tokio::select! {
-            answer = &mut exchange => answer,
-            ended = &mut connection => match ended {
-                // The connection has handed over all it read; what is left is in memory.
-                Ok(()) => exchange.await,
-                Err(error) => Err(error.into()),
-            }
-        }
+    async fn send(&self, request: Request<Body>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let response = self.client.request(request).await?;
+        let status = response.status().as_u16();
+        let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
+        // The parser's own message would quote the answer.
+        let document: Document = serde_json::from_slice(&body).map_err(|_| "not the documented JSON")?;
+        Ok(Answer { status, document })
     }
 }
 

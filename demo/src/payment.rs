@@ -69,7 +69,7 @@ impl Details {
 }
 
 /// Who pays: the IDs under which the gateway knows them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct SubscriberId {
     pub(crate) corporate_id: String,
     pub(crate) user_id: String,

@@ -187,15 +187,10 @@ impl Inbox {
         }
     }
 
-    /// Changes with each batch of new messages and each clearing.
-    pub(crate) fn watch(&self) -> watch::Receiver<Cursor> {
-        self.newest.subscribe()
-    }
-
     /// Reads on from `page.cursor` for one look. `true` if there may be more.
     ///
     /// One lock, no allocation but the page's, no await.
-    pub(crate) fn read_on(&self, filter: &Filter, page: &mut Page) -> bool {
+    fn read_on(&self, filter: &Filter, page: &mut Page) -> bool {
         self.ring().read_on(filter, page)
     }
 

@@ -54,7 +54,7 @@ pub use tls::{Tls, TlsError};
 use capture::Capture;
 use metrics::Metrics;
 use smsc::Smsc;
-use web::{About, Guard, Web};
+use web::{About, Web};
 
 /// A running simulator: an SMSC, an inbox and its web listener.
 ///
@@ -99,16 +99,16 @@ impl Simulator {
         };
         let inbox = Arc::new(Inbox::new(config.inbox_messages_max, config.inbox_bytes_max));
         let shutdown = CancellationToken::new();
-        let guard = Guard::new(web_addr, config.token.clone());
+        let guard = web::guard(web_addr, config.token.clone());
         let system_ids = config.esmes.iter().map(|esme| esme.system_id.clone()).collect();
         let about = About { smpp: smpp_addr, tls: tls_addr, system_ids };
         let smsc = Arc::new(Smsc::new(config, instance, Arc::clone(&inbox), Arc::clone(&metrics), capture));
         let shared = (Arc::clone(&smsc), Arc::clone(&inbox), metrics);
-        let site = Web::new(guard, about, instance, shared, shutdown.clone());
+        let site = Web::new(about, instance, shared, shutdown.clone());
         let mut tasks = vec![
             tokio::spawn(Arc::clone(&smsc).serve(smpp, None, shutdown.clone())),
             tokio::spawn(Arc::clone(&smsc).deliver_pending(shutdown.clone())),
-            tokio::spawn(site.serve(web)),
+            tokio::spawn(site.serve(web, guard)),
         ];
         if let Some(((listener, _), acceptor)) = under_tls {
             tasks.push(tokio::spawn(Arc::clone(&smsc).serve(listener, Some(acceptor), shutdown.clone())));

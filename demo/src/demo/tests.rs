@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response};
+use futures_util::StreamExt as _;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use smsc_simulator::inbox::Cursor;
 use tokio::net::TcpStream;
@@ -31,37 +31,37 @@ async fn start() -> Demo {
     Demo::start(&ANY).await.unwrap()
 }
 
-async fn send(addr: SocketAddr, request: Request<Full<Bytes>>) -> Response<Incoming> {
-    let stream = TcpStream::connect(addr).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    sender.send_request(request).await.unwrap()
+async fn send(request: Request<Body>) -> Response<Body> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    client.request(request).await.unwrap().map(Body::new)
 }
 
-fn request(demo: &Demo, method: &str, path: &str, body: &str) -> Request<Full<Bytes>> {
+fn request(demo: &Demo, method: &str, path: &str, body: &str) -> Request<Body> {
     Request::builder()
         .method(method)
-        .uri(path)
-        .header("host", demo.bank_addr.to_string())
+        .uri(format!("http://{}{path}", demo.bank_addr))
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+        .body(body.to_owned().into())
         .unwrap()
 }
 
+async fn body(response: Response<Body>) -> Vec<u8> {
+    to_bytes(response.into_body(), usize::MAX).await.unwrap().into()
+}
+
 async fn status(demo: &Demo, method: &str, path: &str, body: &str) -> u16 {
-    send(demo.bank_addr, request(demo, method, path, body)).await.status().as_u16()
+    send(request(demo, method, path, body)).await.status().as_u16()
 }
 
 async fn text(demo: &Demo, path: &str) -> String {
-    let response = send(demo.bank_addr, request(demo, "GET", path, "")).await;
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.to_vec()).unwrap()
+    let response = send(request(demo, "GET", path, "")).await;
+    String::from_utf8(body(response).await).unwrap()
 }
 
-async fn call(demo: &Demo, method: &str, path: &str, body: Value) -> Value {
-    let response = send(demo.bank_addr, request(demo, method, path, &body.to_string())).await;
+async fn call(demo: &Demo, method: &str, path: &str, form: Value) -> Value {
+    let response = send(request(demo, method, path, &form.to_string())).await;
     assert_eq!(response.status(), 200, "{method} {path}");
-    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    serde_json::from_slice(&body(response).await).unwrap()
 }
 
 fn details(amount: &str) -> Value {
@@ -245,15 +245,15 @@ async fn the_handset_streams_the_messages_of_its_own_number_alone() {
     let demo = start().await;
     let (other, payer) = (Payer::new(&demo, 5, 0).await, Payer::new(&demo, 5, 1).await);
     let path = format!("/api/handset?corporate_id={}&user_id={}", payer.corporate_id, payer.user.user_id);
-    let response = send(demo.bank_addr, request(&demo, "GET", &path, "")).await;
+    let response = send(request(&demo, "GET", &path, "")).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let mut stream = response.into_body();
+    let mut stream = response.into_body().into_data_stream();
     other.generate().await;
     let reference = payer.generate().await["sms_reference"].as_str().unwrap().to_owned();
     let mut seen = String::new();
     while !seen.contains(&reference) {
-        let frame = clock::within(WAIT_MAX, stream.frame()).await.expect("the SMS arrives");
-        seen.push_str(str::from_utf8(&frame.unwrap().unwrap().into_data().unwrap()).unwrap());
+        let piece = clock::within(WAIT_MAX, stream.next()).await.expect("the SMS arrives");
+        seen.push_str(str::from_utf8(&piece.unwrap().unwrap()).unwrap());
     }
     assert_eq!(seen.matches("data: ").count(), 1, "another number's message arrived");
     assert_eq!(status(&demo, "GET", "/api/handset?corporate_id=NUSA01&user_id=nobody", "").await, 404);
@@ -309,7 +309,7 @@ async fn every_reply_is_protected_and_none_shows_the_key_or_a_whole_number() {
         "/logo.svg",
         "/api/companies",
     ] {
-        let response = send(demo.bank_addr, request(&demo, "GET", path, "")).await;
+        let response = send(request(&demo, "GET", path, "")).await;
         assert_eq!(response.status(), 200, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}: {policy}");
@@ -319,10 +319,10 @@ async fn every_reply_is_protected_and_none_shows_the_key_or_a_whole_number() {
     }
     let mut foreign = request(&demo, "GET", "/api/companies", "");
     foreign.headers_mut().insert("host", "evil.example".parse().unwrap());
-    assert_eq!(send(demo.bank_addr, foreign).await.status(), 421);
+    assert_eq!(send(foreign).await.status(), 421);
     let mut cross = request(&demo, "POST", "/api/payments", "{}");
     cross.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
-    assert_eq!(send(demo.bank_addr, cross).await.status(), 403);
+    assert_eq!(send(cross).await.status(), 403);
     demo.stop().await.unwrap();
 }
 

@@ -1,10 +1,11 @@
 //! The behaviour over HTTP: what is in use, what to begin with, and changes.
 
-use super::problem::{Place, Problem};
-use crate::behavior::{Behavior, BehaviorError, profiles};
-use hyper::StatusCode;
-use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::problem::{Place, Problem};
+use crate::behavior::{Behavior, BehaviorError, Profile, profiles};
 
 /// The content type of a behaviour as people write it.
 pub(super) const TOML: &str = "application/toml";
@@ -47,7 +48,7 @@ pub(super) struct ProfileWire {
 }
 
 pub(super) fn profile_list() -> Vec<ProfileWire> {
-    let wire = |profile: &crate::behavior::Profile| ProfileWire {
+    let wire = |profile: &Profile| ProfileWire {
         name: profile.name,
         title: profile.title,
         description: profile.description,
@@ -59,11 +60,7 @@ pub(super) fn profile_list() -> Vec<ProfileWire> {
 impl From<BehaviorError> for Problem {
     fn from(error: BehaviorError) -> Self {
         let BehaviorError { line, column, field, detail } = error;
-        Self::worded(StatusCode::UNPROCESSABLE_ENTITY, "bad-behavior", detail).at(Place {
-            line,
-            column,
-            field,
-        })
+        Self::bad_behavior(detail, Place { line, column, field })
     }
 }
 

@@ -1,14 +1,15 @@
 //! Messages that a handset sends, as `POST /messages` takes them.
 
+use axum::http::StatusCode;
+use serde::Deserialize;
+
 use super::problem::Problem;
 use crate::smsc::HandsetError;
-use hyper::StatusCode;
-use serde::Deserialize;
 
 /// Characters of a message: more than six segments carry.
 const TEXT_CHARACTERS_MAX: usize = 1_000;
 
-/// Octets of the JSON around and in the longest text, every character escaped
+/// Bytes of the JSON around and in the longest text, every character escaped
 /// as a pair of surrogates.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1_024;
 
@@ -86,7 +87,7 @@ mod tests {
             (r#"{"from":"1","to":"2","text":""}"#, "bad-message"),
             (&long, "bad-message"),
         ] {
-            let refused = Originated::parse(body.as_bytes()).err().map(|problem| problem.kind);
+            let refused = Originated::parse(body.as_bytes()).err().map(|problem| problem.refusal.kind);
             assert_eq!(refused, Some(kind), "{body}");
         }
     }

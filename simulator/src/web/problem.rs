@@ -1,19 +1,16 @@
 //! Refusals of the inbox API, as RFC 9457 problem details in our own words.
 
-use super::reply::{self, Reply};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use pages::Refusal;
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// Why a request was refused, and what would be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
-    pub(super) status: StatusCode,
-    /// Stable, for programs: the last part of `type`.
-    pub(super) kind: &'static str,
-    /// For people. Quotes nothing of a request but settings.
-    detail: Cow<'static, str>,
+    pub(super) refusal: Refusal,
     place: Option<Place>,
 }
 
@@ -40,33 +37,37 @@ struct Details<'a> {
 
 impl Problem {
     pub(super) const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
-        Self { status, kind, detail: Cow::Borrowed(detail), place: None }
+        Self { refusal: Refusal::new(status, kind, detail), place: None }
     }
 
-    pub(super) const fn bad_query(detail: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-query", detail)
+    pub(super) fn bad_query(detail: String) -> Self {
+        Refusal { status: StatusCode::BAD_REQUEST, kind: "bad-query", detail: detail.into() }.into()
     }
 
-    /// With words that are made for the occasion.
-    pub(super) const fn worded(status: StatusCode, kind: &'static str, detail: String) -> Self {
-        Self { status, kind, detail: Cow::Owned(detail), place: None }
+    /// A text that is not as it must be, and where.
+    pub(super) fn bad_behavior(detail: String, place: Place) -> Self {
+        let (status, detail) = (StatusCode::UNPROCESSABLE_ENTITY, detail.into());
+        Self { refusal: Refusal { status, kind: "bad-behavior", detail }, place: Some(place) }
     }
+}
 
-    /// With the place of the fault.
-    pub(super) fn at(self, place: Place) -> Self {
-        Self { place: Some(place), ..self }
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, place: None }
     }
+}
 
-    pub(super) fn into_response(self) -> Response<Reply> {
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Refusal { status, kind, detail } = &self.refusal;
+        tracing::debug!(status = status.as_u16(), kind, "request refused");
         let details = Details {
-            r#type: format!("urn:smsc-simulator:problem:{}", self.kind),
-            title: self.status.canonical_reason().unwrap_or("Refused"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
+            r#type: format!("urn:smsc-simulator:problem:{kind}"),
+            title: status.canonical_reason().unwrap_or("Refused"),
+            status: status.as_u16(),
+            detail,
             place: self.place.as_ref(),
         };
-        let mut response = reply::json(self.status, &details);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response
+        (*status, [(CONTENT_TYPE, "application/problem+json")], Json(details)).into_response()
     }
 }
