@@ -1,14 +1,16 @@
 //! The capture file, as tshark reads it.
 
-use crate::esme::{Esme, credentials, octets, simulator, text, with_receipt};
-use smpp::pdu::{Body, SubmitSm};
-use smsc_simulator::{Config, Simulator};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// What tshark says about a file: for each packet the fields that were asked
-/// for, between tabs, those of several PDUs in one packet between commas.
+use smpp::pdu::{Body, SubmitSm};
+use smsc_simulator::{Config, Simulator};
+
+use crate::esme::{Esme, bytes, credentials, simulator, text, with_receipt};
+
+/// What tshark says about a file: for each packet the fields that were asked for, between tabs, those of
+/// several PDUs in one packet between commas.
 fn tshark(file: &Path, fields: &[&str]) -> Vec<String> {
     let output = Command::new("tshark")
         .args(["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-T", "fields", "-r"])
@@ -31,8 +33,8 @@ fn values(file: &Path, field: &str) -> Vec<String> {
         .collect()
 }
 
-/// Nothing malformed, no bad checksum, no gap: tshark has no complaint, and
-/// each stream is whole (handshake, data, end: 31).
+/// Nothing malformed, no bad checksum, no gap: tshark has no complaint, and each stream is whole (handshake,
+/// data, end: 31).
 fn assert_sound(file: &Path, streams: usize) {
     let mut completeness = BTreeMap::new();
     for packet in tshark(
@@ -100,12 +102,12 @@ async fn a_pdu_in_many_pieces_and_many_in_one_are_all_decoded() {
     const MANY: usize = 2_000;
     let (folder, simulator) = captured().await;
     let mut esme = Esme::connect(&simulator).await;
-    for octet in octets(1, Body::BindTransceiver(credentials())) {
-        esme.send_octets(&[octet]).await;
+    for byte in bytes(1, Body::BindTransceiver(credentials())) {
+        esme.send_bytes(&[byte]).await;
     }
     assert!(esme.answer().await.0.is_ok());
-    let submit = octets(2, Body::SubmitSm(SubmitSm { ..text(&[b'x'; 140]) }));
-    esme.send_octets(&submit.repeat(MANY)).await;
+    let submit = bytes(2, Body::SubmitSm(SubmitSm { ..text(&[b'x'; 140]) }));
+    esme.send_bytes(&submit.repeat(MANY)).await;
     for _ in 0..MANY {
         assert!(esme.answer().await.0.is_ok());
     }

@@ -1,11 +1,13 @@
 //! The binary: its line when it is up, its stop, its refusals.
 
-use crate::esme::octets;
-use smpp::pdu::{Bind, Body};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+
+use smpp::pdu::{Bind, Body};
+
+use crate::esme::bytes;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_smsc-simulator");
 
@@ -32,7 +34,7 @@ fn it_says_when_it_is_up_and_stops_on_sigterm() {
         ..Bind::default()
     };
     let mut stream = TcpStream::connect(ready["smpp"].as_str().unwrap()).unwrap();
-    stream.write_all(&octets(1, Body::BindTransceiver(bind))).unwrap();
+    stream.write_all(&bytes(1, Body::BindTransceiver(bind))).unwrap();
     let mut header = [0; 16];
     stream.read_exact(&mut header).unwrap();
     assert_eq!(header[8..12], [0; 4], "the printed password is the right one");

@@ -1,14 +1,15 @@
-//! The rest of the HTTP API: the behaviour, one message in full, counters, and
-//! what handsets send.
+//! The rest of the HTTP API: the behaviour, one message in full, counters, and what handsets send.
 
-use crate::esme::{Esme, behaving, simulator, text, with_receipt};
-use crate::http::{Reply, call, get};
+use std::net::SocketAddr;
+
 use smpp::pdu::{Body, DataCoding, SubmitSm};
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
 use smsc_simulator::behavior::{Profile, TEXT_BYTES_MAX, profiles};
 use smsc_simulator::{Behavior, Config};
-use std::net::SocketAddr;
+
+use crate::esme::{Esme, behaving, simulator, text, with_receipt};
+use crate::http::{Reply, call, get};
 
 /// A request with a body.
 async fn write(web: SocketAddr, request: &str, content_type: &str, body: &str) -> Reply {

@@ -1,6 +1,5 @@
 //! An ESME for tests: speaks SMPP PDU by PDU.
 
-use crate::time::soon;
 use smpp::codec;
 use smpp::frame;
 use smpp::pdu::{Address, Bind, Body, DeliverSmResp, EsmClass, FINAL_RECEIPT, Pdu, SequenceNumber, SubmitSm};
@@ -8,6 +7,8 @@ use smpp::status::CommandStatus;
 use smsc_simulator::{Behavior, Config, Esme as Account, Simulator};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::time::soon;
 
 pub(crate) const PHONE: &[u8] = b"628120001234";
 
@@ -19,7 +20,7 @@ impl Frame {
         codec::decode(&self.0).expect("the simulator sends well-formed PDUs").pdu
     }
 
-    pub(crate) fn octets(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
@@ -57,11 +58,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Esme<S> {
     }
 
     pub(crate) async fn send(&mut self, sequence: u32, body: Body<'_>) {
-        self.send_octets(&octets(sequence, body)).await;
+        self.send_bytes(&bytes(sequence, body)).await;
     }
 
-    pub(crate) async fn send_octets(&mut self, octets: &[u8]) {
-        soon(self.stream.write_all(octets)).await.unwrap();
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        soon(self.stream.write_all(bytes)).await.unwrap();
     }
 
     /// The next PDU, or `None` when the simulator has closed the connection.
@@ -97,6 +98,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Esme<S> {
         (pdu.status, pdu.sequence.0)
     }
 
+    /// Submits, and is answered with status 0.
+    pub(crate) async fn submit(&mut self, sequence: u32, submit: SubmitSm<'_>) {
+        self.send(sequence, Body::SubmitSm(submit)).await;
+        assert_eq!(self.answer().await, (CommandStatus::ESME_ROK, sequence));
+    }
+
     pub(crate) async fn is_closed(&mut self) {
         assert!(self.next_or_end().await.is_none());
     }
@@ -116,10 +123,10 @@ pub(crate) fn credentials() -> Bind<'static> {
     Bind { system_id: b"gateway", password: b"secret08", ..Bind::default() }
 }
 
-pub(crate) fn octets(sequence: u32, body: Body<'_>) -> Vec<u8> {
-    let mut octets = Vec::new();
-    codec::encode(&Pdu::new(SequenceNumber(sequence), body), &mut octets).unwrap();
-    octets
+pub(crate) fn bytes(sequence: u32, body: Body<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(&Pdu::new(SequenceNumber(sequence), body), &mut bytes).unwrap();
+    bytes
 }
 
 /// A submit to [`PHONE`] that asks for no receipt.

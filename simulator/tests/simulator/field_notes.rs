@@ -1,13 +1,15 @@
-//! Lines of the field notes that hold whatever the behaviour, and those that
-//! many sessions or messages at once show. The others are in `behaviors`.
+//! Lines of the field notes that hold whatever the behaviour, and those that many sessions or messages at
+//! once show. The others are in `behaviors`.
 
-use crate::esme::{Esme, behaving, credentials, octets, simulator, text, with_esme, with_receipt};
-use crate::time::{NET, now, soon};
+use std::time::Duration;
+
 use smpp::pdu::{Body, DeliverSmResp, Pdu, SequenceNumber, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::inbox::{Cursor, ReceiptState};
 use smsc_simulator::{Behavior, Config};
-use std::time::Duration;
+
+use crate::esme::{Esme, behaving, bytes, credentials, simulator, text, with_esme, with_receipt};
+use crate::time::{NET, now, soon};
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 
@@ -50,8 +52,7 @@ async fn l11_a_submit_is_answered_with_its_number_up_to_the_last_and_round_to_th
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     for sequence in [0x7FFF_FFFE, 0x7FFF_FFFF, 1, 2] {
-        esme.send(sequence, Body::SubmitSm(text(b"x"))).await;
-        assert_eq!(esme.answer().await, (OK, sequence));
+        esme.submit(sequence, text(b"x")).await;
     }
 }
 
@@ -81,8 +82,7 @@ async fn s11_what_comes_after_its_expiry_is_never_shown() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     let late = SubmitSm { validity_period: b"200101000000000+", ..with_receipt(text(b"late")) };
-    esme.send(2, Body::SubmitSm(late)).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, late).await;
     assert!(esme.receipt().await.contains("stat:EXPIRED"));
     assert_eq!((simulator.inbox().counts().delivered, simulator.shown_late()), (0, 0));
 }
@@ -91,8 +91,7 @@ async fn s11_what_comes_after_its_expiry_is_never_shown() {
 async fn d7_a_receipt_that_is_put_off_comes_again() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    esme.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, with_receipt(text(b"x"))).await;
     let frame = esme.next().await;
     let busy = Pdu::response(
         CommandStatus::ESME_RX_T_APPN,
@@ -101,7 +100,7 @@ async fn d7_a_receipt_that_is_put_off_comes_again() {
     );
     let mut refusal = Vec::new();
     smpp::codec::encode(&busy, &mut refusal).unwrap();
-    esme.send_octets(&refusal).await;
+    esme.send_bytes(&refusal).await;
     esme.receipt().await;
     esme.send(3, Body::EnquireLink).await;
     assert_eq!(esme.answer().await, (OK, 3));
@@ -115,8 +114,8 @@ async fn d8_receipts_at_twice_the_rate_of_submits_all_come() {
     let simulator = simulator(behaving("[receipts]\ncopies = 2")).await;
     let mut esme = Esme::bound(&simulator).await;
     let submits: Vec<u8> =
-        (0..COUNT).flat_map(|at| octets(2 + at, Body::SubmitSm(with_receipt(text(b"x"))))).collect();
-    esme.send_octets(&submits).await;
+        (0..COUNT).flat_map(|at| bytes(2 + at, Body::SubmitSm(with_receipt(text(b"x"))))).collect();
+    esme.send_bytes(&submits).await;
     let (mut answers, mut receipts) = (0, 0);
     while answers < COUNT || receipts < 2 * COUNT {
         let frame = soon(esme.next()).await;

@@ -1,9 +1,11 @@
 //! Just enough HTTP/1.1 to say also what no client library would.
 
-use crate::time::soon;
 use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::time::soon;
 
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -24,8 +26,7 @@ impl Reply {
     }
 }
 
-/// Sends `head` (request line and headers, lines ended by `\n`) and reads the
-/// whole reply.
+/// Sends `head` (request line and headers, lines ended by `\n`) and reads the whole reply.
 pub(crate) async fn exchange(address: SocketAddr, head: &str) -> Reply {
     read(send(address, head).await).await
 }

@@ -1,10 +1,11 @@
 //! The inbox API over HTTP, and its exposure rules.
 
-use crate::esme::{Esme, octets, simulator, text};
-use crate::http::{exchange, get, read_until, send};
-use crate::time::soon;
 use smpp::pdu::{Address, Body, SubmitSm};
 use smsc_simulator::{Config, Simulator};
+
+use crate::esme::{Esme, bytes, simulator, text};
+use crate::http::{exchange, get, read_until, send};
+use crate::time::soon;
 
 /// Sends texts to numbers and waits for the answers.
 async fn deliver(simulator: &Simulator, messages: &[(&str, &str)]) {
@@ -97,9 +98,9 @@ async fn a_reader_that_falls_behind_is_told_and_nothing_waits_for_it() {
     let mut seen = String::new();
     read_until(&mut stream, &mut seen, |seen| seen.contains("connected")).await;
     let mut esme = Esme::bound(&simulator).await;
-    let submit = octets(2, Body::SubmitSm(text(&[b'x'; 160])));
+    let submit = bytes(2, Body::SubmitSm(text(&[b'x'; 160])));
     for _ in 0..COUNT / 100 {
-        esme.send_octets(&submit.repeat(100)).await;
+        esme.send_bytes(&submit.repeat(100)).await;
         for _ in 0..100 {
             assert!(esme.answer().await.0.is_ok());
         }

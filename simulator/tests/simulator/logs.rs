@@ -1,13 +1,15 @@
 //! No log line shows a text, a code or a whole number, at any level.
 
-use crate::esme::{Esme, octets, simulator, text, with_receipt};
-use crate::http::{exchange, get};
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use smpp::pdu::{Bind, Body, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::Config;
-use std::io;
-use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::esme::{Esme, bytes, simulator, text, with_receipt};
+use crate::http::{exchange, get};
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
@@ -45,19 +47,19 @@ async fn logs_show_neither_codes_nor_numbers_even_for_malformed_input() {
     esme.send(2, Body::SubmitSm(with_receipt(text(CODE.as_bytes())))).await;
     esme.answer().await;
     esme.receipt().await;
-    let submit = octets(3, Body::SubmitSm(text(CODE.as_bytes())));
+    let submit = bytes(3, Body::SubmitSm(text(CODE.as_bytes())));
     // Cut at every place inside the body, with a length that agrees.
     for length in 17..submit.len() {
         let mut cut = submit[..length].to_vec();
         cut[..4].copy_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
-        esme.send_octets(&cut).await;
+        esme.send_bytes(&cut).await;
         esme.answer().await;
     }
     // Well formed, but there is no month 29.
     let refused = SubmitSm { validity_period: b"482913770600000+", ..text(CODE.as_bytes()) };
     esme.send(4, Body::SubmitSm(refused)).await;
     assert_eq!(esme.answer().await, (CommandStatus::ESME_RINVEXPIRY, 4));
-    esme.send_octets(CODE.as_bytes()).await;
+    esme.send_bytes(CODE.as_bytes()).await;
     esme.is_closed().await;
     let mut stranger = Esme::connect(&simulator).await;
     let bind = Bind { system_id: CODE.as_bytes(), ..Bind::default() };

@@ -1,15 +1,17 @@
 //! Sessions over real sockets.
 
-use crate::esme::{Esme, PHONE, behaving, credentials, octets, simulator, text, with_esme, with_receipt};
-use crate::time::{NET, now, soon};
+use std::sync::Arc;
+use std::time::Duration;
+
 use smpp::pdu::{Bind, Body, CommandId, SubmitSm};
 use smpp::status::CommandStatus;
 use smsc_simulator::inbox::{Cursor, Filter, ReceiptState};
 use smsc_simulator::{Behavior, Config, Simulator};
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+
+use crate::esme::{Esme, PHONE, behaving, bytes, credentials, simulator, text, with_esme, with_receipt};
+use crate::time::{NET, now, soon};
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 fn latency(latency: Duration) -> Behavior {
@@ -76,8 +78,7 @@ async fn a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
     second.send(1, Body::BindTransceiver(credentials())).await;
     assert_eq!(second.answer().await, (CommandStatus::ESME_RALYBND, 1));
     second.is_closed().await;
-    first.send(3, Body::SubmitSm(text(b"still bound"))).await;
-    assert_eq!(first.answer().await, (OK, 3));
+    first.submit(3, text(b"still bound")).await;
     first.send(4, Body::Unbind).await;
     assert_eq!(first.answer().await, (OK, 4));
     first.is_closed().await;
@@ -153,16 +154,14 @@ async fn the_latency_can_change_while_running() {
     let simulator = simulator(Config { behavior: latency(NEVER), ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
     simulator.set_latency(Duration::ZERO);
-    esme.send(2, Body::SubmitSm(text(b"fast"))).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, text(b"fast")).await;
 }
 
 #[tokio::test]
 async fn a_receipt_follows_its_answer_and_is_acknowledged() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
-    esme.send(2, Body::SubmitSm(with_receipt(text(b"kode 482913")))).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, with_receipt(text(b"kode 482913"))).await;
     let message = simulator.inbox().wait_for("628120001234", Cursor::START, NET).await.unwrap();
     let receipt = esme.receipt().await;
     assert!(receipt.starts_with(&format!("id:{} sub:001 dlvrd:001 ", message.id())), "{receipt}");
@@ -178,9 +177,9 @@ async fn a_receipt_follows_its_answer_and_is_acknowledged() {
 async fn receipts_keep_to_their_window() {
     let simulator = simulator(Config { receipt_window: 1, ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
-    let mut both = octets(2, Body::SubmitSm(with_receipt(text(b"1"))));
-    both.extend(octets(3, Body::SubmitSm(with_receipt(text(b"2")))));
-    esme.send_octets(&both).await;
+    let mut both = bytes(2, Body::SubmitSm(with_receipt(text(b"1"))));
+    both.extend(bytes(3, Body::SubmitSm(with_receipt(text(b"2")))));
+    esme.send_bytes(&both).await;
     assert_eq!(esme.answer().await, (OK, 2));
     assert_eq!(esme.answer().await, (OK, 3));
     let frame = esme.next().await;
@@ -199,8 +198,7 @@ async fn a_transmitters_receipts_go_to_the_receiver_even_a_later_one() {
     assert_eq!(transmitter.answer().await, (OK, 1));
     let mut receiver = None;
     for sequence in [2, 3] {
-        transmitter.send(sequence, Body::SubmitSm(with_receipt(text(b"x")))).await;
-        assert_eq!(transmitter.answer().await, (OK, sequence));
+        transmitter.submit(sequence, with_receipt(text(b"x"))).await;
         if receiver.is_none() {
             let mut esme = Esme::connect(&simulator).await;
             esme.send(1, Body::BindReceiver(credentials())).await;
@@ -215,8 +213,7 @@ async fn a_transmitters_receipts_go_to_the_receiver_even_a_later_one() {
 async fn a_receipt_that_was_not_answered_comes_again_to_the_next_session() {
     let simulator = simulator(Config::default()).await;
     let mut first = Esme::bound(&simulator).await;
-    first.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
-    assert_eq!(first.answer().await, (OK, 2));
+    first.submit(2, with_receipt(text(b"x"))).await;
     let lost = first.next().await;
     drop(first);
     let again = Esme::bound(&simulator).await.receipt().await;
@@ -229,8 +226,7 @@ async fn an_expired_message_gets_its_receipt_and_no_display() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     let expired = SubmitSm { validity_period: b"200101000000000+", ..with_receipt(text(b"late")) };
-    esme.send(2, Body::SubmitSm(expired)).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, expired).await;
     let receipt = esme.receipt().await;
     assert!(receipt.contains(" dlvrd:000 ") && receipt.contains(" stat:EXPIRED "), "{receipt}");
     assert!(simulator.inbox().messages(&Filter::default()).messages.is_empty());
@@ -240,20 +236,19 @@ async fn an_expired_message_gets_its_receipt_and_no_display() {
 async fn receipts_can_be_off() {
     let simulator = simulator(behaving("receipts.copies = 0")).await;
     let mut esme = Esme::bound(&simulator).await;
-    esme.send(2, Body::SubmitSm(with_receipt(text(b"x")))).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, with_receipt(text(b"x"))).await;
     esme.send(3, Body::Unbind).await;
     assert_eq!(esme.answer().await, (OK, 3));
 }
 
 #[tokio::test]
-async fn a_session_that_arrives_octet_by_octet_is_understood() {
+async fn a_session_that_arrives_byte_by_byte_is_understood() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::connect(&simulator).await;
-    let mut stream = octets(1, Body::BindTransceiver(credentials()));
-    stream.extend(octets(2, Body::SubmitSm(text(b"piecemeal"))));
-    for octet in stream {
-        esme.send_octets(&[octet]).await;
+    let mut stream = bytes(1, Body::BindTransceiver(credentials()));
+    stream.extend(bytes(2, Body::SubmitSm(text(b"piecemeal"))));
+    for byte in stream {
+        esme.send_bytes(&[byte]).await;
     }
     assert_eq!(esme.answer().await, (OK, 1));
     assert_eq!(esme.answer().await, (OK, 2));
@@ -265,11 +260,11 @@ async fn many_submits_in_one_write_are_answered_in_order() {
     const COUNT: u32 = 1_000;
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::connect(&simulator).await;
-    let mut stream = octets(1, Body::BindTransceiver(credentials()));
+    let mut stream = bytes(1, Body::BindTransceiver(credentials()));
     for sequence in 2..COUNT + 2 {
-        stream.extend(octets(sequence, Body::SubmitSm(text(b"one of many"))));
+        stream.extend(bytes(sequence, Body::SubmitSm(text(b"one of many"))));
     }
-    esme.send_octets(&stream).await;
+    esme.send_bytes(&stream).await;
     for sequence in 1..COUNT + 2 {
         assert_eq!(esme.answer().await, (OK, sequence));
     }
@@ -281,21 +276,20 @@ async fn what_is_malformed_is_answered_and_the_link_stays_up() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     let unknown = [0, 0, 0, 16, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0, 9];
-    esme.send_octets(&unknown).await;
+    esme.send_bytes(&unknown).await;
     let frame = esme.next().await;
     let pdu = frame.pdu();
     assert_eq!(pdu.body, Body::GenericNack);
     assert_eq!((pdu.status, pdu.sequence.0), (CommandStatus::ESME_RINVCMDID, 9));
     let truncated = [0, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 10, 0, 5];
-    esme.send_octets(&truncated).await;
+    esme.send_bytes(&truncated).await;
     let frame = esme.next().await;
     assert!(matches!(frame.pdu().body, Body::SubmitSmResp(_)));
     assert!(!frame.pdu().status.is_ok());
     for stray in [Body::EnquireLinkResp, Body::UnbindResp, Body::GenericNack] {
         esme.send(77, stray).await;
     }
-    esme.send(11, Body::SubmitSm(text(b"still here"))).await;
-    assert_eq!(esme.answer().await, (OK, 11));
+    esme.submit(11, text(b"still here")).await;
 }
 
 #[tokio::test]
@@ -303,10 +297,10 @@ async fn a_broken_frame_closes_the_connection_after_the_answers() {
     let simulator = simulator(Config::default()).await;
     for length in [[0, 0, 0, 15], [0xFF; 4]] {
         let mut esme = Esme::bound(&simulator).await;
-        let mut stream = octets(2, Body::SubmitSm(text(b"before")));
+        let mut stream = bytes(2, Body::SubmitSm(text(b"before")));
         stream.extend(length);
         stream.extend([0xAA; 12]);
-        esme.send_octets(&stream).await;
+        esme.send_bytes(&stream).await;
         assert_eq!(esme.answer().await, (OK, 2));
         esme.is_closed().await;
     }
@@ -339,8 +333,7 @@ async fn the_operator_unbinds_and_the_esme_may_come_back() {
     let frame = esme.next().await;
     assert_eq!(frame.pdu().body, Body::Unbind);
     // A submit that was on its way is still taken.
-    esme.send(2, Body::SubmitSm(text(b"crossing"))).await;
-    assert_eq!(esme.answer().await, (OK, 2));
+    esme.submit(2, text(b"crossing")).await;
     esme.send(frame.pdu().sequence.0, Body::UnbindResp).await;
     esme.is_closed().await;
     Esme::bound(&simulator).await;
@@ -372,8 +365,8 @@ async fn a_disconnect_leaves_submits_unanswered_and_shown() {
     esme.is_closed().await;
 }
 
-/// The ESME sends all it has and reads a little at a time, so that answers pile
-/// up on both sides of the socket. Not an octet may be missing or doubled.
+/// The ESME sends all it has and reads a little at a time, so that answers pile up on both sides of the
+/// socket. Not a byte may be missing or doubled.
 #[tokio::test]
 async fn a_slow_reader_gets_the_exact_stream() {
     const COUNT: u32 = 60_000;
@@ -383,9 +376,9 @@ async fn a_slow_reader_gets_the_exact_stream() {
     let stream = soon(socket.connect(simulator.smpp_addr())).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
     let sender = tokio::spawn(async move {
-        let mut stream = octets(1, Body::BindTransmitter(credentials()));
+        let mut stream = bytes(1, Body::BindTransmitter(credentials()));
         for sequence in 2..COUNT + 2 {
-            stream.extend(octets(sequence, Body::SubmitSm(text(b"a"))));
+            stream.extend(bytes(sequence, Body::SubmitSm(text(b"a"))));
         }
         soon(writer.write_all(&stream)).await.unwrap();
         writer

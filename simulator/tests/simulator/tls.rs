@@ -1,13 +1,11 @@
 //! SMPP under TLS: who may connect, and with what.
 
-use crate::esme::{Esme, credentials, simulator, text};
-use crate::http::get;
-use crate::time::soon;
+use std::io;
+use std::sync::Arc;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use smpp::pdu::Body;
 use smsc_simulator::{Config, Simulator, Tls};
-use std::io;
-use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,6 +14,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+
+use crate::esme::{Esme, credentials, simulator, text};
+use crate::http::get;
+use crate::time::soon;
 
 /// A root that vouches for certificates.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -113,7 +115,7 @@ async fn many_submits_at_once_pass_through_tls_unharmed() {
     esme.send(1, Body::BindTransceiver(credentials())).await;
     assert!(esme.answer().await.0.is_ok());
     let sent: Vec<u8> =
-        (2..MANY + 2).flat_map(|at| crate::esme::octets(at, Body::SubmitSm(text(&[b'x'; 140])))).collect();
+        (2..MANY + 2).flat_map(|at| crate::esme::bytes(at, Body::SubmitSm(text(&[b'x'; 140])))).collect();
     let (mut reader, mut writer) = tokio::io::split(esme.stream);
     let writing = tokio::spawn(async move {
         tokio::io::AsyncWriteExt::write_all(&mut writer, &sent).await.unwrap();
