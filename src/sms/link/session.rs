@@ -37,7 +37,7 @@ use in_flight::{Answer, InFlight};
 use output::Output;
 use sending::{SUBMIT_BYTES_MAX, Sending};
 pub(super) use state::End;
-use state::{BindResult, Left, State};
+use state::{Left, State};
 
 use crate::clock::Timestamp;
 use crate::sms::link::settings::Settings;
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
         let in_flight = InFlight::default();
         let mut sending = Sending::new(context.settings.rate, now);
         let mut output = Output::new(now);
-        let sequence = sending.take_sequence(&in_flight);
+        let sequence = sending.take_sequence(&in_flight.submits);
         output.write(&Pdu::new(sequence, bind(&context)), now);
         let until = now.plus(context.settings.session_init_timer);
         let state = State::Binding { sequence, until, shutdown: None };
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
 
     /// Whether nothing of ours is on its way that the SMSC has not answered.
     pub(super) fn all_answered(&self) -> bool {
-        self.output.pending().is_empty() && self.in_flight.all_answered()
+        self.output.pending().is_empty() && self.in_flight.submits.all_answered()
     }
 
     /// A frame came in.
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         let settings = self.context.settings;
         let alive = self.state.is_bound().then(|| self.hearing.due(settings));
         let stalled = self.stalled_since().map(|since| since.plus(settings.response_timer));
-        let overdue = self.in_flight.due(settings.response_timer);
+        let overdue = self.in_flight.submits.due(settings.response_timer);
         let all = [self.state.due(), alive, stalled, overdue, self.sending.due()];
         // Only a session that is over waits for nothing.
         all.into_iter().flatten().min().unwrap_or_default()
@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
     /// larger than the buffer, or the write led to more.
     fn round(&mut self, now: Timestamp, sink: &mut dyn io::Write) -> io::Result<bool> {
         if self.wants_items(now) {
-            self.sending.submit(&self.context, &mut self.in_flight, &mut self.output, now);
+            self.sending.submit(&self.context, &mut self.in_flight.submits, &mut self.output, now);
         }
         self.advance(now);
         let written = self.output.write_to(sink, now);
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
         lane.set_idle(items);
         self.in_flight.publish(self.context.metrics);
         let ready_at = if self.may_send() {
-            self.sending.ready_at(&self.context, self.in_flight.count(), now)
+            self.sending.ready_at(&self.context, self.in_flight.submits.in_flight(), now)
         } else {
             None
         };
@@ -229,13 +229,13 @@ impl<'a> Session<'a> {
 
     /// Whether items would be written at once.
     fn wants_items(&self, now: Timestamp) -> bool {
-        self.may_send() && self.sending.is_ready(&self.context, self.in_flight.count(), now)
+        self.may_send() && self.sending.is_ready(&self.context, self.in_flight.submits.in_flight(), now)
     }
 
     /// Since when the peer has not read what it should have. One that takes a byte now and then must not get a
     /// validity that has gone stale either.
     fn stalled_since(&self) -> Option<Timestamp> {
-        let waiting = [self.output.waiting_since(), self.in_flight.waiting_since()];
+        let waiting = [self.output.waiting_since(), self.in_flight.submits.waiting_since()];
         waiting.into_iter().flatten().min()
     }
 
@@ -260,7 +260,7 @@ impl<'a> Session<'a> {
     fn advance(&mut self, now: Timestamp) {
         let left = Left {
             queued: !self.context.lane.is_drained() || self.sending.has_retries(),
-            unanswered_submits: self.in_flight.count() > 0,
+            unanswered_submits: self.in_flight.submits.in_flight() > 0,
             pending_bytes: !self.output.pending().is_empty(),
         };
         if self.state.advance(left, self.context.settings.response_timer, now) {
@@ -269,26 +269,25 @@ impl<'a> Session<'a> {
     }
 
     fn request(&mut self, body: Body<'_>, now: Timestamp) {
-        let sequence = self.sending.take_sequence(&self.in_flight);
+        let sequence = self.sending.take_sequence(&self.in_flight.submits);
         self.output.write(&Pdu::new(sequence, body), now);
     }
 
     fn on_bind_resp(&mut self, answer: Answer, now: Timestamp) {
         let Context { settings: Settings { name, address, .. }, role, metrics, .. } = &self.context;
-        match self.state.on_bind_resp(answer.sequence, answer.status) {
-            BindResult::Bound => {
-                self.bound_at = Some(now);
-                metrics.binds.inc();
-                tracing::info!(smsc = name, address, ?role, "bound to the SMSC");
-            }
-            BindResult::Refused => {}
-            BindResult::Stray => metrics.anomalies.inc(),
+        let result = if answer.status.is_ok() { Ok(()) } else { Err(answer.status) };
+        if !self.state.on_bind_answer(answer.sequence, result) {
+            metrics.anomalies.inc();
+        } else if result.is_ok() {
+            self.bound_at = Some(now);
+            metrics.binds.inc();
+            tracing::info!(smsc = name, address, ?role, "bound to the SMSC");
         }
     }
 
     /// It may be about an enquire_link, which its arrival has answered.
     fn on_generic_nack(&mut self, answer: Answer, now: Timestamp) {
-        if !self.state.on_generic_nack(answer.sequence, answer.status) {
+        if !self.state.on_bind_answer(answer.sequence, Err(answer.status)) {
             let retry = self.in_flight.on_refused(answer, &self.context, now);
             self.sending.retry(retry, now);
         }

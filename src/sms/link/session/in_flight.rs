@@ -1,8 +1,6 @@
 //! The submits that wait for their response, and what becomes of each: by its response, without one, and when
 //! the session ends.
 
-use std::time::Duration;
-
 use smpp::pdu::SequenceNumber;
 use smpp::status::CommandStatus;
 
@@ -11,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::metrics::SmsMetrics;
 use crate::sms::link::log_throttle::LogThrottle;
 use crate::sms::link::retry_queue::Retry;
-use crate::sms::link::submits::{FullyWritten, InWriteBuffer, Refusal, Submits};
+use crate::sms::link::submits::{FullyWritten, Refusal, Submits};
 use crate::sms::outbox::Outgoing;
 use crate::subscriber::challenge::Delivery;
 
@@ -24,50 +22,21 @@ pub(super) struct Answer {
 
 #[derive(Default)]
 pub(super) struct InFlight<'a> {
-    submits: Submits<'a>,
+    pub(super) submits: Submits<'a>,
     /// What this session has added to the gauge of all sessions.
     published: usize,
     rejected: LogThrottle,
 }
 
 impl<'a> InFlight<'a> {
-    /// The submits that the window bounds.
-    pub(super) fn count(&self) -> usize {
-        self.submits.in_flight()
-    }
-
-    /// Whether a response with this number could be taken for another's.
-    pub(super) fn uses(&self, sequence: SequenceNumber) -> bool {
-        self.submits.uses(sequence)
-    }
-
-    /// Whether the SMSC has answered everything that it may have got.
-    pub(super) fn all_answered(&self) -> bool {
-        self.submits.all_answered()
-    }
-
-    pub(super) fn push(&mut self, submit: InWriteBuffer<'a>) {
-        self.submits.push(submit);
-    }
-
     /// The session has written `total` bytes by now.
     pub(super) fn wrote(&mut self, total: u64, metrics: &SmsMetrics, now: Timestamp) {
         metrics.submitted.inc_by(self.submits.wrote(total, now));
     }
 
-    /// Since when the first that is not written in full has waited for the socket.
-    pub(super) fn waiting_since(&self) -> Option<Timestamp> {
-        self.submits.waiting_since()
-    }
-
-    /// When [`Self::give_up_overdue`] may have something to do.
-    pub(super) fn due(&self, response_timer: Duration) -> Option<Timestamp> {
-        self.submits.due(response_timer)
-    }
-
     /// Sets this session's share of the gauge.
     pub(super) fn publish(&mut self, metrics: &SmsMetrics) {
-        self.publish_count(self.count(), metrics);
+        self.publish_count(self.submits.in_flight(), metrics);
     }
 
     fn publish_count(&mut self, count: usize, metrics: &SmsMetrics) {
@@ -186,7 +155,7 @@ impl<'a> InFlight<'a> {
     /// Reports as unknown what got no response in time.
     pub(super) fn give_up_overdue(&mut self, context: &Context<'a>, now: Timestamp) {
         let Context { settings, lane, metrics, .. } = context;
-        if self.due(settings.response_timer).is_none_or(|due| now < due) {
+        if self.submits.due(settings.response_timer).is_none_or(|due| now < due) {
             return;
         }
         let mut count = 0;

@@ -6,14 +6,13 @@ use smpp::pdu::{Body, Pdu, SequenceNumber};
 use tokio::sync::mpsc::Permit;
 
 use super::context::Context;
-use super::in_flight::InFlight;
 use super::output::Output;
 use crate::clock::Timestamp;
 use crate::sms::DeliveryReport;
 use crate::sms::link::compose::Composer;
 use crate::sms::link::pace::Pace;
 use crate::sms::link::retry_queue::{Retry, RetryQueue};
-use crate::sms::link::submits::{Encoded, InWriteBuffer};
+use crate::sms::link::submits::{Encoded, InWriteBuffer, Submits};
 use crate::sms::outbox::Outgoing;
 use crate::sms::outbox::{Item, LEFT_MIN};
 use crate::sms::receipts::Sent;
@@ -134,7 +133,7 @@ impl Sending {
     pub(super) fn submit<'a>(
         &mut self,
         context: &Context<'a>,
-        in_flight: &mut InFlight<'a>,
+        submits: &mut Submits<'a>,
         output: &mut Output,
         now: Timestamp,
     ) {
@@ -149,14 +148,14 @@ impl Sending {
                 self.supply = Supply::ReportsFull;
                 return;
             };
-            let has_room = self.room(context, in_flight.count()) > 0;
+            let has_room = self.room(context, submits.in_flight()) > 0;
             let Some(outgoing) = self.next_item(has_room, context, now) else {
                 self.supply = if has_room { Supply::Exhausted } else { Supply::Backlog };
                 return;
             };
             self.gather_until = now.plus(GATHER);
-            match self.encode(&outgoing.item, context, in_flight, output, now) {
-                Some(encoded) => in_flight.push(InWriteBuffer::new(outgoing, encoded, report)),
+            match self.encode(&outgoing.item, context, submits, output, now) {
+                Some(encoded) => submits.push(InWriteBuffer::new(outgoing, encoded, report)),
                 None => drop_item(&outgoing.item, report, context, now),
             }
         }
@@ -190,7 +189,7 @@ impl Sending {
         &mut self,
         item: &Item,
         context: &Context<'_>,
-        in_flight: &InFlight<'_>,
+        submits: &Submits<'_>,
         output: &mut Output,
         now: Timestamp,
     ) -> Option<Encoded> {
@@ -199,7 +198,7 @@ impl Sending {
             tracing::debug!(challenge = %item.challenge, "not sent: ended, replaced or too little time left");
             return None;
         };
-        let (sequence, reference) = (self.take_sequence(in_flight), context.take_reference());
+        let (sequence, reference) = (self.take_sequence(submits), context.take_reference());
         let submit = self.composer.submit(context.settings, item, &code, left, reference, now);
         drop(code);
         let appended = output.append(&Pdu::new(sequence, Body::SubmitSm(submit)), now);
@@ -213,9 +212,9 @@ impl Sending {
     }
 
     /// The number of our next request.
-    pub(super) fn take_sequence(&mut self, in_flight: &InFlight<'_>) -> SequenceNumber {
+    pub(super) fn take_sequence(&mut self, submits: &Submits<'_>) -> SequenceNumber {
         // Ends, since the numbers in use are fewer than there are.
-        while in_flight.uses(self.next_sequence) {
+        while submits.uses(self.next_sequence) {
             self.next_sequence = self.next_sequence.next();
         }
         let sequence = self.next_sequence;

@@ -61,22 +61,10 @@ pub(super) struct Left {
     pub(super) pending_bytes: bool,
 }
 
-/// What a bind response came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BindResult {
-    Bound,
-    Refused,
-    /// It answers no bind of ours.
-    Stray,
-}
-
 impl State {
     /// Whether the SMSC has accepted the bind, and neither side has ended the session.
     pub(super) fn is_bound(&self) -> bool {
-        match self {
-            Self::Bound | Self::Draining { .. } => true,
-            Self::Binding { .. } | Self::Unbinding { .. } | Self::Leaving { .. } | Self::Over(_) => false,
-        }
+        matches!(self, Self::Bound | Self::Draining { .. })
     }
 
     pub(super) fn is_binding(&self) -> bool {
@@ -116,32 +104,22 @@ impl State {
         matches!(next, Self::Unbinding { .. })
     }
 
-    pub(super) fn on_bind_resp(&mut self, answered: SequenceNumber, status: CommandStatus) -> BindResult {
-        match *self {
-            Self::Binding { sequence, shutdown, .. } if sequence == answered => {
-                if !status.is_ok() {
-                    *self = Self::Over(End::Refused(status));
-                    return BindResult::Refused;
-                }
-                *self = shutdown.map_or(Self::Bound, |until| Self::Draining { until });
-                BindResult::Bound
-            }
-            Self::Binding { .. }
-            | Self::Bound
-            | Self::Draining { .. }
-            | Self::Unbinding { .. }
-            | Self::Leaving { .. }
-            | Self::Over(_) => BindResult::Stray,
+    /// The SMSC accepts a request, or refuses it with a status. Returns whether it was our bind.
+    pub(super) fn on_bind_answer(
+        &mut self,
+        answered: SequenceNumber,
+        result: Result<(), CommandStatus>,
+    ) -> bool {
+        let Self::Binding { sequence, shutdown, .. } = *self else { return false };
+        if sequence != answered {
+            return false;
         }
-    }
-
-    /// Returns whether it was the answer to our bind, which fails with it.
-    pub(super) fn on_generic_nack(&mut self, answered: SequenceNumber, status: CommandStatus) -> bool {
-        let is_answer = matches!(self, Self::Binding { sequence, .. } if *sequence == answered);
-        if is_answer {
-            *self = Self::Over(End::Refused(status));
-        }
-        is_answer
+        *self = match (result, shutdown) {
+            (Err(status), _) => Self::Over(End::Refused(status)),
+            (Ok(()), Some(until)) => Self::Draining { until },
+            (Ok(()), None) => Self::Bound,
+        };
+        true
     }
 
     /// The SMSC unbinds; answers may come until `until`.

@@ -144,8 +144,8 @@ proptest::proptest! {
                 pair.send(u8::try_from(index / 2).unwrap());
             }
             pair.act(*action);
-            proptest::prop_assert!(pair.esme.session.in_flight.count() <= window);
-            proptest::prop_assert!(pair.other.0.in_flight.count() <= window);
+            proptest::prop_assert!(pair.esme.session.in_flight.submits.in_flight() <= window);
+            proptest::prop_assert!(pair.other.0.in_flight.submits.in_flight() <= window);
             if pair.esme.session.over().is_some() {
                 pair.reconnect();
             }
