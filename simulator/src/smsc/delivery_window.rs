@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_refused_for_now_is_sent_three_times_and_no_more() {
+    fn d7_a_receipt_refused_for_now_is_sent_three_times_and_no_more() {
         let (mut session, mut now) = (session(5), clock::now());
         session.add(1, now);
         for attempt in 1..=3 {

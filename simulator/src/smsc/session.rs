@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_overtakes_a_slower_one_and_its_receipt_follows_it() {
+    fn s2_an_answer_overtakes_a_slower_one_and_its_receipt_follows_it() {
         let at = Moment::present();
         let mut session = session(behaving("submit.latency = \"60s\""), at.now);
         session.on_bytes(&bind(), &at);

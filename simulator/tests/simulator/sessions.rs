@@ -53,7 +53,7 @@ async fn each_kind_of_bind_is_answered_in_kind() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_or_name_is_refused_and_the_connection_closed() {
+async fn l1_a_wrong_password_or_name_is_refused_and_the_connection_closed() {
     let simulator = simulator(Config::default()).await;
     for (bind, expected) in [
         (Bind { password: b"wrong", ..credentials() }, CommandStatus::ESME_RINVPASWD),
@@ -69,7 +69,7 @@ async fn a_wrong_password_or_name_is_refused_and_the_connection_closed() {
 }
 
 #[tokio::test]
-async fn a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
+async fn l1_a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
     let simulator = simulator(with_esme(|esme| esme.binds_max = 1)).await;
     let mut first = Esme::bound(&simulator).await;
     first.send(2, Body::BindTransceiver(credentials())).await;
@@ -119,7 +119,7 @@ async fn a_submit_is_answered_with_an_id_and_shown() {
 }
 
 #[tokio::test]
-async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
+async fn s1_submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
     let config = Config { behavior: latency(NEVER), ..with_esme(|esme| esme.window = 2) };
     let simulator = simulator(config).await;
     let mut esme = Esme::bound(&simulator).await;
@@ -138,7 +138,7 @@ async fn submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_after_the_latency_and_the_message_before() {
+async fn s3_an_answer_comes_after_the_latency_and_the_message_before() {
     let delay = Duration::from_millis(60);
     let simulator = simulator(Config { behavior: latency(delay), ..Config::default() }).await;
     let mut esme = Esme::bound(&simulator).await;
@@ -222,7 +222,7 @@ async fn a_receipt_that_was_not_answered_comes_again_to_the_next_session() {
 }
 
 #[tokio::test]
-async fn an_expired_message_gets_its_receipt_and_no_display() {
+async fn s10_an_expired_message_gets_its_receipt_and_no_display() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     let expired = SubmitSm { validity_period: b"200101000000000+", ..with_receipt(text(b"late")) };
@@ -242,7 +242,7 @@ async fn receipts_can_be_off() {
 }
 
 #[tokio::test]
-async fn a_session_that_arrives_byte_by_byte_is_understood() {
+async fn l8_a_session_that_arrives_byte_by_byte_is_understood() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::connect(&simulator).await;
     let mut stream = bytes(1, Body::BindTransceiver(credentials()));
@@ -272,7 +272,7 @@ async fn many_submits_in_one_write_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_is_answered_and_the_link_stays_up() {
+async fn l9_what_is_malformed_is_answered_and_the_link_stays_up() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     let unknown = [0, 0, 0, 16, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0, 9];
@@ -293,7 +293,7 @@ async fn what_is_malformed_is_answered_and_the_link_stays_up() {
 }
 
 #[tokio::test]
-async fn a_broken_frame_closes_the_connection_after_the_answers() {
+async fn l9_a_broken_frame_closes_the_connection_after_the_answers() {
     let simulator = simulator(Config::default()).await;
     for length in [[0, 0, 0, 15], [0xFF; 4]] {
         let mut esme = Esme::bound(&simulator).await;
@@ -308,7 +308,7 @@ async fn a_broken_frame_closes_the_connection_after_the_answers() {
 }
 
 #[tokio::test]
-async fn a_silent_esme_is_asked_and_then_left() {
+async fn l4_a_silent_esme_is_asked_and_then_left() {
     let config = Config {
         enquire_link_interval: Duration::from_millis(20),
         response_timeout: Duration::from_secs(2),
@@ -326,7 +326,7 @@ async fn a_silent_esme_is_asked_and_then_left() {
 }
 
 #[tokio::test]
-async fn the_operator_unbinds_and_the_esme_may_come_back() {
+async fn l6_the_operator_unbinds_and_the_esme_may_come_back() {
     let simulator = simulator(Config::default()).await;
     let mut esme = Esme::bound(&simulator).await;
     simulator.unbind_sessions();
@@ -368,7 +368,7 @@ async fn a_disconnect_leaves_submits_unanswered_and_shown() {
 /// The ESME sends all it has and reads a little at a time, so that answers pile up on both sides of the
 /// socket. Not a byte may be missing or doubled.
 #[tokio::test]
-async fn a_slow_reader_gets_the_exact_stream() {
+async fn l8_a_slow_reader_gets_the_exact_stream() {
     const COUNT: u32 = 60_000;
     let simulator = simulator(Config::default()).await;
     let socket = TcpSocket::new_v4().unwrap();

@@ -134,7 +134,7 @@ impl Pair {
 
 proptest::proptest! {
     #[test]
-    fn whatever_the_smsc_does_nothing_is_sent_twice_and_everything_has_one_outcome(
+    fn s4_whatever_the_smsc_does_nothing_is_sent_twice_and_everything_has_one_outcome(
         draw in proptest::collection::vec(0_u8.., 0..400),
         window in 1_usize..8,
     ) {

@@ -46,7 +46,7 @@ fn d1_abuse_44_a_receipt_before_its_response_counts_when_the_response_comes() {
 }
 
 #[test]
-fn a_receipt_without_text_is_told_by_its_parameters() {
+fn d5_a_receipt_without_text_is_told_by_its_parameters() {
     let mut esme = Esme::bound(|_| {});
     esme.send(1);
     let sequence = esme.submits()[0].0;
@@ -81,7 +81,7 @@ fn d5_a_receipt_in_data_sm_counts_and_is_answered() {
 }
 
 #[test]
-fn a_message_from_a_phone_is_answered_and_changes_nothing() {
+fn d9_a_message_from_a_phone_is_answered_and_changes_nothing() {
     let mut esme = Esme::bound(|_| {});
     let message = DeliverSm { short_message: b"STOP id:1 stat:DELIVRD", ..DeliverSm::default() };
     esme.hear(0, 5, Body::DeliverSm(message));
@@ -89,7 +89,7 @@ fn a_message_from_a_phone_is_answered_and_changes_nothing() {
 }
 
 #[test]
-fn with_the_reports_full_a_receipt_is_put_off_and_nothing_waits() {
+fn d7_with_the_reports_full_a_receipt_is_put_off_and_nothing_waits() {
     let mut esme = Esme::with(|_| {}, 1, None);
     esme.bind();
     esme.send(1);

@@ -41,7 +41,7 @@ fn while_answers_are_outstanding_items_gather_for_a_moment() {
 }
 
 #[test]
-fn abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
+fn s4_abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
     let mut esme = Esme::bound(|config| config.window = 1);
     esme.send(1);
     esme.send(2);
@@ -77,7 +77,7 @@ fn s1_a_late_answer_settles_what_was_in_doubt_and_frees_no_slot_twice() {
 }
 
 #[test]
-fn what_was_written_in_full_when_the_link_died_is_unknown_and_the_rest_goes_back_in_order() {
+fn s5_what_was_written_in_full_when_the_link_died_is_unknown_and_the_rest_goes_back_in_order() {
     let mut esme = Esme::bound(|config| config.window = 5);
     (1..=7).for_each(|number| esme.send(number));
     let one = {
@@ -95,7 +95,7 @@ fn what_was_written_in_full_when_the_link_died_is_unknown_and_the_rest_goes_back
 }
 
 #[test]
-fn the_last_byte_decides() {
+fn s3_the_last_byte_decides() {
     for missing in [0, 1] {
         let mut esme = Esme::bound(|_| {});
         esme.send(1);

@@ -67,7 +67,7 @@ fn l4_a_silent_smsc_is_asked_whatever_the_window_and_then_given_up() {
 }
 
 #[test]
-fn an_answer_to_enquire_link_keeps_the_link() {
+fn l5_an_answer_to_enquire_link_keeps_the_link() {
     let mut esme = Esme::bound(|_| {});
     for _ in 0..5 {
         esme.pass(Duration::from_secs(30));
@@ -125,7 +125,7 @@ fn l2_a_bind_response_may_be_a_header_only() {
 }
 
 #[test]
-fn a_bind_response_with_another_number_does_not_bind() {
+fn l2_a_bind_response_with_another_number_does_not_bind() {
     let mut esme = Esme::with(|_| {}, 10, None);
     let sequence = esme.seen()[0].sequence;
     esme.hear(0, sequence + 1, Body::BindTransceiverResp(BindResp::default()));
@@ -150,7 +150,7 @@ fn l6_an_unbind_is_answered_and_stops_submits_until_answers_have_come() {
 }
 
 #[test]
-fn after_an_unbind_answers_are_waited_for_no_longer_than_for_any_answer() {
+fn l6_after_an_unbind_answers_are_waited_for_no_longer_than_for_any_answer() {
     let mut esme = Esme::bound(|_| {});
     esme.send(1);
     esme.submits();

@@ -48,7 +48,7 @@ fn a_dead_code_is_dropped_and_reported() {
 }
 
 #[test]
-fn abuse_49_the_validity_is_never_more_than_what_is_left_and_ten_seconds_at_the_least() {
+fn s10_abuse_49_the_validity_is_never_more_than_what_is_left_and_ten_seconds_at_the_least() {
     for (left_millis, validity) in [
         (180_000, Some("000000000300000R")),
         (179_999, Some("000000000259000R")),
