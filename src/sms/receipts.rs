@@ -1,7 +1,7 @@
 //! Which delivery receipt belongs to which send, for one SMSC and all its links.
 //!
 //! ```text
-//! response ──► accepted ◄── by exact id, else by the SMSC's rule ──── receipt
+//! response ──► accepted ◄── by exact id, else by normalised id ─────── receipt
 //!                 ▲                                                    │  │
 //!                 └── early ◄── of no known id: held for its response ─┘  │
 //!                                                                        │
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! All three are bounded by count and age, and what a message's receipts have said is kept with it: a
-//! repeated one, and one that comes late, is no news.
+//! repeated one, and one that comes late, changes nothing.
 
 mod id;
 mod recent;
@@ -30,12 +30,12 @@ use crate::msisdn::Msisdn;
 use crate::subscriber::challenge::{ChallengeId, Delivery};
 use crate::subscriber::id::SubscriberId;
 
-/// Receipts that are held for a response that has not come: those of the largest window.
+/// Receipts that are held until their responses come: those of the largest window.
 const EARLY_MAX: usize = 10_000;
-/// For how long: responses later than this are in doubt.
+/// How long they are held: a submit is in doubt long before.
 const EARLY_AGE_MAX: Duration = Duration::from_secs(120);
-/// Sends that are known by their reference alone. There are 2^16 references, so that more would soon mean
-/// another's.
+/// Sends that are known by their reference only. There are 2^16 references: with more sends, one would soon be
+/// taken for another.
 const REFERENCES_MAX: usize = 10_000;
 
 /// One send of one challenge's SMS.
@@ -70,7 +70,7 @@ struct Known {
     delivery: Delivery,
 }
 
-/// A receipt's news, before it is known whose they are, and the handset's digits.
+/// What a receipt says that came before its message is known, and the handset's digits.
 #[derive(Clone, Copy, Debug)]
 struct Early {
     delivery: Delivery,
@@ -85,13 +85,13 @@ impl Early {
 
 /// What a receipt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// It was news, and was told.
-    Told,
-    /// It was news that nobody can take now: the SMSC is to send it again.
+pub(super) enum ReceiptOutcome {
+    /// Its send is known, and what it says is reported.
+    Matched,
+    /// The same, but the report cannot be taken now: the SMSC is to send the receipt again.
     Deferred,
     /// Its send is known, and it says nothing new.
-    NothingNew,
+    Repeated,
     /// Its response has not come yet; it is held until then.
     Held,
     /// Nothing is known of its message, and it says nothing worth holding.
@@ -114,7 +114,7 @@ pub(super) struct Incoming<'a> {
 pub(super) struct Receipts {
     form: MessageIdForm,
     accepted: Recent<Known>,
-    /// The news of receipts before it is known whose they are, by id and by reference.
+    /// By id.
     early: Recent<Early>,
     early_by_reference: Recent<Early>,
     by_reference: Recent<Known>,
@@ -136,29 +136,29 @@ impl Receipts {
     /// or what a receipt has said that came before. An id that is empty or too long matches no receipt.
     pub(super) fn accepted(&mut self, id: &[u8], sent: Sent, now: Timestamp) -> Delivery {
         let Some(exact) = MessageId::new(id) else { return Delivery::Accepted };
-        let ruled = self.form.of_response(id);
-        let delivery = match self.take_early(&exact, ruled.as_ref(), sent.phone, now) {
+        let normalised = self.form.of_response(id);
+        let delivery = match self.take_early(&exact, normalised.as_ref(), sent.phone, now) {
             Some(early) => Delivery::Accepted.then(early.delivery),
             None => Delivery::Accepted,
         };
-        self.accepted.insert(exact, ruled, Known { sent, delivery }, now);
+        self.accepted.insert(exact, normalised, Known { sent, delivery }, now);
         delivery
     }
 
     fn take_early(
         &mut self,
         id: &MessageId,
-        ruled: Option<&MessageId>,
+        normalised: Option<&MessageId>,
         phone: Msisdn,
         now: Timestamp,
     ) -> Option<Early> {
         if self.early.is_empty() {
             return None;
         }
-        let by_rule = || self.early.find_ruled(ruled?, now);
+        let by_normalised = || self.early.find_normalised(normalised?, now);
         // Where a number may be in decimal here and in hexadecimal there, equal bytes may mean another.
-        let meant = |index: &usize| ruled.is_none() || self.early.value(*index).is_of(phone);
-        let index = self.early.find(id, now).filter(meant).or_else(by_rule)?;
+        let meant = |index: &usize| normalised.is_none() || self.early.value(*index).is_of(phone);
+        let index = self.early.find(id, now).filter(meant).or_else(by_normalised)?;
         let early = *self.early.value(index);
         self.early.forget(index);
         Some(early)
@@ -174,56 +174,56 @@ impl Receipts {
         delivery: Delivery,
         now: Timestamp,
     ) -> Delivery {
-        let Some(key) = MessageId::new(&reference.to_be_bytes()) else { return delivery };
+        let key = MessageId::of_reference(reference);
         let early = self.early_by_reference.find(&key, now);
         let early = early.filter(|index| self.early_by_reference.value(*index).is_of(sent.phone));
         let delivery = early.map_or(delivery, |index| {
-            let news = self.early_by_reference.value(index).delivery;
+            let early = self.early_by_reference.value(index).delivery;
             self.early_by_reference.forget(index);
-            delivery.then(news)
+            delivery.then(early)
         });
         self.by_reference.insert(key, None, Known { sent, delivery }, now);
         delivery
     }
 
-    /// A receipt came. News is given to `tell`, which says whether it took it.
-    pub(super) fn heard(
+    /// A receipt came. What it says that is new is given to `report`, which returns whether it took it.
+    pub(super) fn received(
         &mut self,
         incoming: &Incoming<'_>,
         now: Timestamp,
-        tell: impl FnOnce(DeliveryReport) -> bool,
-    ) -> Heard {
-        let news = delivery(incoming.receipt.state);
+        report: impl FnOnce(DeliveryReport) -> bool,
+    ) -> ReceiptOutcome {
+        let delivery = delivery(incoming.receipt.state);
         let known = if let Some(index) = self.find(incoming, now) {
             self.accepted.value_mut(index)
         } else if let Some(index) = self.find_by_reference(incoming, now) {
             self.by_reference.value_mut(index)
         } else {
-            return news.map_or(Heard::Unmatched, |news| self.hold(incoming, news, now));
+            return delivery.map_or(ReceiptOutcome::Unmatched, |delivery| self.hold(incoming, delivery, now));
         };
-        let after = news.map_or(known.delivery, |news| known.delivery.then(news));
+        let after = delivery.map_or(known.delivery, |delivery| known.delivery.then(delivery));
         if after == known.delivery {
-            return Heard::NothingNew;
+            return ReceiptOutcome::Repeated;
         }
-        if !tell(known.sent.report(after)) {
-            return Heard::Deferred;
+        if !report(known.sent.report(after)) {
+            return ReceiptOutcome::Deferred;
         }
         known.delivery = after;
-        Heard::Told
+        ReceiptOutcome::Matched
     }
 
-    /// The first of the receipt's ids that is known; exactly if it is, else by the SMSC's rule. Where a
-    /// number in decimal looks like another message's in hexadecimal, the handset tells which is meant.
+    /// The first of the receipt's ids that is known, exactly or else normalised. Where a number in decimal
+    /// looks like another message's in hexadecimal, the handset decides which is meant.
     fn find(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<usize> {
         let find = |id: &[u8]| {
             let exact = self.accepted.find(&MessageId::new(id)?, now);
-            let ruled = self.form.of_receipt(id).and_then(|id| self.accepted.find_ruled(&id, now));
-            match (exact, ruled) {
-                (Some(exact), Some(ruled)) if exact != ruled => {
+            let normalised = self.form.of_receipt(id).and_then(|id| self.accepted.find_normalised(&id, now));
+            match (exact, normalised) {
+                (Some(exact), Some(normalised)) if exact != normalised => {
                     let meant = |index| self.is_of(index, incoming.handset);
-                    Some(if !meant(exact) && meant(ruled) { ruled } else { exact })
+                    Some(if !meant(exact) && meant(normalised) { normalised } else { exact })
                 }
-                _ => exact.or(ruled),
+                _ => exact.or(normalised),
             }
         };
         incoming.receipt.ids().find_map(find)
@@ -235,40 +235,40 @@ impl Receipts {
 
     /// By reference alone where the handset is the right one: references are few and come round.
     fn find_by_reference(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<usize> {
-        let key = MessageId::new(&incoming.reference?.to_be_bytes())?;
+        let key = MessageId::of_reference(incoming.reference?);
         let index = self.by_reference.find(&key, now)?;
         self.by_reference.value(index).sent.phone.ends_like(incoming.handset).then_some(index)
     }
 
     /// Keeps what a receipt says under each of its ids, and under its reference, until it is known whose it
     /// is.
-    fn hold(&mut self, incoming: &Incoming<'_>, delivery: Delivery, now: Timestamp) -> Heard {
-        let mut held = Heard::Unmatched;
-        let news = Early { delivery, handset: MessageId::new(incoming.handset) };
-        if let Some(key) = incoming.reference.and_then(|reference| MessageId::new(&reference.to_be_bytes())) {
-            hold(&mut self.early_by_reference, key, None, news, now);
-            held = Heard::Held;
+    fn hold(&mut self, incoming: &Incoming<'_>, delivery: Delivery, now: Timestamp) -> ReceiptOutcome {
+        let mut held = ReceiptOutcome::Unmatched;
+        let early = Early { delivery, handset: MessageId::new(incoming.handset) };
+        if let Some(key) = incoming.reference.map(MessageId::of_reference) {
+            hold(&mut self.early_by_reference, key, None, early, now);
+            held = ReceiptOutcome::Held;
         }
         for id in incoming.receipt.ids() {
             let Some(exact) = MessageId::new(id) else { continue };
-            hold(&mut self.early, exact, self.form.of_receipt(id), news, now);
-            held = Heard::Held;
+            hold(&mut self.early, exact, self.form.of_receipt(id), early, now);
+            held = ReceiptOutcome::Held;
         }
         held
     }
 }
 
-fn hold(early: &mut Recent<Early>, id: MessageId, ruled: Option<MessageId>, news: Early, now: Timestamp) {
-    match early.find(&id, now) {
-        Some(index) if early.value(index).handset == news.handset => {
-            let held = &mut early.value_mut(index).delivery;
-            *held = held.then(news.delivery);
+fn hold(held: &mut Recent<Early>, id: MessageId, normalised: Option<MessageId>, new: Early, now: Timestamp) {
+    match held.find(&id, now) {
+        Some(index) if held.value(index).handset == new.handset => {
+            let delivery = &mut held.value_mut(index).delivery;
+            *delivery = delivery.then(new.delivery);
         }
-        _ => early.insert(id, ruled, news, now),
+        _ => held.insert(id, normalised, new, now),
     }
 }
 
-/// The news in a receipt; `None` for a state that says nothing certain (SMPP 3.4 §5.2.28).
+/// What a receipt says; `None` for a state that says nothing certain (SMPP 3.4 §5.2.28).
 fn delivery(state: Option<MessageState>) -> Option<Delivery> {
     Some(match state? {
         MessageState::DELIVERED => Delivery::Delivered,

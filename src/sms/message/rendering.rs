@@ -60,15 +60,7 @@ impl Templates {
             validity: TIME_CHARS + zone.len(),
         };
         let compile = |setting, template, purpose| {
-            let parser = Parser {
-                purpose,
-                bank: &config.bank,
-                host: &config.host,
-                parts: Vec::new(),
-                literal: String::new(),
-                optional: None,
-                in_optional: false,
-            };
+            let parser = Parser::new(purpose, &config.bank, &config.host);
             let checked = parser.parse(template).and_then(|template| {
                 template.check(purpose, &longest)?;
                 Ok(template)
@@ -139,7 +131,7 @@ impl Templates {
 /// What the fields of one text are.
 struct Values<'a> {
     amount: String,
-    /// GSM 7-bit octets.
+    /// In GSM 7-bit, one septet in a byte.
     payee: Vec<u8>,
     account: &'a str,
     reference: SmsReference,
@@ -166,7 +158,7 @@ impl Values<'_> {
                 continue;
             }
             match part {
-                Part::Literal(octets) => text.push(octets),
+                Part::Literal(septets) => text.push(septets),
                 Part::Field(Field::Code) => text.push_hole(),
                 // Letters, digits, comma, dot and blank are the same in ASCII and in GSM 7-bit.
                 Part::Field(Field::Amount) => text.push(self.amount.as_bytes()),
@@ -193,10 +185,10 @@ fn last_of_account(transaction: &Transaction) -> &str {
     &account[account.len().saturating_sub(ACCOUNT_CHARS)..]
 }
 
-/// Cuts a name of the basic set to at most `length_max` octets, with a mark that it was cut.
+/// Cuts a name of the basic set to at most `length_max` septets, with a mark that it was cut.
 pub(super) fn cut(name: &mut Vec<u8>, length_max: usize) {
     name.truncate(length_max.saturating_sub(CUT_MARK.len()));
-    // A septet's blank is ASCII's; its other white space is letters.
+    // A blank is the same in ASCII and in GSM 7-bit; what else is white space in ASCII is a letter there.
     while name.last() == Some(&b' ') {
         name.pop();
     }

@@ -86,7 +86,7 @@ pub enum Problem {
     },
     /// A character that one segment of GSM 7-bit does not have.
     NotGsm(char),
-    /// Braces around a name that is no field, or none of this kind of message.
+    /// Braces around a name that is not a field, or not one of this kind of message.
     UnknownField(String),
     /// A brace or a bracket without its other half, or one inside another.
     Unbalanced(char),
@@ -114,7 +114,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Form { expected } => write!(f, "must be {expected}"),
             Self::NotGsm(character) => write!(f, "{character:?} is not in the GSM 7-bit alphabet"),
-            Self::UnknownField(name) => write!(f, "{{{name}}} is no field of this message"),
+            Self::UnknownField(name) => write!(f, "{{{name}}} is not a field of this message"),
             Self::Unbalanced(character) => write!(f, "{character:?} stands without its other half"),
             Self::SecondOptionalPart => f.write_str("only one part may stand in brackets"),
             Self::Missing(name) => write!(f, "{{{name}}} must stand in it, outside brackets"),

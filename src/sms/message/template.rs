@@ -44,7 +44,7 @@ impl Field {
 
 #[derive(Clone, Debug)]
 pub(super) enum Part {
-    /// GSM 7-bit octets.
+    /// In GSM 7-bit, one septet in a byte.
     Literal(Vec<u8>),
     Field(Field),
 }
@@ -90,7 +90,7 @@ impl Template {
     pub(super) fn septets(&self, lengths: &Lengths, with_optional: bool) -> usize {
         let septets = |(index, part): (usize, &Part)| match part {
             _ if !with_optional && self.optional.contains(&index) => 0,
-            Part::Literal(octets) => octets.len(),
+            Part::Literal(septets) => septets.len(),
             Part::Field(field) => lengths.of(*field),
         };
         self.parts.iter().enumerate().map(septets).sum()
@@ -109,7 +109,7 @@ impl Template {
             let needed = match field {
                 Field::Code => true,
                 Field::Amount | Field::Payee => purpose == Purpose::Payment,
-                _ => false,
+                Field::Account | Field::Reference | Field::Validity => false,
             };
             if needed && self.count(field) == 0 {
                 return Err(Problem::Missing(name));
@@ -126,16 +126,28 @@ impl Template {
 
 /// Reads a template from left to right.
 pub(super) struct Parser<'a> {
-    pub(super) purpose: Purpose,
-    pub(super) bank: &'a str,
-    pub(super) host: &'a str,
-    pub(super) parts: Vec<Part>,
-    pub(super) literal: String,
-    pub(super) optional: Option<Range<usize>>,
-    pub(super) in_optional: bool,
+    purpose: Purpose,
+    bank: &'a str,
+    host: &'a str,
+    parts: Vec<Part>,
+    literal: String,
+    optional: Optional,
 }
 
-impl Parser<'_> {
+/// The part in brackets, as far as the template has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Optional {
+    NotSeen,
+    Open { start: usize },
+    Closed(Range<usize>),
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(purpose: Purpose, bank: &'a str, host: &'a str) -> Self {
+        let (parts, literal) = (Vec::new(), String::new());
+        Self { purpose, bank, host, parts, literal, optional: Optional::NotSeen }
+    }
+
     pub(super) fn parse(mut self, template: &str) -> Result<Template, Problem> {
         let mut rest = template;
         while let Some(character) = rest.chars().next() {
@@ -152,11 +164,13 @@ impl Parser<'_> {
                 _ => self.literal.push(character),
             }
         }
-        if self.in_optional {
-            return Err(Problem::Unbalanced('['));
-        }
+        let optional = match &self.optional {
+            Optional::NotSeen => 0..0,
+            Optional::Open { .. } => return Err(Problem::Unbalanced('[')),
+            Optional::Closed(optional) => optional.clone(),
+        };
         self.flush()?;
-        Ok(Template { parts: self.parts, optional: self.optional.unwrap_or(0..0) })
+        Ok(Template { parts: self.parts, optional })
     }
 
     fn field(&mut self, name: &str) -> Result<(), Problem> {
@@ -173,31 +187,27 @@ impl Parser<'_> {
     }
 
     fn open(&mut self) -> Result<(), Problem> {
-        match (&self.optional, self.in_optional) {
-            (_, true) => return Err(Problem::Unbalanced('[')),
-            (Some(_), false) => return Err(Problem::SecondOptionalPart),
-            (None, false) => {}
+        match self.optional {
+            Optional::NotSeen => {}
+            Optional::Open { .. } => return Err(Problem::Unbalanced('[')),
+            Optional::Closed(_) => return Err(Problem::SecondOptionalPart),
         }
         self.flush()?;
-        self.optional = Some(self.parts.len()..self.parts.len());
-        self.in_optional = true;
+        self.optional = Optional::Open { start: self.parts.len() };
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Problem> {
         self.flush()?;
-        match &mut self.optional {
-            Some(optional) if self.in_optional => optional.end = self.parts.len(),
-            _ => return Err(Problem::Unbalanced(']')),
-        }
-        self.in_optional = false;
+        let Optional::Open { start } = self.optional else { return Err(Problem::Unbalanced(']')) };
+        self.optional = Optional::Closed(start..self.parts.len());
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Problem> {
         if !self.literal.is_empty() {
-            let octets = gsm7::encode(&self.literal).map_err(|error| Problem::NotGsm(error.character))?;
-            self.parts.push(Part::Literal(octets));
+            let septets = gsm7::encode(&self.literal).map_err(|error| Problem::NotGsm(error.character))?;
+            self.parts.push(Part::Literal(septets));
             self.literal.clear();
         }
         Ok(())

@@ -28,10 +28,10 @@ fn shown(templates: &Templates, locale: Locale, subject: &Subject, code: &str) -
     let length = digits(u8::try_from(code.len()).unwrap());
     let reference = ChallengeId([7; 16]).sms_reference();
     let text = templates.render(locale, subject, reference, EXPIRES_AT, length);
-    let mut octets = Vec::new();
-    text.fill(&Code::parse(code).unwrap(), &mut octets);
-    assert!(octets.len() <= SEGMENT_SEPTETS, "{} septets", octets.len());
-    gsm7::decode(&octets)
+    let mut bytes = Vec::new();
+    text.fill(&Code::parse(code).unwrap(), &mut bytes);
+    assert!(bytes.len() <= SEGMENT_SEPTETS, "{} septets", bytes.len());
+    gsm7::decode(&bytes)
 }
 
 fn refused(change: impl FnOnce(&mut Config)) -> TemplateError {

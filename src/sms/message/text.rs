@@ -9,43 +9,43 @@ pub const SEGMENT_SEPTETS: usize = 160;
 /// How often a code may stand in a text: in the sentence, in the last line, and twice to spare.
 pub(in crate::sms) const CODES_MAX: usize = 4;
 
-/// The text of one SMS in GSM 7-bit, one septet in an octet, with holes where the code goes.
+/// The text of one SMS in GSM 7-bit, one septet in a byte, with holes where the code goes.
 ///
 /// With a code of the length that it was rendered for, it fits one segment. It never holds a code, and
 /// `Debug` does not show it.
 #[derive(Clone)]
 pub struct Text {
-    octets: [u8; SEGMENT_SEPTETS],
+    septets: [u8; SEGMENT_SEPTETS],
     length: u8,
-    /// Where in `octets` the code is to be put in, in ascending order.
+    /// Where in `septets` the code is to be put in, in ascending order.
     holes: [u8; CODES_MAX],
     hole_count: u8,
 }
 
 impl Text {
     pub(super) const EMPTY: Self =
-        Self { octets: [0; SEGMENT_SEPTETS], length: 0, holes: [0; CODES_MAX], hole_count: 0 };
+        Self { septets: [0; SEGMENT_SEPTETS], length: 0, holes: [0; CODES_MAX], hole_count: 0 };
 
     /// Appends the text with `code` in its places to `out`.
     pub fn fill(&self, code: &Code, out: &mut Vec<u8>) {
-        let octets = &self.octets[..usize::from(self.length)];
+        let septets = &self.septets[..usize::from(self.length)];
         let mut start = 0;
         for hole in &self.holes[..usize::from(self.hole_count)] {
             let hole = usize::from(*hole);
-            out.extend_from_slice(&octets[start..hole]);
+            out.extend_from_slice(&septets[start..hole]);
             out.extend_from_slice(code.expose());
             start = hole;
         }
-        out.extend_from_slice(&octets[start..]);
+        out.extend_from_slice(&septets[start..]);
     }
 
-    pub(super) fn push(&mut self, octets: &[u8]) {
+    pub(super) fn push(&mut self, septets: &[u8]) {
         let start = usize::from(self.length);
         let room = SEGMENT_SEPTETS - start;
-        debug_assert!(octets.len() <= room, "a text was laid out before it is written");
-        let octets = &octets[..octets.len().min(room)];
-        self.octets[start..start + octets.len()].copy_from_slice(octets);
-        self.length += octets.len() as u8;
+        debug_assert!(septets.len() <= room, "a text was laid out before it is written");
+        let septets = &septets[..septets.len().min(room)];
+        self.septets[start..start + septets.len()].copy_from_slice(septets);
+        self.length += septets.len() as u8;
     }
 
     pub(super) fn push_hole(&mut self) {

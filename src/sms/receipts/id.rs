@@ -7,22 +7,30 @@ use serde::Deserialize;
 
 /// The longest message id that is remembered: the specification's 64 bytes, and one that some SMSCs send
 /// beyond it.
-pub(in crate::sms) const MESSAGE_ID_BYTES_MAX: usize = 65;
+const MESSAGE_ID_BYTES_MAX: usize = 65;
 
 /// A message id: 1 to 65 bytes of any value. Inline, so that remembering one allocates nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::sms) struct MessageId {
+pub(super) struct MessageId {
     length: u8,
     bytes: [u8; MESSAGE_ID_BYTES_MAX],
 }
 
 impl MessageId {
     /// `None` for an empty id and for one that is too long: no receipt will be matched.
-    pub(in crate::sms) fn new(id: &[u8]) -> Option<Self> {
+    pub(super) fn new(id: &[u8]) -> Option<Self> {
         let length = u8::try_from(id.len()).ok().filter(|length| *length > 0)?;
         let mut bytes = [0; MESSAGE_ID_BYTES_MAX];
         bytes.get_mut(..id.len())?.copy_from_slice(id);
         Some(Self { length, bytes })
+    }
+
+    /// A key for a `user_message_reference`.
+    pub(super) fn of_reference(reference: u16) -> Self {
+        let mut bytes = [0; MESSAGE_ID_BYTES_MAX];
+        let of_reference = reference.to_be_bytes();
+        bytes[..of_reference.len()].copy_from_slice(&of_reference);
+        Self { length: of_reference.len() as u8, bytes }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -30,7 +38,7 @@ impl MessageId {
     }
 }
 
-/// The bytes in use alone, which are mostly a dozen; the others are zeros in equal ids.
+/// Only the bytes in use, which are mostly a dozen; the others are zeros.
 impl Hash for MessageId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
@@ -62,8 +70,8 @@ const DECIMAL: u32 = 10;
 const HEX: u32 = 16;
 
 impl MessageIdForm {
-    /// What the id of a response has in common with the ids of its receipts. `None` where the bytes
-    /// themselves are all that counts, and for an id that is not of this form.
+    /// The normalised id of a response: equal to that of its receipts. `None` where only the bytes themselves
+    /// count, and for an id that is not of this form.
     pub(super) fn of_response(self, id: &[u8]) -> Option<MessageId> {
         match self {
             Self::Exact => None,
@@ -73,7 +81,7 @@ impl MessageIdForm {
         }
     }
 
-    /// What the id of a receipt has in common with the id of its response.
+    /// The normalised id of a receipt.
     pub(super) fn of_receipt(self, id: &[u8]) -> Option<MessageId> {
         match self {
             Self::Exact => None,

@@ -9,13 +9,13 @@ use crate::clock::Timestamp;
 #[derive(Debug)]
 struct Entry<V> {
     id: MessageId,
-    /// The id by the SMSC's rule, where it has one.
-    ruled: Option<MessageId>,
+    /// The normalised id, where it has one.
+    normalised: Option<MessageId>,
     value: V,
     at: Timestamp,
 }
 
-/// At most `count_max` values, each under an id as it was spelt and an id by the SMSC's rule. The oldest
+/// At most `count_max` values, each under its id as it was spelt and its normalised id. The oldest
 /// makes room for a new one, and one that is older than `age_max` is not found.
 #[derive(Debug)]
 pub(super) struct Recent<V> {
@@ -23,7 +23,7 @@ pub(super) struct Recent<V> {
     entries: Vec<Entry<V>>,
     next: usize,
     by_id: HashMap<MessageId, usize>,
-    by_rule: HashMap<MessageId, usize>,
+    by_normalised: HashMap<MessageId, usize>,
     count_max: usize,
     age_max: Duration,
 }
@@ -36,7 +36,7 @@ impl<V> Recent<V> {
             entries: Vec::with_capacity(count_max),
             next: 0,
             by_id: HashMap::with_capacity(count_max),
-            by_rule: HashMap::new(),
+            by_normalised: HashMap::new(),
             count_max: count_max.max(1),
             age_max,
         }
@@ -48,20 +48,20 @@ impl<V> Recent<V> {
     }
 
     /// Adds a value. An id that is used again means the newer value from now on.
-    // One hash insert and at most one removal, no allocation; twice that with a rule.
-    pub(super) fn insert(&mut self, id: MessageId, ruled: Option<MessageId>, value: V, now: Timestamp) {
+    // One hash insert and at most one removal, no allocation; twice that with a normalised id.
+    pub(super) fn insert(&mut self, id: MessageId, normalised: Option<MessageId>, value: V, now: Timestamp) {
         let index = self.next;
-        let entry = Entry { id, ruled, value, at: now };
+        let entry = Entry { id, normalised, value, at: now };
         match self.entries.get_mut(index) {
             Some(oldest) => {
                 let oldest = std::mem::replace(oldest, entry);
                 remove(&mut self.by_id, &oldest.id, index);
-                oldest.ruled.iter().for_each(|ruled| remove(&mut self.by_rule, ruled, index));
+                oldest.normalised.iter().for_each(|normalised| remove(&mut self.by_normalised, normalised, index));
             }
             None => self.entries.push(entry),
         }
         self.by_id.insert(id, index);
-        ruled.map(|ruled| self.by_rule.insert(ruled, index));
+        normalised.map(|normalised| self.by_normalised.insert(normalised, index));
         self.next = (index + 1) % self.count_max;
     }
 
@@ -70,9 +70,9 @@ impl<V> Recent<V> {
         self.of_age(*self.by_id.get(id)?, now)
     }
 
-    /// Where the value is whose id is this one by the SMSC's rule.
-    pub(super) fn find_ruled(&self, ruled: &MessageId, now: Timestamp) -> Option<usize> {
-        self.of_age(*self.by_rule.get(ruled)?, now)
+    /// Where the value with this normalised id is.
+    pub(super) fn find_normalised(&self, normalised: &MessageId, now: Timestamp) -> Option<usize> {
+        self.of_age(*self.by_normalised.get(normalised)?, now)
     }
 
     fn of_age(&self, index: usize, now: Timestamp) -> Option<usize> {
@@ -93,7 +93,7 @@ impl<V> Recent<V> {
     pub(super) fn forget(&mut self, index: usize) {
         let entry = &self.entries[index];
         remove(&mut self.by_id, &entry.id, index);
-        entry.ruled.iter().for_each(|ruled| remove(&mut self.by_rule, ruled, index));
+        entry.normalised.iter().for_each(|normalised| remove(&mut self.by_normalised, normalised, index));
     }
 }
 
@@ -130,8 +130,8 @@ mod tests {
         }
         assert_eq!(found(&recent, b"g", at(0)), None);
         assert_eq!([b"h", b"i", b"j"].map(|id| found(&recent, id, at(0))), [Some(7), Some(8), Some(9)]);
-        assert_eq!(recent.find_ruled(&id(b"J"), at(0)).map(|index| *recent.value(index)), Some(9));
-        assert_eq!((recent.entries.len(), recent.by_id.len(), recent.by_rule.len()), (3, 3, 3));
+        assert_eq!(recent.find_normalised(&id(b"J"), at(0)).map(|index| *recent.value(index)), Some(9));
+        assert_eq!((recent.entries.len(), recent.by_id.len(), recent.by_normalised.len()), (3, 3, 3));
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         recent.insert(id(b"a"), Some(id(b"A")), 1, at(10));
         assert_eq!(found(&recent, b"a", at(70)), Some(1));
         assert_eq!(found(&recent, b"a", at(71)), None);
-        assert_eq!(recent.find_ruled(&id(b"A"), at(71)), None);
+        assert_eq!(recent.find_normalised(&id(b"A"), at(71)), None);
     }
 
     #[test]

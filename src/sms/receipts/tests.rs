@@ -12,39 +12,39 @@ fn sent(number: u8) -> Sent {
     Sent::of(&item(number, at(0)))
 }
 
-/// One SMSC, and what was told of its messages: by the last byte of their challenges' ids.
+/// One SMSC, and what is reported of its messages: by the last byte of their challenges' ids.
 struct Smsc {
     receipts: Receipts,
-    told: Vec<(u8, Delivery)>,
+    reported: Vec<(u8, Delivery)>,
 }
 
 impl Smsc {
     fn new(form: MessageIdForm) -> Self {
-        Self { receipts: Receipts::new(form, 100, AGE_MAX), told: Vec::new() }
+        Self { receipts: Receipts::new(form, 100, AGE_MAX), reported: Vec::new() }
     }
 
     fn accepts(&mut self, id: &str, number: u8) -> Delivery {
         self.receipts.accepted(id.as_bytes(), sent(number), at(0))
     }
 
-    fn says_at(&mut self, second: u64, incoming: &Incoming<'_>) -> Heard {
-        let told = &mut self.told;
-        self.receipts.heard(incoming, at(second), |report| {
-            told.push((report.challenge.0[15], report.delivery));
+    fn says_at(&mut self, second: u64, incoming: &Incoming<'_>) -> ReceiptOutcome {
+        let reported = &mut self.reported;
+        self.receipts.received(incoming, at(second), |report| {
+            reported.push((report.challenge.0[15], report.delivery));
             true
         })
     }
 
-    fn says(&mut self, id: &str, state: MessageState) -> Heard {
+    fn says(&mut self, id: &str, state: MessageState) -> ReceiptOutcome {
         self.says_from(HANDSET, id, state)
     }
 
-    fn says_from(&mut self, handset: &[u8], id: &str, state: MessageState) -> Heard {
+    fn says_from(&mut self, handset: &[u8], id: &str, state: MessageState) -> ReceiptOutcome {
         let receipt = Receipt { id: id.as_bytes(), state: Some(state), ..Receipt::default() };
         self.says_at(0, &Incoming { receipt: &receipt, handset, reference: None })
     }
 
-    fn says_of(&mut self, reference: u16, handset: &[u8], state: MessageState) -> Heard {
+    fn says_of(&mut self, reference: u16, handset: &[u8], state: MessageState) -> ReceiptOutcome {
         let receipt = Receipt { id: b"unknown", state: Some(state), ..Receipt::default() };
         self.says_at(0, &Incoming { receipt: &receipt, handset, reference: Some(reference) })
     }
@@ -54,10 +54,10 @@ impl Smsc {
 fn d2_an_exact_id_counts_first_then_the_smsc_s_rule() {
     let mut smsc = Smsc::new(MessageIdForm::HexThenDecimal);
     smsc.accepts("ff", 1);
-    assert_eq!(smsc.says("255", MessageState::DELIVERED), Heard::Told);
+    assert_eq!(smsc.says("255", MessageState::DELIVERED), ReceiptOutcome::Matched);
     smsc.accepts("1e", 2);
-    assert_eq!(smsc.says("1e", MessageState::DELIVERED), Heard::Told);
-    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
+    assert_eq!(smsc.says("1e", MessageState::DELIVERED), ReceiptOutcome::Matched);
+    assert_eq!(smsc.reported, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
 }
 
 #[test]
@@ -66,12 +66,12 @@ fn d2_a_number_that_is_one_message_s_in_decimal_and_another_s_in_hexadecimal_is_
     // 0x10 is 16, and 0x16 is 22.
     smsc.accepts("10", 1);
     smsc.accepts("16", 2);
-    assert_eq!(smsc.says_from(b"628120000001", "16", MessageState::DELIVERED), Heard::Told);
-    assert_eq!(smsc.says_from(b"08120000002", "22", MessageState::UNDELIVERABLE), Heard::Told);
-    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Undelivered)]);
+    assert_eq!(smsc.says_from(b"628120000001", "16", MessageState::DELIVERED), ReceiptOutcome::Matched);
+    assert_eq!(smsc.says_from(b"08120000002", "22", MessageState::UNDELIVERABLE), ReceiptOutcome::Matched);
+    assert_eq!(smsc.reported, [(1, Delivery::Delivered), (2, Delivery::Undelivered)]);
     // A handset that says nothing leaves the exact one.
-    assert_eq!(smsc.says_from(b"", "16", MessageState::DELIVERED), Heard::Told);
-    assert_eq!(smsc.told[2], (2, Delivery::Delivered));
+    assert_eq!(smsc.says_from(b"", "16", MessageState::DELIVERED), ReceiptOutcome::Matched);
+    assert_eq!(smsc.reported[2], (2, Delivery::Delivered));
 }
 
 #[test]
@@ -83,9 +83,9 @@ fn d2_an_id_in_the_parameter_alone_or_where_the_text_s_is_unknown_is_found() {
         let state = Some(MessageState::DELIVERED);
         let receipt = Receipt { id, receipted_message_id, state, ..Receipt::default() };
         let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
-        assert_eq!(smsc.says_at(0, &incoming), Heard::Told);
+        assert_eq!(smsc.says_at(0, &incoming), ReceiptOutcome::Matched);
     }
-    assert_eq!(smsc.told, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
+    assert_eq!(smsc.reported, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
 }
 
 #[test]
@@ -93,11 +93,11 @@ fn d1_abuse_44_a_receipt_before_its_response_is_held_and_counts_when_the_respons
     for form in [MessageIdForm::Exact, MessageIdForm::DecimalThenHex] {
         let mut smsc = Smsc::new(form);
         let spelt = if form == MessageIdForm::Exact { "255" } else { "FF" };
-        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), Heard::Held);
-        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), Heard::Held);
-        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), Heard::Held);
+        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), ReceiptOutcome::Held);
+        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), ReceiptOutcome::Held);
+        assert_eq!(smsc.says(spelt, MessageState::ENROUTE), ReceiptOutcome::Held);
         assert_eq!(smsc.accepts("255", 1), Delivery::Delivered);
-        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), Heard::NothingNew);
+        assert_eq!(smsc.says(spelt, MessageState::DELIVERED), ReceiptOutcome::Repeated);
         // It counted once: the id's next message is another.
         assert_eq!(smsc.accepts("255", 2), Delivery::Accepted);
     }
@@ -107,7 +107,7 @@ fn d1_abuse_44_a_receipt_before_its_response_is_held_and_counts_when_the_respons
 fn d1_what_is_held_is_bounded_by_count_and_age() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     for number in 0..=EARLY_MAX {
-        assert_eq!(smsc.says(&number.to_string(), MessageState::DELIVERED), Heard::Held);
+        assert_eq!(smsc.says(&number.to_string(), MessageState::DELIVERED), ReceiptOutcome::Held);
     }
     assert_eq!(smsc.accepts("0", 1), Delivery::Accepted);
     assert_eq!(smsc.accepts("1", 2), Delivery::Delivered);
@@ -120,19 +120,19 @@ fn d6_abuse_45_repeated_and_overtaken_receipts_are_no_news_and_an_arrival_outwei
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     smsc.accepts("a", 1);
     let said = [
-        (MessageState::ACCEPTED, Heard::NothingNew),
-        (MessageState::UNDELIVERABLE, Heard::Told),
-        (MessageState::UNDELIVERABLE, Heard::NothingNew),
-        (MessageState::EXPIRED, Heard::NothingNew),
-        (MessageState::DELIVERED, Heard::Told),
-        (MessageState::DELIVERED, Heard::NothingNew),
-        (MessageState::ACCEPTED, Heard::NothingNew),
-        (MessageState::REJECTED, Heard::NothingNew),
+        (MessageState::ACCEPTED, ReceiptOutcome::Repeated),
+        (MessageState::UNDELIVERABLE, ReceiptOutcome::Matched),
+        (MessageState::UNDELIVERABLE, ReceiptOutcome::Repeated),
+        (MessageState::EXPIRED, ReceiptOutcome::Repeated),
+        (MessageState::DELIVERED, ReceiptOutcome::Matched),
+        (MessageState::DELIVERED, ReceiptOutcome::Repeated),
+        (MessageState::ACCEPTED, ReceiptOutcome::Repeated),
+        (MessageState::REJECTED, ReceiptOutcome::Repeated),
     ];
     for (state, heard) in said {
         assert_eq!(smsc.says("a", state), heard, "{state:?}");
     }
-    assert_eq!(smsc.told, [(1, Delivery::Undelivered), (1, Delivery::Delivered)]);
+    assert_eq!(smsc.reported, [(1, Delivery::Undelivered), (1, Delivery::Delivered)]);
 }
 
 #[test]
@@ -141,27 +141,27 @@ fn d7_news_that_nobody_can_take_stays_news() {
     smsc.accepts("a", 1);
     let receipt = Receipt { id: b"a", state: Some(MessageState::DELIVERED), ..Receipt::default() };
     let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
-    assert_eq!(smsc.receipts.heard(&incoming, at(0), |_| false), Heard::Deferred);
-    assert_eq!(smsc.says_at(0, &incoming), Heard::Told);
+    assert_eq!(smsc.receipts.received(&incoming, at(0), |_| false), ReceiptOutcome::Deferred);
+    assert_eq!(smsc.says_at(0, &incoming), ReceiptOutcome::Matched);
 }
 
 #[test]
 fn s4_a_receipt_with_the_reference_settles_a_send_that_got_no_answer() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     smsc.receipts.expect_by_reference(7, sent(1), Delivery::Unknown, at(0));
-    assert_eq!(smsc.says_of(8, HANDSET, MessageState::DELIVERED), Heard::Held);
-    assert_eq!(smsc.says_of(7, b"628129999999", MessageState::DELIVERED), Heard::Held);
-    assert_eq!(smsc.says_of(7, b"0", MessageState::DELIVERED), Heard::Held);
-    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::Told);
-    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::NothingNew);
-    assert_eq!(smsc.told, [(1, Delivery::Delivered)]);
+    assert_eq!(smsc.says_of(8, HANDSET, MessageState::DELIVERED), ReceiptOutcome::Held);
+    assert_eq!(smsc.says_of(7, b"628129999999", MessageState::DELIVERED), ReceiptOutcome::Held);
+    assert_eq!(smsc.says_of(7, b"0", MessageState::DELIVERED), ReceiptOutcome::Held);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), ReceiptOutcome::Matched);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), ReceiptOutcome::Repeated);
+    assert_eq!(smsc.reported, [(1, Delivery::Delivered)]);
 }
 
 #[test]
 fn s4_a_receipt_that_came_before_its_send_was_given_up_settles_it_by_reference_and_handset() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
-    assert_eq!(smsc.says_of(7, HANDSET, MessageState::ENROUTE), Heard::Held);
-    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), Heard::Held);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::ENROUTE), ReceiptOutcome::Held);
+    assert_eq!(smsc.says_of(7, HANDSET, MessageState::DELIVERED), ReceiptOutcome::Held);
     let mut expect = |reference, number| {
         smsc.receipts.expect_by_reference(reference, sent(number), Delivery::Unknown, at(0))
     };
@@ -174,7 +174,7 @@ fn s4_a_receipt_that_came_before_its_send_was_given_up_settles_it_by_reference_a
 #[test]
 fn d1_an_early_receipt_in_decimal_is_not_taken_for_a_response_in_hexadecimal() {
     let mut smsc = Smsc::new(MessageIdForm::HexThenDecimal);
-    assert_eq!(smsc.says("10", MessageState::DELIVERED), Heard::Held);
+    assert_eq!(smsc.says("10", MessageState::DELIVERED), ReceiptOutcome::Held);
     // 0x10 is 16, and 0xA is 10.
     assert_eq!(smsc.accepts("10", 2), Delivery::Accepted);
     assert_eq!(smsc.accepts("A", 1), Delivery::Delivered);
@@ -183,14 +183,14 @@ fn d1_an_early_receipt_in_decimal_is_not_taken_for_a_response_in_hexadecimal() {
 #[test]
 fn d6_a_receipt_of_an_unknown_message_that_says_nothing_is_not_held() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
-    assert_eq!(smsc.says("a", MessageState::UNKNOWN), Heard::Unmatched);
+    assert_eq!(smsc.says("a", MessageState::UNKNOWN), ReceiptOutcome::Unmatched);
     assert_eq!(smsc.accepts("a", 1), Delivery::Accepted);
-    assert_eq!(smsc.says("a", MessageState::UNKNOWN), Heard::NothingNew);
+    assert_eq!(smsc.says("a", MessageState::UNKNOWN), ReceiptOutcome::Repeated);
 }
 
 #[test]
 fn d3_only_states_that_say_something_are_news() {
-    let news = [
+    let states = [
         (MessageState::DELIVERED, Delivery::Delivered),
         (MessageState::ENROUTE, Delivery::Accepted),
         (MessageState::ACCEPTED, Delivery::Accepted),
@@ -199,7 +199,7 @@ fn d3_only_states_that_say_something_are_news() {
         (MessageState::DELETED, Delivery::Undelivered),
         (MessageState::REJECTED, Delivery::Rejected),
     ];
-    for (state, expected) in news {
+    for (state, expected) in states {
         assert_eq!(delivery(Some(state)), Some(expected));
     }
     for silent in [None, Some(MessageState::UNKNOWN), Some(MessageState(0)), Some(MessageState(9))] {

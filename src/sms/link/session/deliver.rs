@@ -7,7 +7,7 @@ use smpp::tlv::{Tag, Tlvs};
 
 use super::context::Context;
 use crate::clock::Timestamp;
-use crate::sms::receipts::{Heard, Incoming};
+use crate::sms::receipts::{Incoming, ReceiptOutcome};
 
 /// A deliver_sm or a data_sm.
 #[derive(Clone, Copy, Debug)]
@@ -63,13 +63,13 @@ impl<'a> Deliver<'a> {
         let reference = self.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
         let incoming = Incoming { receipt, handset: self.handset, reference };
         let report = |report| context.reports.try_send(report).is_ok();
-        let (counter, status) = match context.receipts.borrow_mut().heard(&incoming, now, report) {
-            Heard::Told => (&metrics.receipts_matched, CommandStatus::ESME_ROK),
-            Heard::NothingNew => (&metrics.receipts_repeated, CommandStatus::ESME_ROK),
-            Heard::Held => (&metrics.receipts_held, CommandStatus::ESME_ROK),
-            Heard::Unmatched => (&metrics.receipts_unmatched, CommandStatus::ESME_ROK),
+        let (counter, status) = match context.receipts.borrow_mut().received(&incoming, now, report) {
+            ReceiptOutcome::Matched => (&metrics.receipts_matched, CommandStatus::ESME_ROK),
+            ReceiptOutcome::Repeated => (&metrics.receipts_repeated, CommandStatus::ESME_ROK),
+            ReceiptOutcome::Held => (&metrics.receipts_held, CommandStatus::ESME_ROK),
+            ReceiptOutcome::Unmatched => (&metrics.receipts_unmatched, CommandStatus::ESME_ROK),
             // The SMSC will send it again.
-            Heard::Deferred => (&metrics.receipts_deferred, CommandStatus::ESME_RX_T_APPN),
+            ReceiptOutcome::Deferred => (&metrics.receipts_deferred, CommandStatus::ESME_RX_T_APPN),
         };
         counter.inc();
         status
