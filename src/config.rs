@@ -19,7 +19,8 @@ use crate::http::auth::{ClientConfig, Clients};
 use crate::msisdn::NumberingPlan;
 use crate::sms::link::tls;
 use crate::sms::links::SmscConfig;
-use crate::sms::{link, links, message, routes};
+use crate::sms::route::table;
+use crate::sms::{link, links, message};
 use crate::store;
 use crate::subscriber::code::Keyring;
 use crate::subscriber::policy::{ChallengeConfig, CodesConfig, LockoutConfig, Policy};
@@ -127,7 +128,7 @@ struct ConfigFile {
     #[serde(default)]
     smsc: Vec<link::Config>,
     #[serde(default)]
-    route: Vec<routes::Config>,
+    route: Vec<table::Config>,
 }
 
 /// Everything that the gateway is started with, checked.

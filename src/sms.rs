@@ -1,7 +1,7 @@
 //! From a decision to the handset: texts, the queue, the links to the SMSCs, and what they report.
 //!
 //! ```text
-//! gateway ─► outbox::Place ─► outbox ─► routes ─► link ⇄ SMSC
+//! gateway ─► outbox::Place ─► outbox ─► router ─► link ⇄ SMSC
 //!    ▲                                             │
 //!    └─────────────── DeliveryReport ◄─────────────┘
 //! ```
@@ -11,7 +11,8 @@ pub mod links;
 pub mod message;
 pub mod outbox;
 mod receipts;
-pub mod routes;
+pub mod route;
+mod router;
 
 use std::borrow::Cow;
 use std::fmt;

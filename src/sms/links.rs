@@ -17,7 +17,8 @@ use super::link::settings::Settings;
 use super::link::tls::{self, Connector};
 use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
 use super::outbox::{Item, Outbox, Queue, outbox};
-use super::routes::{self, Router, Table};
+use super::route::table::{self, Table};
+use super::router::Router;
 use super::{DeliveryReport, Misconfigured};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -64,7 +65,7 @@ pub struct Config {
     /// At least one, the preferred first.
     pub smscs: Vec<SmscConfig>,
     /// None: all SMSCs carry everything, in their order.
-    pub routes: Vec<routes::Config>,
+    pub routes: Vec<table::Config>,
 }
 
 /// The same within its bounds.

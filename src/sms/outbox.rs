@@ -2,7 +2,7 @@
 //! decided.
 //!
 //! An item keeps its place until it has ended, wherever it is until then: in the queue, in a lane, with a link,
-//! or on its way back from one (see [`super::routes`]). So a route that is down or slow cannot grow behind the
+//! or on its way back from one (see [`super::router`]). So a route that is down or slow cannot grow behind the
 //! queue's back. Each route has its own share of the places and its own state: one that stalls or is down
 //! refuses its own numbers and no others.
 
@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use super::message::Text;
-use super::routes::prefixes::Prefixes;
-use super::routes::route::{Route, RouteState, Ticket};
-use super::routes::table::Table;
+use super::route::prefixes::Prefixes;
+use super::route::table::Table;
+use super::route::{Route, RouteState, Ticket};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::msisdn::Msisdn;

@@ -13,7 +13,7 @@ use super::socket::Socket;
 use super::tls::{Broken, Tls};
 use crate::clock::{Clock, Timestamp};
 use crate::sms::DeliveryReport;
-use crate::sms::routes::Lane;
+use crate::sms::router::Lane;
 
 /// The most reads in a row: more than all answers of the largest window need.
 const READS_MAX: usize = 16;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Timestamp};
-use crate::sms::routes::Lane;
+use crate::sms::router::Lane;
 
 /// The order to shut down, and until when draining may last once it is given.
 pub(super) struct Shutdown {

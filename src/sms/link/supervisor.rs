@@ -15,7 +15,7 @@ use super::shutdown::Shutdown;
 use super::socket::Socket;
 use crate::clock::Timestamp;
 use crate::sms::outbox::Item;
-use crate::sms::routes::Lane;
+use crate::sms::router::Lane;
 use crate::subscriber::code::Code;
 
 /// A session that was bound for this long was a good one: the pauses begin anew.

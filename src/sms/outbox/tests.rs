@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::msisdn::NumberingPlan;
 use crate::sms::message::{Config, Templates};
-use crate::sms::routes;
+use crate::sms::route::table;
 use crate::subscriber::challenge::Locale;
 use crate::subscriber::code::CodeLength;
 use crate::subscriber::id::Id;
@@ -94,7 +94,7 @@ fn however_many_reserve_at_once_there_are_never_more_than_the_places_and_none_is
 
 #[test]
 fn abuse_47_a_route_that_is_full_or_down_refuses_its_own_numbers_alone() {
-    let route = |prefix: &str| routes::Config { prefixes: vec![prefix.into()], smscs: vec!["a".into()] };
+    let route = |prefix: &str| table::Config { prefixes: vec![prefix.into()], smscs: vec!["a".into()] };
     let table = Table::new(&[route(""), route("628120000001")], &["a"]).unwrap();
     let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
     let (outbox, queue) = outbox(4, table, clock.clone(), &Arc::new(Metrics::new()));

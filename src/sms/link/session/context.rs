@@ -12,7 +12,7 @@ use crate::sms::DeliveryReport;
 use crate::sms::link::settings::Settings;
 use crate::sms::outbox::Item;
 use crate::sms::receipts::{Receipts, Sent};
-use crate::sms::routes::Lane;
+use crate::sms::router::Lane;
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 

@@ -25,7 +25,8 @@ use crate::sms::link::settings::Config;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Item, Outbox, outbox};
 use crate::sms::receipts::{MessageIdForm, Receipts};
-use crate::sms::routes::{Lane, Router, Table};
+use crate::sms::route::table::Table;
+use crate::sms::router::{Lane, Router};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 

@@ -1,4 +1,10 @@
 //! One route: the SMSCs that carry its numbers, whether they take SMS, and its places in the outbox.
+//!
+//! The [table](table) of `[[route]]` says which there are; the longest [prefix](prefixes) of a number, which it
+//! takes.
+
+pub(super) mod prefixes;
+pub mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +14,7 @@ use crate::metrics::Metrics;
 
 /// Whether any SMSC of a route takes SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sms) enum RouteState {
+pub(super) enum RouteState {
     /// At least one does.
     Sending,
     /// No link to any of them is bound.
@@ -41,7 +47,7 @@ impl RouteState {
 
 /// One route. Everyone who is to see its state shares it.
 #[derive(Debug)]
-pub(in crate::sms) struct Route {
+pub(super) struct Route {
     /// Indices of SMSCs, the preferred first.
     smscs: Box<[usize]>,
     /// A [`RouteState`], which the SMS thread alone changes.
@@ -52,7 +58,7 @@ pub(in crate::sms) struct Route {
 
 impl Route {
     /// A route that has had no link since `now`.
-    pub(in crate::sms) fn new(
+    pub(super) fn new(
         smscs: Box<[usize]>,
         places_max: usize,
         now: Timestamp,
@@ -68,12 +74,12 @@ impl Route {
     }
 
     // Relaxed: it guards no other data, and a caller may see it a moment late.
-    pub(in crate::sms) fn state(&self) -> RouteState {
+    pub(super) fn state(&self) -> RouteState {
         RouteState::from_number(self.state.load(Ordering::Relaxed))
     }
 
     /// Changes the state. Without a link it stays without one since the last was lost.
-    pub(in crate::sms) fn set_state(&self, state: RouteState) {
+    pub(super) fn set_state(&self, state: RouteState) {
         if let (RouteState::NoLink { .. }, RouteState::NoLink { .. }) = (self.state(), state) {
             return;
         }
@@ -83,7 +89,7 @@ impl Route {
     /// A place for one SMS, unless all are taken.
     // Two atomic adds. What is counted are the owners of the route: the table of all routes, and each ticket.
     // Ours is counted before we look, so that two callers at once never get the same last place.
-    pub(in crate::sms) fn ticket(self: &Arc<Self>) -> Option<Ticket> {
+    pub(super) fn ticket(self: &Arc<Self>) -> Option<Ticket> {
         let ticket = Ticket(Arc::clone(self));
         self.metrics.sms.outbox_items.inc();
         let taken = Arc::strong_count(self) - 1;
@@ -94,10 +100,10 @@ impl Route {
 /// A place of a route, from the reservation until the SMS has ended, wherever it is until then. Dropped, it
 /// is free again. There is no other way to take or to free one, so that places cannot be lost.
 #[derive(Debug)]
-pub(in crate::sms) struct Ticket(Arc<Route>);
+pub(super) struct Ticket(Arc<Route>);
 
 impl Ticket {
-    pub(in crate::sms) fn route(&self) -> &Route {
+    pub(super) fn route(&self) -> &Route {
         &self.0
     }
 }

@@ -1,18 +1,9 @@
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-
 use super::smsc::STEADY_AFTER;
 use super::*;
-use crate::clock::{Clock, Timestamp};
-use crate::metrics::Metrics;
-use crate::sms::DeliveryReport;
+use crate::clock::Timestamp;
 use crate::sms::outbox::tests::{item, phone};
-use crate::sms::outbox::{CannotSend, Outbox, Outgoing, outbox};
-use crate::subscriber::challenge::Delivery;
+use crate::sms::outbox::{CannotSend, Outbox, outbox};
+use crate::sms::route::table::{Config, Table};
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);

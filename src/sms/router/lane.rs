@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use super::lanes::{self, LinkIndex};
-use super::router::Router;
+use super::Router;
 use crate::clock::Timestamp;
 use crate::sms::outbox::Outgoing;
 

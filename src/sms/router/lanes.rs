@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::route::RouteState;
 use super::smsc::{Link, LinkState, Smsc};
 use crate::clock::Timestamp;
 use crate::metrics::{Metrics, SmscMetrics};
 use crate::sms::outbox::{LEFT_MIN, Outgoing, Queue};
+use crate::sms::route::RouteState;
 
 /// Which SMSC, and which of its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

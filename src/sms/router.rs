@@ -1,4 +1,31 @@
-//! The task that hands new items to links that wait for them, and drops what has become too old.
+//! Which link takes which SMS.
+//!
+//! ```text
+//!                              ┌─► lane of an SMSC ──► its links take what they have room for
+//! outbox ──► by destination ───┼─► lane of another     │
+//!                 ▲            └─► parked ◄── none can │
+//!                 │                   │                │ not written, or an SMSC could not deal with it
+//!                 └───────────────────┴◄───────────────┘
+//! ```
+//!
+//! The [route](super::route) with the longest prefix of the number names SMSCs in order. The first that can takes
+//! the SMS: one with a bound link and a [closed circuit](circuit), or whose next probe it is. An SMSC that has just
+//! come back after all its links were lost stands behind the others until it has been up for
+//! [`STEADY_AFTER`](smsc::STEADY_AFTER), so that traffic does not swing to and fro. What no SMSC of its route can
+//! take is parked until one can, or until it is too old: then it is dropped and reported.
+//!
+//! Each SMS carries its route and its place in the outbox with it, as one [ticket](super::route::Ticket), wherever
+//! it goes.
+//!
+//! Everything here belongs to one thread: the links' tasks and the router share it through short borrows, none
+//! of which is held across an `.await`. A link pulls. It takes items straight from the outbox while it has
+//! room and puts those of others into their lanes; only when it finds none does it wait, and the router waits
+//! for it.
+
+mod circuit;
+mod lane;
+mod lanes;
+mod smsc;
 
 use std::cell::{RefCell, RefMut};
 use std::future::poll_fn;
@@ -11,13 +38,15 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::lane::Lane;
-use super::lanes::Lanes;
+pub(super) use lane::Lane;
+
+use lanes::Lanes;
+
+use super::DeliveryReport;
+use super::outbox::{Outgoing, Queue};
+use super::receipts::Sent;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, SmscMetrics};
-use crate::sms::DeliveryReport;
-use crate::sms::outbox::{Outgoing, Queue};
-use crate::sms::receipts::Sent;
 use crate::subscriber::challenge::Delivery;
 
 /// How often circuits and what waits are looked at: a dead code is reported within a second.
@@ -28,7 +57,7 @@ const REST: Duration = Duration::from_millis(1);
 const PLACED_AT_ONCE: usize = 1_000;
 
 /// The router between the queue and the links. One for all links.
-pub(in crate::sms) struct Router {
+pub(super) struct Router {
     lanes: RefCell<Lanes>,
     /// A link has become idle.
     idle: Notify,
@@ -38,8 +67,8 @@ pub(in crate::sms) struct Router {
 }
 
 impl Router {
-    /// Routes to SMSCs with this many links each, in the order of the queue's routes.
-    pub(in crate::sms) fn new(
+    /// A router to SMSCs with this many links each, in the order in which the routes number them.
+    pub(super) fn new(
         queue: Queue,
         smscs: impl IntoIterator<Item = (usize, SmscMetrics)>,
         clock: Clock,
@@ -50,12 +79,12 @@ impl Router {
     }
 
     /// What waits, for a moment: never across an await.
-    pub(super) fn lanes(&self) -> RefMut<'_, Lanes> {
+    fn lanes(&self) -> RefMut<'_, Lanes> {
         self.lanes.borrow_mut()
     }
 
     /// What the link with this index sees of it; those of the first SMSC have the first indices.
-    pub(in crate::sms) fn lane(self: &Rc<Self>, link: usize) -> Lane {
+    pub(super) fn lane(self: &Rc<Self>, link: usize) -> Lane {
         let mut lanes = self.lanes();
         let index = lanes.links().nth(link).expect("each index is one of a link");
         Lane::new(Rc::clone(self), index, Rc::clone(&lanes.link(index).wake))
@@ -63,7 +92,7 @@ impl Router {
 
     /// Hands new items to links that wait for them, and drops what has become too old, until it is dropped.
     /// Once `drain` is cancelled, nothing new is taken in.
-    pub(in crate::sms) async fn run(
+    pub(super) async fn run(
         &self,
         drain: &CancellationToken,
         reports: &mpsc::Sender<DeliveryReport>,
@@ -119,7 +148,7 @@ impl Router {
     }
 
     /// Refuses new reservations from now on.
-    pub(in crate::sms) fn close(&self) {
+    pub(super) fn close(&self) {
         let mut lanes = self.lanes();
         lanes.queue.close();
         // So that it is known whether nothing is in it.
@@ -129,24 +158,24 @@ impl Router {
     }
 
     /// A link has become idle.
-    pub(super) fn notify_idle(&self) {
+    fn notify_idle(&self) {
         self.idle.notify_one();
     }
 
     /// Wakes those that wait for the end, once nothing waits or can still come.
-    pub(super) fn notify_if_drained(&self) {
+    fn notify_if_drained(&self) {
         if self.lanes().is_drained() {
             self.drained.notify_waiters();
         }
     }
 
     /// Ends when it may be that nothing waits or can still come.
-    pub(super) fn drained(&self) -> Notified<'_> {
+    fn drained(&self) -> Notified<'_> {
         self.drained.notified()
     }
 
     /// Looks at circuits, and drops what is too old.
-    pub(super) fn on_time(&self, reports: &mpsc::Sender<DeliveryReport>) {
+    fn on_time(&self, reports: &mpsc::Sender<DeliveryReport>) {
         let (mut lanes, now) = (self.lanes(), self.clock.now());
         lanes.on_time(now);
         loop {
@@ -169,7 +198,7 @@ impl Router {
 
     /// All links have stopped: what waits is dropped, since nothing is sent after a restart. Returns how
     /// much that is.
-    pub(in crate::sms) fn drop_waiting(&self, reports: &mpsc::Sender<DeliveryReport>) -> u64 {
+    pub(super) fn drop_waiting(&self, reports: &mpsc::Sender<DeliveryReport>) -> u64 {
         self.close();
         let mut count = 0;
         let mut lanes = self.lanes();
@@ -183,3 +212,6 @@ impl Router {
         count
     }
 }
+
+#[cfg(test)]
+mod tests;
