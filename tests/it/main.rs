@@ -3,6 +3,7 @@
 mod abuse;
 mod architecture;
 mod contract;
+mod example;
 mod lifecycle;
 mod lists;
 mod support;
