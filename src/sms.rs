@@ -24,17 +24,14 @@ pub use receipts::MessageIdForm;
 use crate::subscriber::challenge::{ChallengeId, Delivery};
 use crate::subscriber::id::SubscriberId;
 
-/// News of one send of a challenge's SMS.
+/// What became of one send of a challenge's SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryReport {
-    /// Whose challenge.
-    pub subscriber: SubscriberId,
-    /// Which challenge.
-    pub challenge: ChallengeId,
+    pub(crate) subscriber: SubscriberId,
+    pub(crate) challenge: ChallengeId,
     /// Which send of the challenge, from 0.
-    pub ordinal: u8,
-    /// What became of it.
-    pub delivery: Delivery,
+    pub(crate) ordinal: u8,
+    pub(crate) delivery: Delivery,
 }
 
 /// A setting of `[[smsc]]` or `[[route]]` that cannot be used. It quotes no secret.
@@ -66,9 +63,9 @@ impl std::error::Error for Misconfigured {}
 
 /// The reports that may wait for the gateway. Each submit in flight holds a place, so it is more than the
 /// largest window; beyond, submits wait and the SMSC is asked to send its receipts again.
-pub const REPORTS_MAX: usize = 16_384;
+const REPORTS_MAX: usize = 16_384;
 
 /// The channel that takes reports from the link to the gateway.
-pub fn reports() -> (mpsc::Sender<DeliveryReport>, mpsc::Receiver<DeliveryReport>) {
+pub(crate) fn reports() -> (mpsc::Sender<DeliveryReport>, mpsc::Receiver<DeliveryReport>) {
     mpsc::channel(REPORTS_MAX)
 }

@@ -94,7 +94,7 @@ impl Config {
     /// # Errors
     ///
     /// Those of [`Config::validate`].
-    pub fn outbox(
+    pub(crate) fn outbox(
         &self,
         items_max: usize,
         clock: Clock,
@@ -127,21 +127,13 @@ impl Config {
 }
 
 /// All links, to be [run](Links::run).
-pub struct Links<R> {
+pub(crate) struct Links<R> {
     smscs: Vec<CheckedSmsc>,
     queue: Queue,
     release: R,
     reports: mpsc::Sender<DeliveryReport>,
     clock: Clock,
     metrics: Arc<Metrics>,
-}
-
-/// Shows no password.
-impl<R> fmt::Debug for Links<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings = self.smscs.iter().map(|smsc| &smsc.settings);
-        f.debug_list().entries(settings).finish()
-    }
 }
 
 impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
@@ -155,7 +147,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
     /// # Errors
     ///
     /// Those of [`Config::validate`].
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         queue: Queue,
         release: R,
@@ -169,8 +161,8 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
     /// Keeps the links up until `drain` is cancelled; then each sends what it can, and unbinds. To be run on
     /// a [`tokio::runtime::LocalRuntime`].
     ///
-    /// Dropping it instead loses what is queued, and in flight is then forever unknown.
-    pub async fn run(self, drain: CancellationToken) {
+    /// Dropping it instead loses what is queued, and what is in flight then stays unknown.
+    pub(crate) async fn run(self, drain: CancellationToken) {
         let Self { smscs, queue, release, reports, clock, metrics } = self;
         let smscs: Vec<Rc<Smsc>> = smscs
             .into_iter()

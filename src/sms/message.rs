@@ -30,8 +30,8 @@ mod text;
 
 pub use rendering::Templates;
 pub use settings::{Config, Problem, TemplateError};
-pub(super) use text::CODES_MAX;
-pub use text::{SEGMENT_SEPTETS, Text};
+pub use text::Text;
+pub(super) use text::{CODES_MAX, SEGMENT_SEPTETS};
 
 #[cfg(test)]
 mod tests;

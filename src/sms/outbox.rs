@@ -26,25 +26,21 @@ use crate::subscriber::id::SubscriberId;
 
 /// How long no link may be bound before nothing more is taken in: an SMSC's restart or a short break of
 /// the line is waited out, and a caller is not told "sent" for long while nothing is sent.
-pub const NO_LINK_AFTER: Duration = Duration::from_secs(5);
+pub(super) const NO_LINK_AFTER: Duration = Duration::from_secs(5);
 /// With less than this left, a code would reach its reader too late to be typed in: it is not sent.
 pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);
 
 /// An SMS that waits to be sent. It holds no code: that is derived just before the PDU is written.
 #[derive(Clone)]
 pub struct Item {
-    /// Whose challenge.
-    pub subscriber: SubscriberId,
-    /// Which challenge.
-    pub challenge: ChallengeId,
+    pub(crate) subscriber: SubscriberId,
+    pub(crate) challenge: ChallengeId,
     /// Which send of the challenge, from 0.
-    pub ordinal: u8,
-    /// Where it goes.
-    pub phone: Msisdn,
-    /// What it says, but for the code.
-    pub text: Text,
+    pub(crate) ordinal: u8,
+    pub(crate) phone: Msisdn,
+    pub(crate) text: Text,
     /// The first instant at which the code can no longer be answered.
-    pub expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Shows the challenge and which send it is; neither the text nor the whole number.
@@ -63,7 +59,7 @@ impl fmt::Debug for Item {
 pub enum CannotSend {
     /// All places are taken.
     Full,
-    /// No link has been bound for [`NO_LINK_AFTER`], or the links have stopped for good.
+    /// No link has been bound for [`NO_LINK_AFTER`], or the links have stopped permanently.
     NoLink,
     /// Links are bound, but their SMSCs answered a burst of submits with errors or not at all, and are given
     /// time to recover.
@@ -72,7 +68,7 @@ pub enum CannotSend {
 
 impl CannotSend {
     /// When it is worth trying again.
-    pub fn retry_after(self) -> Duration {
+    pub(crate) fn retry_after(self) -> Duration {
         match self {
             // A thousand SMS leave in a second; what fills the outbox drains soon or not at all.
             Self::Full => Duration::from_secs(1),
@@ -132,7 +128,7 @@ enum Intake {
 
 /// The end of the queue where items are taken out, the oldest first.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     items: mpsc::Receiver<Outgoing>,
     /// As far as was seen when the queue was last looked into.
     intake: Intake,
@@ -160,7 +156,7 @@ impl Outbox {
     ///
     /// [`CannotSend`]; then nothing may be decided.
     // Two atomic adds and one compare-and-swap while an SMSC takes SMS; the clock is read only without a link.
-    pub fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, CannotSend> {
+    pub(crate) fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, CannotSend> {
         let route = self.routing.route(phone);
         match route.state() {
             RouteState::Sending => {}
@@ -182,14 +178,14 @@ impl Outbox {
 
 /// A reserved place in the outbox. Dropped unused, it is free again.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     permit: mpsc::Permit<'a, Outgoing>,
     ticket: Ticket,
 }
 
 impl Place<'_> {
     /// Queues the item. Wakes the SMS thread only if a link waits for one.
-    pub fn put(self, item: Item) {
+    pub(crate) fn put(self, item: Item) {
         self.permit.send(Outgoing { item, ticket: self.ticket, refused: false, times_full: 0 });
     }
 }

@@ -58,12 +58,7 @@ pub(super) struct Route {
 
 impl Route {
     /// A route that has had no link since `now`.
-    pub(super) fn new(
-        smscs: Box<[usize]>,
-        places_max: usize,
-        now: Timestamp,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(super) fn new(smscs: Box<[usize]>, places_max: usize, now: Timestamp, metrics: Arc<Metrics>) -> Self {
         let state = AtomicU64::new(RouteState::NoLink { since: now }.to_number());
         Self { smscs, state, places_max, metrics }
     }

@@ -92,11 +92,7 @@ impl Router {
 
     /// Hands new items to links that wait for them, and drops what has become too old, until it is dropped.
     /// Once `drain` is cancelled, nothing new is taken in.
-    pub(super) async fn run(
-        &self,
-        drain: &CancellationToken,
-        reports: &mpsc::Sender<DeliveryReport>,
-    ) {
+    pub(super) async fn run(&self, drain: &CancellationToken, reports: &mpsc::Sender<DeliveryReport>) {
         let mut tick = pin!(self.clock.sleep(TICK));
         loop {
             tokio::select! {

@@ -115,6 +115,7 @@ impl Running {
     async fn stop(mut self) -> Vec<(u8, Delivery)> {
         self.drain.cancel();
         patiently(self.task).await.unwrap();
+        assert_eq!(self.metrics.sms.outbox_items.get(), 0, "each SMS has ended, and its place is free");
         let mut left = Vec::new();
         while let Some(report) = self.reports.recv().await {
             left.push((report.challenge.0[15], report.delivery));

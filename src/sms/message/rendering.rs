@@ -42,7 +42,7 @@ impl Templates {
     /// # Errors
     ///
     /// The first setting that cannot be used, and why.
-    pub fn new(config: &Config, code_length_max: CodeLength) -> Result<Self, TemplateError> {
+    pub(crate) fn new(config: &Config, code_length_max: CodeLength) -> Result<Self, TemplateError> {
         settings::check_word("sms.bank", &config.bank)?;
         settings::check_word("sms.time_zone", &config.time_zone)?;
         settings::check_host(&config.host)?;
@@ -79,7 +79,7 @@ impl Templates {
     }
 
     /// The language of a message whose request names none.
-    pub fn locale(&self) -> Locale {
+    pub(crate) fn locale(&self) -> Locale {
         self.locale
     }
 
@@ -87,7 +87,7 @@ impl Templates {
     ///
     /// It fits one segment, and shows the amount whole.
     // A handful of short allocations, no lock, no clock.
-    pub fn render(
+    pub(crate) fn render(
         &self,
         locale: Locale,
         subject: &Subject,

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::subscriber::code::Code;
 
 /// Septets of one segment (3GPP TS 23.038).
-pub const SEGMENT_SEPTETS: usize = 160;
+pub(in crate::sms) const SEGMENT_SEPTETS: usize = 160;
 /// How often a code may stand in a text: in the sentence, in the last line, and twice to spare.
 pub(in crate::sms) const CODES_MAX: usize = 4;
 
@@ -27,7 +27,7 @@ impl Text {
         Self { septets: [0; SEGMENT_SEPTETS], length: 0, holes: [0; CODES_MAX], hole_count: 0 };
 
     /// Appends the text with `code` in its places to `out`.
-    pub fn fill(&self, code: &Code, out: &mut Vec<u8>) {
+    pub(in crate::sms) fn fill(&self, code: &Code, out: &mut Vec<u8>) {
         let septets = &self.septets[..usize::from(self.length)];
         let mut start = 0;
         for hole in &self.holes[..usize::from(self.hole_count)] {

@@ -56,7 +56,10 @@ impl<V> Recent<V> {
             Some(oldest) => {
                 let oldest = std::mem::replace(oldest, entry);
                 remove(&mut self.by_id, &oldest.id, index);
-                oldest.normalised.iter().for_each(|normalised| remove(&mut self.by_normalised, normalised, index));
+                oldest
+                    .normalised
+                    .iter()
+                    .for_each(|normalised| remove(&mut self.by_normalised, normalised, index));
             }
             None => self.entries.push(entry),
         }

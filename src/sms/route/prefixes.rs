@@ -23,7 +23,7 @@ impl Node {
 /// Why a prefix cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PrefixError {
-    /// Something else than up to 15 digits.
+    /// Not up to 15 digits.
     NotDigits,
     /// Another route, or the same, has it already.
     Taken,

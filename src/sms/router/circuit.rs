@@ -9,29 +9,29 @@
 //! ```
 //!
 //! A failure is a submit that got no answer, or one that the SMSC itself could not deal with. A refusal of one
-//! message, or for now, is none. An SMSC that has dealt with others since a submit was written is not down for
-//! leaving that one without an answer: it counts among failures and successes, and not as one more in a row. The
-//! pause doubles each time the circuit opens anew before it was closed for
-//! [`CALM_AFTER`], so that traffic does not swing to and fro.
+//! message, or for now, is not a failure. An SMSC that has dealt with others since a submit was written is not down
+//! because it leaves that one without an answer: it counts among failures and successes, and not as one more in a
+//! row. The pause doubles each time the circuit opens anew before it was closed for [`CALM_AFTER`], so that traffic
+//! does not swing to and fro.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// So many failures without a success between them are a burst, however slowly they come.
+/// This many failures without a success between them are a burst, however slowly they come.
 const IN_A_ROW: u32 = 5;
-/// So many failures within two spans are a burst if successes are fewer.
+/// This many failures within two spans are a burst if successes are fewer.
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
 /// The first pause: as long as a caller is told to wait.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
-/// The longest pause: an SMSC that is well again is found out within a minute.
+/// The longest pause: an SMSC that is well again is noticed within a minute.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Probes that must succeed, each sent alone.
 const PROBES_GOOD: u32 = 3;
 /// A probe that came to nothing within this time is forgotten: no response timer is longer.
 const PROBE_AGE_MAX: Duration = Duration::from_secs(120);
-/// Closed for so long, it opens for the shortest pause again.
+/// Closed for this long, it opens for the shortest pause again.
 const CALM_AFTER: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,6 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    /// A closed one.
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             state: State::Closed,
@@ -166,7 +165,7 @@ impl Circuit {
                 self.state = State::HalfOpen { from, good, probed_at: None };
                 true
             }
-            _ => false,
+            State::Closed | State::Open { .. } | State::HalfOpen { .. } => false,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use super::lanes::{self, LinkIndex};
 use super::Router;
+use super::lanes::{self, LinkIndex};
 use crate::clock::Timestamp;
 use crate::sms::outbox::Outgoing;
 

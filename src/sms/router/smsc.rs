@@ -52,7 +52,6 @@ impl Link {
     }
 }
 
-/// One SMSC.
 pub(super) struct Smsc {
     /// What its links are to take, the first first.
     pub(super) lane: VecDeque<Outgoing>,
