@@ -101,7 +101,8 @@ pub struct Message<'a> {
     pub schedule_delivery_time: &'a [u8],
     /// Empty for the SMSC's default, or 16 characters ([`crate::time`]).
     pub validity_period: &'a [u8],
-    /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
+    /// Whether a receipt is wanted: [`NO_RECEIPT`](super::NO_RECEIPT),
+    /// [`FINAL_RECEIPT`](super::FINAL_RECEIPT).
     pub registered_delivery: u8,
     /// 1 replaces a message that has not been delivered yet.
     pub replace_if_present_flag: u8,
@@ -161,7 +162,8 @@ pub struct DataSm<'a> {
     pub destination: Address<'a>,
     /// Mode, type and GSM features.
     pub esm_class: EsmClass,
-    /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
+    /// Whether a receipt is wanted: [`NO_RECEIPT`](super::NO_RECEIPT),
+    /// [`FINAL_RECEIPT`](super::FINAL_RECEIPT).
     pub registered_delivery: u8,
     /// The alphabet of the text.
     pub data_coding: DataCoding,
@@ -241,7 +243,8 @@ pub struct ReplaceSm<'a> {
     pub schedule_delivery_time: &'a [u8],
     /// Empty to keep what it was, or 16 characters ([`crate::time`]).
     pub validity_period: &'a [u8],
-    /// Whether a receipt is wanted: [`NO_RECEIPT`], [`FINAL_RECEIPT`].
+    /// Whether a receipt is wanted: [`NO_RECEIPT`](super::NO_RECEIPT),
+    /// [`FINAL_RECEIPT`](super::FINAL_RECEIPT).
     pub registered_delivery: u8,
     /// A message kept at the SMSC; mostly 0.
     pub sm_default_msg_id: u8,
