@@ -7,6 +7,7 @@
 //! ```
 
 pub mod challenge;
+pub mod challenge_id;
 pub mod code;
 mod decide;
 pub mod event;

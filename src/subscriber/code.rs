@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::challenge::{ChallengeId, Salt};
+use super::challenge_id::{ChallengeId, Salt};
 use super::id::SubscriberId;
 use super::tagged::Tagged;
 use super::transaction::Digest;

@@ -1,0 +1,85 @@
+//! What names a challenge, what its SMS is recognised by, and what makes its code unpredictable.
+
+use std::fmt;
+
+/// 128 random bits that name a challenge; 32 lower-case hexadecimal digits in the API.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChallengeId(pub [u8; 16]);
+
+/// 128 random bits that make a code unpredictable even to those who know the challenge's id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; 16]);
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
+
+impl ChallengeId {
+    /// The id that 32 hexadecimal digits spell, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        let decoded = base16ct::mixed::decode(text, &mut bytes).ok()?.len();
+        (decoded == bytes.len()).then_some(Self(bytes))
+    }
+
+    /// What tells one SMS of a subscriber from another.
+    pub fn sms_reference(&self) -> SmsReference {
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let bits = u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]]);
+        SmsReference([19, 14, 9, 4].map(|shift| ALPHABET[(bits >> shift & 0x1F) as usize]))
+    }
+}
+
+impl fmt::Display for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut [0; 32])?)
+    }
+}
+
+impl fmt::Debug for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
+/// challenges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SmsReference([u8; 4]);
+
+impl SmsReference {
+    /// The four characters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("Crockford's alphabet is ASCII")
+    }
+}
+
+impl fmt::Debug for SmsReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling_out_and_two_in() {
+        let id = ChallengeId(*b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f");
+        assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+        assert_eq!(ChallengeId::parse("000102030405060708090A0B0C0D0E0F"), Some(id));
+        for text in ["", "00", "+00102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0g"] {
+            assert_eq!(ChallengeId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_sms_reference_is_the_first_twenty_bits_of_the_id() {
+        let mut id = [0; 16];
+        id[..3].copy_from_slice(&[0b0000_0111, 0b1101_0010, 0b1111_0000]);
+        assert_eq!(ChallengeId(id).sms_reference().as_str(), "0Z9F");
+    }
+}
