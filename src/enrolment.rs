@@ -7,9 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::msisdn::NumberingPlan;
-use crate::store::{EnrolError, Store};
+use crate::named::Named as _;
+use crate::store::Store;
 use crate::subscriber::id::{Id, SubscriberId};
-use crate::subscriber::{Authenticator, Subscriber};
+use crate::subscriber::{Authenticator, EnrolRefused};
 
 /// The columns of the bank's notice. They may stand in any order; each must be there.
 pub const COLUMNS: [&str; 8] = [
@@ -157,19 +158,19 @@ fn enrol_row(
     else {
         return Err(row.mistakes);
     };
-    let subscriber = Subscriber::new(phone, authenticator);
-    store.enrol(SubscriberId { corporate, user }, subscriber).map_err(|error| {
-        let column = if error == EnrolError::Full { "row" } else { COLUMNS[USER_ID] };
-        vec![(column, error.to_string())]
+    store.enrol(&SubscriberId { corporate, user }, phone, authenticator).map_err(|refused| {
+        let (column, reason) = match refused {
+            EnrolRefused::Duplicate => {
+                (COLUMNS[USER_ID], "this corporate_id and user_id stand on an earlier row too")
+            }
+            EnrolRefused::Full => ("row", "more subscribers than store.subscribers_max"),
+        };
+        vec![(column, reason.to_owned())]
     })
 }
 
 fn parse_authenticator(text: &str) -> Result<Authenticator, &'static str> {
-    match text {
-        "sms_otp" => Ok(Authenticator::SmsOtp),
-        "hard_token" => Ok(Authenticator::HardToken),
-        _ => Err("must be sms_otp or hard_token"),
-    }
+    Authenticator::from_name(text).ok_or("must be sms_otp or hard_token")
 }
 
 struct Row {

@@ -1,6 +1,10 @@
-//! The use cases: generate, verify, resend, cancel, and what the ESME link asks and tells.
+//! The use cases: generate, verify, resend, cancel, and what the ESME link asks and reports.
 //!
-//! Each takes one decision on one subscriber and puts into effect what it came to.
+//! Each takes one decision on one subscriber and does at once, without an await, what follows from it: the
+//! SMS goes into its place, counters count. What a caller is told comes last and waits by itself, see
+//! [`Decided`].
+
+mod admission;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +12,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
+use admission::Reservation;
+
 use crate::clock::{Clock, Timestamp};
 use crate::entropy;
-use crate::metrics::Metrics;
+use crate::metrics::{Call, Metrics};
+use crate::named::Named as _;
 use crate::sms::DeliveryReport;
 use crate::sms::message::{Templates, Text};
-use crate::sms::outbox::{CannotSend, Item, Outbox};
-use crate::store::Store;
+use crate::sms::outbox::{Item, Outbox};
+use crate::store::{Decided, Store};
 use crate::subscriber::challenge::{ChallengeId, Delivery, Locale, Salt, State};
 use crate::subscriber::code::{Code, CodeLength, Keyring};
 use crate::subscriber::id::SubscriberId;
@@ -23,8 +30,8 @@ use crate::subscriber::policy::Policy;
 use crate::subscriber::transaction::{Digest, Subject};
 use crate::subscriber::verdict::Verdict;
 use crate::subscriber::{
-    Cancelled, Draw, Generate, GenerateRefused, Issued, Presented, Resend, ResendRefused, Resent, Subscriber,
-    Verify,
+    Cancel, Cancelled, Decision, Draw, Generate, GenerateRefused, Issued, Presented, Resend, ResendRefused,
+    Resent, Subscriber, Verify,
 };
 
 /// How many delivery reports are taken in before other tasks of the thread get their turn.
@@ -48,48 +55,6 @@ pub struct Claim<'a> {
     pub challenge: ChallengeId,
     /// What it is to confirm.
     pub subject: &'a Subject,
-}
-
-/// An answer, and whether it was given before to the same call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply<T> {
-    /// The answer.
-    pub outcome: T,
-    /// Whether it is a replay.
-    pub replayed: bool,
-}
-
-/// The caller used the idempotency key for another request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyReused;
-
-/// Why no challenge was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotIssued {
-    /// Nobody is enrolled under this id.
-    UnknownSubscriber,
-    /// No SMS can be taken in now, or no further challenge be held: nothing was decided.
-    Unavailable(Unavailable),
-    /// The decision was no.
-    Refused(GenerateRefused),
-}
-
-/// Why a code was not sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotResent {
-    /// No SMS can be taken in now: nothing was decided.
-    Unavailable(Unavailable),
-    /// The decision was no.
-    Refused(ResendRefused),
-}
-
-/// What is full or missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unavailable {
-    /// The outbox, or the link behind it.
-    Sms(CannotSend),
-    /// The memory for challenges.
-    Store,
 }
 
 /// A challenge as its caller may see it.
@@ -143,138 +108,110 @@ impl Gateway {
     }
 
     /// Issues a challenge and queues its SMS.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyReused`].
-    pub async fn generate(
+    pub fn generate(
         &self,
         caller: Caller<'_>,
         subscriber: &SubscriberId,
         subject: &Subject,
         locale: Option<Locale>,
-    ) -> Result<Reply<Result<Issued, NotIssued>>, KeyReused> {
+    ) -> Decided<Outcome<Result<Issued, GenerateRefused>>> {
         let (now, digest) = (self.clock.now(), subject.digest());
         let locale = locale.unwrap_or_else(|| self.templates.locale());
-        let Some(phone) = self.store.read(subscriber, Subscriber::phone) else {
-            return Ok(Reply { outcome: Err(NotIssued::UnknownSubscriber), replayed: false });
-        };
-        let place = self.outbox.reserve(phone);
-        let unavailable = place.as_ref().err().map(|cannot_send| Unavailable::Sms(*cannot_send));
+        let reservation = Reservation::take(&self.store, &self.outbox, subscriber);
+        let extra = Some(locale.name().as_bytes());
         let command = Generate {
             subject,
             digest,
             locale,
             draw: draw(now),
-            can_send: unavailable.is_none(),
-            store_full: self.store.is_full(),
-            idempotency: caller.idempotency("generate", subscriber, None, &digest, Some(locale_tag(locale))),
+            admission: reservation.admission(),
+            idempotency: caller.idempotency(Call::Generate, subscriber, None, &digest, extra),
         };
         let policy = self.policy.load();
-        let decided = self.store.decide(subscriber, |s| s.generate(&command, &policy, now)).await;
-        let Some(outcome) = decided else {
-            return Ok(Reply { outcome: Err(NotIssued::UnknownSubscriber), replayed: false });
-        };
-        if let (Outcome::Fresh(Ok(issued)), Ok(place)) = (&outcome, place) {
-            let text = self.text(locale, subject, issued.challenge, issued.expires_at, issued.code_length);
-            place.put(Item {
+        let decided = self.store.decide(subscriber, |held| command.decide(held, &policy, now));
+        if let Outcome::Fresh(Ok(issued)) = decided.peek() {
+            reservation.commit(Item {
                 subscriber: *subscriber,
                 challenge: issued.challenge,
                 ordinal: 0,
                 phone: issued.phone,
-                text,
+                text: self.text(locale, subject, issued.challenge, issued.expires_at, issued.code_length),
                 expires_at: issued.expires_at,
             });
             self.metrics.challenges_issued.inc();
         }
-        let reply = self.reply(outcome)?;
-        Ok(reply.map(|issued| issued.map_err(|refused| not_issued(refused, unavailable))))
+        self.counted(decided)
     }
 
     /// Compares an answer to a challenge: approved at most once.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyReused`].
-    pub async fn verify(
-        &self,
-        caller: Caller<'_>,
-        claim: Claim<'_>,
-        code: &Code,
-    ) -> Result<Reply<Verdict>, KeyReused> {
+    pub fn verify(&self, caller: Caller<'_>, claim: Claim<'_>, code: &Code) -> Decided<Outcome<Verdict>> {
         let now = self.clock.now();
-        let presented = claim.presented(caller, "verify", Some(code.expose()));
+        let presented = claim.presented(caller, Call::Verify, Some(code.expose()));
         let command = Verify { subscriber: claim.subscriber, presented, code };
         let policy = self.policy.load();
-        let decided = self.store.decide(claim.subscriber, |s| s.verify(&command, &policy, now)).await;
-        let reply = self.reply(decided.unwrap_or(Outcome::Fresh(Verdict::UnknownChallenge)))?;
-        self.note_unknown(reply.outcome == Verdict::UnknownChallenge);
-        Ok(reply)
+        let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
+        if let Outcome::Fresh(verdict) = decided.peek() {
+            self.metrics.verdict(verdict.kind());
+            self.note_unknown(*verdict == Verdict::UnknownChallenge);
+        }
+        self.counted(decided)
     }
 
     /// Queues the SMS of an open challenge once more: the same code, the same expiry.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyReused`].
-    pub async fn resend(
+    pub fn resend(
         &self,
         caller: Caller<'_>,
         claim: Claim<'_>,
-    ) -> Result<Reply<Result<Resent, NotResent>>, KeyReused> {
+    ) -> Decided<Outcome<Result<Resent, ResendRefused>>> {
         let now = self.clock.now();
-        let Some(phone) = self.store.read(claim.subscriber, Subscriber::phone) else {
-            self.note_unknown(true);
-            let unknown = NotResent::Refused(ResendRefused::Ended(Verdict::UnknownChallenge));
-            return Ok(Reply { outcome: Err(unknown), replayed: false });
-        };
-        let place = self.outbox.reserve(phone);
-        let unavailable = place.as_ref().err().map(|cannot_send| Unavailable::Sms(*cannot_send));
-        let command =
-            Resend { presented: claim.presented(caller, "resend", None), can_send: unavailable.is_none() };
+        let reservation = Reservation::take(&self.store, &self.outbox, claim.subscriber);
+        let presented = claim.presented(caller, Call::Resend, None);
+        let command = Resend { presented, admission: reservation.admission() };
         let policy = self.policy.load();
-        let decided = self.store.decide(claim.subscriber, |s| s.resend(&command, &policy, now)).await;
-        let unknown = Outcome::Fresh(Err(ResendRefused::Ended(Verdict::UnknownChallenge)));
-        let outcome = decided.unwrap_or(unknown);
-        if let (Outcome::Fresh(Ok(resent)), Ok(place)) = (&outcome, place) {
-            let (expires_at, length) = (resent.expires_at, resent.code_length);
-            place.put(Item {
-                subscriber: *claim.subscriber,
-                challenge: resent.challenge,
-                ordinal: resent.ordinal,
-                phone: resent.phone,
-                text: self.text(resent.locale, claim.subject, resent.challenge, expires_at, length),
-                expires_at,
-            });
+        let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
+        match decided.peek() {
+            Outcome::Fresh(Ok(resent)) => {
+                let (expires_at, length) = (resent.expires_at, resent.code_length);
+                reservation.commit(Item {
+                    subscriber: *claim.subscriber,
+                    challenge: resent.challenge,
+                    ordinal: resent.ordinal,
+                    phone: resent.phone,
+                    text: self.text(resent.locale, claim.subject, resent.challenge, expires_at, length),
+                    expires_at,
+                });
+            }
+            Outcome::Fresh(Err(ResendRefused::Ended(verdict))) => {
+                self.note_unknown(*verdict == Verdict::UnknownChallenge);
+            }
+            Outcome::Fresh(Err(_)) | Outcome::Replayed(_) | Outcome::KeyReused => {}
         }
-        let reply = self.reply(outcome)?;
-        self.note_unknown(reply.outcome == Err(ResendRefused::Ended(Verdict::UnknownChallenge)));
-        Ok(reply.map(|resent| resent.map_err(|refused| not_resent(refused, unavailable))))
+        self.counted(decided)
     }
 
     /// Ends an open challenge.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyReused`].
-    pub async fn cancel(
+    pub fn cancel(
         &self,
         caller: Caller<'_>,
         claim: Claim<'_>,
-    ) -> Result<Reply<Result<Cancelled, Verdict>>, KeyReused> {
+    ) -> Decided<Outcome<Result<Cancelled, Verdict>>> {
         let now = self.clock.now();
-        let command = claim.presented(caller, "cancel", None);
+        let command = Cancel { presented: claim.presented(caller, Call::Cancel, None) };
         let policy = self.policy.load();
-        let decided = self.store.decide(claim.subscriber, |s| s.cancel(&command, &policy, now)).await;
-        let reply = self.reply(decided.unwrap_or(Outcome::Fresh(Err(Verdict::UnknownChallenge))))?;
-        self.note_unknown(reply.outcome == Err(Verdict::UnknownChallenge));
-        Ok(reply)
+        let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
+        self.note_unknown(*decided.peek() == Outcome::Fresh(Err(Verdict::UnknownChallenge)));
+        self.counted(decided)
     }
 
     /// A challenge that is open or ended at most ten minutes ago.
-    pub fn challenge(&self, subscriber: &SubscriberId, challenge: ChallengeId) -> Option<ChallengeView> {
+    // A decision without events rather than a read: its reply, too, waits for what it speaks of.
+    pub fn challenge(
+        &self,
+        subscriber: &SubscriberId,
+        challenge: ChallengeId,
+    ) -> Decided<Option<ChallengeView>> {
         let now = self.clock.now();
-        let found = self.store.read(subscriber, |subscriber| {
+        let view = |subscriber: &Subscriber| {
             subscriber.challenge(challenge, now).map(|challenge| ChallengeView {
                 state: challenge.state(now),
                 delivery: challenge.delivery(now),
@@ -282,8 +219,8 @@ impl Gateway {
                 attempts_left: challenge.attempts_left(),
                 expires_at: challenge.expires_at(),
             })
-        });
-        found.flatten()
+        };
+        self.store.decide(subscriber, |held| Decision::unchanged(held.and_then(view)))
     }
 
     /// The code for an SMS that is about to be written, and what is left of its time. `None` if it
@@ -296,16 +233,16 @@ impl Gateway {
         self.store.read(&item.subscriber, release).flatten()
     }
 
-    /// Takes in reports from the link until it hangs up.
+    /// Takes in reports from the links until they hang up. A report waits for nothing: what is lost of it
+    /// is what became of one SMS, and nobody is told.
     pub async fn take_reports(&self, mut reports: mpsc::Receiver<DeliveryReport>) {
         let mut batch = Vec::with_capacity(REPORTS_AT_ONCE);
         while reports.recv_many(&mut batch, REPORTS_AT_ONCE).await > 0 {
-            for report in batch.drain(..) {
-                self.store
-                    .decide(&report.subscriber, |s| {
-                        s.report(report.challenge, report.ordinal, report.delivery)
-                    })
-                    .await;
+            for DeliveryReport { subscriber, challenge, ordinal, delivery } in batch.drain(..) {
+                let report = |held: &Subscriber| held.report(challenge, ordinal, delivery);
+                let decide =
+                    |held: Option<&Subscriber>| held.map_or_else(|| Decision::unchanged(false), report);
+                self.store.decide(&subscriber, decide).without_waiting();
             }
         }
     }
@@ -321,15 +258,11 @@ impl Gateway {
         self.templates.render(locale, subject, challenge.sms_reference(), expires_at, code_length)
     }
 
-    fn reply<T>(&self, outcome: Outcome<T>) -> Result<Reply<T>, KeyReused> {
-        match outcome {
-            Outcome::Fresh(outcome) => Ok(Reply { outcome, replayed: false }),
-            Outcome::Replayed(outcome) => {
-                self.metrics.replays.inc();
-                Ok(Reply { outcome, replayed: true })
-            }
-            Outcome::KeyReused => Err(KeyReused),
+    fn counted<T>(&self, decided: Decided<Outcome<T>>) -> Decided<Outcome<T>> {
+        if let Outcome::Replayed(_) = decided.peek() {
+            self.metrics.replays.inc();
         }
+        decided
     }
 
     fn note_unknown(&self, unknown: bool) {
@@ -339,29 +272,8 @@ impl Gateway {
     }
 }
 
-fn not_issued(refused: GenerateRefused, unavailable: Option<Unavailable>) -> NotIssued {
-    match (refused, unavailable) {
-        (GenerateRefused::CannotSend, Some(unavailable)) => NotIssued::Unavailable(unavailable),
-        (GenerateRefused::StoreFull, _) => NotIssued::Unavailable(Unavailable::Store),
-        _ => NotIssued::Refused(refused),
-    }
-}
-
-fn not_resent(refused: ResendRefused, unavailable: Option<Unavailable>) -> NotResent {
-    match (refused, unavailable) {
-        (ResendRefused::CannotSend, Some(unavailable)) => NotResent::Unavailable(unavailable),
-        _ => NotResent::Refused(refused),
-    }
-}
-
-impl<T> Reply<T> {
-    fn map<U>(self, map: impl FnOnce(T) -> U) -> Reply<U> {
-        Reply { outcome: map(self.outcome), replayed: self.replayed }
-    }
-}
-
 impl Claim<'_> {
-    fn presented(&self, caller: Caller<'_>, call: &str, code: Option<&[u8]>) -> Presented {
+    fn presented(&self, caller: Caller<'_>, call: Call, code: Option<&[u8]>) -> Presented {
         let digest = self.subject.digest();
         Presented {
             challenge: self.challenge,
@@ -376,7 +288,7 @@ impl Caller<'_> {
     /// the locale of a generate.
     fn idempotency(
         &self,
-        call: &str,
+        call: Call,
         subscriber: &SubscriberId,
         challenge: Option<ChallengeId>,
         digest: &Digest,
@@ -390,14 +302,7 @@ impl Caller<'_> {
             Some(digest.0.as_slice()),
             extra,
         ];
-        Some(Idempotency::new(self.client, call, key, &request))
-    }
-}
-
-fn locale_tag(locale: Locale) -> &'static [u8] {
-    match locale {
-        Locale::Id => b"id",
-        Locale::En => b"en",
+        Some(Idempotency::new(self.client, call.name(), key, &request))
     }
 }
 
@@ -407,3 +312,6 @@ fn draw(now: Timestamp) -> Draw {
     let [first, second, third, salt] = bytes;
     Draw { ids: [first, second, third].map(ChallengeId), salt: Salt(salt) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ pub mod http;
 pub mod keys;
 pub mod metrics;
 pub mod msisdn;
+pub mod named;
 pub mod shutdown;
 pub mod sms;
 pub mod store;

@@ -2,11 +2,16 @@
 //!
 //! Label values are names of enums, never input. Prefix `otpgw_`, base units.
 
+use std::marker::PhantomData;
+
 use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
 };
+
+use crate::named::{Named, named};
+use crate::subscriber::verdict::VerdictKind;
 
 /// Request durations in seconds: from a look-up in memory to a client that has given up.
 const DURATION_BUCKETS_SECONDS: [f64; 10] =
@@ -14,37 +19,21 @@ const DURATION_BUCKETS_SECONDS: [f64; 10] =
 /// Submit round trips in seconds: from a loopback simulator to the response timer.
 const SUBMIT_BUCKETS_SECONDS: [f64; 9] = [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0, 30.0];
 
-/// The API calls, as label values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// `POST /v1/otp/generate`.
-    Generate,
-    /// `POST /v1/otp/verify`.
-    Verify,
-    /// `POST /v1/otp/resend`.
-    Resend,
-    /// `POST /v1/otp/cancel`.
-    Cancel,
-    /// `GET …/challenges/{challenge_id}`.
-    Challenge,
-    /// Anything else.
-    Other,
-}
-
-impl Call {
-    const ALL: [Self; 6] =
-        [Self::Generate, Self::Verify, Self::Resend, Self::Cancel, Self::Challenge, Self::Other];
-
-    /// The label value.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Verify => "verify",
-            Self::Resend => "resend",
-            Self::Cancel => "cancel",
-            Self::Challenge => "challenge",
-            Self::Other => "other",
-        }
+named! {
+    /// The API calls.
+    pub enum Call {
+        /// `POST /v1/otp/generate`.
+        Generate = "generate",
+        /// `POST /v1/otp/verify`.
+        Verify = "verify",
+        /// `POST /v1/otp/resend`.
+        Resend = "resend",
+        /// `POST /v1/otp/cancel`.
+        Cancel = "cancel",
+        /// `GET …/challenges/{challenge_id}`.
+        Challenge = "challenge",
+        /// Anything else.
+        Other = "other",
     }
 }
 
@@ -54,18 +43,23 @@ const STATUSES: [u16; 15] =
 /// What a status that is none of ours counts as.
 const UNFORESEEN: u16 = 500;
 
-/// What verify can come to, as label values.
-pub const VERDICTS: [&str; 9] = [
-    "approved",
-    "incorrect",
-    "unknown_challenge",
-    "locked",
-    "already_used",
-    "cancelled",
-    "expired",
-    "attempts_exhausted",
-    "transaction_changed",
-];
+/// A counter for each value of an enum.
+#[derive(Debug)]
+struct CounterBy<E> {
+    counters: Box<[IntCounter]>,
+    by: PhantomData<E>,
+}
+
+impl<E: Named> CounterBy<E> {
+    fn new(counters: &IntCounterVec) -> Self {
+        let counters = E::ALL.iter().map(|value| counters.with_label_values(&[value.name()])).collect();
+        Self { counters, by: PhantomData }
+    }
+
+    fn of(&self, value: E) -> &IntCounter {
+        &self.counters[value.index()]
+    }
+}
 
 /// Counts and times of one API call.
 #[derive(Debug)]
@@ -139,8 +133,9 @@ pub struct SmsMetrics {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    calls: [CallMetrics; Call::ALL.len()],
-    verdicts: [IntCounter; VERDICTS.len()],
+    /// By [`Named::index`].
+    calls: Box<[CallMetrics]>,
+    verdicts: CounterBy<VerdictKind>,
     /// Challenges issued.
     pub challenges_issued: IntCounter,
     /// Calls answered from a remembered idempotency key.
@@ -193,13 +188,13 @@ impl Metrics {
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let counter = |name, help| registered(&registry, IntCounter::new(name, help));
         let gauge = |name, help| registered(&registry, IntGauge::new(name, help));
+        let call_metrics = |call: Call| CallMetrics {
+            by_status: STATUSES.map(|status| requests.with_label_values(&[call.name(), &status.to_string()])),
+            duration: durations.with_label_values(&[call.name()]),
+        };
         Self {
-            calls: Call::ALL.map(|call| CallMetrics {
-                by_status: STATUSES
-                    .map(|status| requests.with_label_values(&[call.name(), &status.to_string()])),
-                duration: durations.with_label_values(&[call.name()]),
-            }),
-            verdicts: VERDICTS.map(|verdict| verdicts.with_label_values(&[verdict])),
+            calls: Call::ALL.iter().map(|call| call_metrics(*call)).collect(),
+            verdicts: CounterBy::new(&verdicts),
             challenges_issued: counter("otpgw_challenges_issued_total", "Challenges issued."),
             replays: counter(
                 "otpgw_idempotent_replays_total",
@@ -223,17 +218,15 @@ impl Metrics {
 
     /// Counts one answered request.
     pub fn answered(&self, call: Call, status: u16, seconds: f64) {
-        let metrics = &self.calls[call as usize];
+        let metrics = &self.calls[call.index()];
         let index = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
         metrics.by_status[index].inc();
         metrics.duration.observe(seconds);
     }
 
-    /// Counts one verdict, by its name in [`VERDICTS`].
-    pub fn verdict(&self, name: &str) {
-        if let Some(index) = VERDICTS.iter().position(|verdict| *verdict == name) {
-            self.verdicts[index].inc();
-        }
+    /// Counts one decision of verify.
+    pub fn verdict(&self, verdict: VerdictKind) {
+        self.verdicts.of(verdict).inc();
     }
 
     /// What is counted for the SMSC of this name, which an operator gave it: there are few.
@@ -341,7 +334,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.answered(Call::Verify, 200, 0.001);
         metrics.answered(Call::Other, 999, 0.001);
-        metrics.verdict("approved");
+        metrics.verdict(VerdictKind::Approved);
         let text = String::from_utf8(metrics.render()).unwrap();
         for line in [
             "otpgw_requests_total{call=\"verify\",status=\"200\"} 1",

@@ -1,5 +1,7 @@
 //! The sharded map of subscribers. Its only door is [`Store::decide`]: look, decide, apply, under
-//! one shard lock, without an await inside.
+//! one shard lock, synchronously.
+
+mod decided;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -10,9 +12,14 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use serde::Deserialize;
 
+pub use decided::{Decided, StoreError};
+
+use decided::Mark;
+
 use crate::metrics::Metrics;
+use crate::msisdn::Msisdn;
 use crate::subscriber::id::SubscriberId;
-use crate::subscriber::{Decision, Subscriber};
+use crate::subscriber::{Authenticator, Decision, Enrol, EnrolRefused, Subscriber};
 
 /// Two threads rarely meet in one of this many shards, also when each holds its lock for the
 /// microsecond of a decision.
@@ -50,21 +57,15 @@ impl Config {
     }
 }
 
-/// Why a subscriber was not enrolled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnrolError {
-    /// The subscriber is enrolled already.
-    Duplicate,
-    /// The store holds as many subscribers as it may.
-    Full,
-}
+/// Ends the process when a panic passes through.
+struct AbortOnPanic;
 
-impl fmt::Display for EnrolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Duplicate => "this corporate_id and user_id stand on an earlier row too",
-            Self::Full => "more subscribers than store.subscribers_max",
-        })
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a decision panicked: memory may hold half of its events, so the process ends");
+            std::process::abort();
+        }
     }
 }
 
@@ -76,6 +77,8 @@ pub struct Store {
     live_bytes: AtomicUsize,
     config: Config,
     metrics: Arc<Metrics>,
+    #[cfg(test)]
+    held: std::sync::OnceLock<tokio::sync::watch::Receiver<Option<Result<(), StoreError>>>>,
 }
 
 impl fmt::Debug for Store {
@@ -90,28 +93,32 @@ impl Store {
         let capacity = expected.min(config.subscribers_max);
         let subscribers =
             DashMap::with_capacity_and_hasher_and_shard_amount(capacity, RandomState::new(), SHARDS);
-        Self { subscribers, enrolled: AtomicUsize::new(0), live_bytes: AtomicUsize::new(0), config, metrics }
+        Self {
+            subscribers,
+            enrolled: AtomicUsize::new(0),
+            live_bytes: AtomicUsize::new(0),
+            config,
+            metrics,
+            #[cfg(test)]
+            held: std::sync::OnceLock::new(),
+        }
     }
 
-    /// Adds a subscriber.
+    /// Enrols a subscriber at the start, when nobody waits for a reply. Several threads at once may pass
+    /// `subscribers_max` by one each.
     ///
     /// # Errors
     ///
-    /// [`EnrolError`]; the store is as it was.
-    pub fn enrol(&self, id: SubscriberId, subscriber: Subscriber) -> Result<(), EnrolError> {
-        match self.subscribers.entry(id) {
-            Entry::Occupied(_) => Err(EnrolError::Duplicate),
-            Entry::Vacant(place) => {
-                // The shard's lock does not cover the count, so the place is taken before it is used.
-                if self.enrolled.fetch_add(1, Ordering::Relaxed) >= self.config.subscribers_max {
-                    self.enrolled.fetch_sub(1, Ordering::Relaxed);
-                    return Err(EnrolError::Full);
-                }
-                place.insert(subscriber);
-                self.metrics.subscribers.inc();
-                Ok(())
-            }
-        }
+    /// [`EnrolRefused`]; the store is as it was.
+    pub fn enrol(
+        &self,
+        id: &SubscriberId,
+        phone: Msisdn,
+        authenticator: Authenticator,
+    ) -> Result<(), EnrolRefused> {
+        let has_room = self.enrolled.load(Ordering::Relaxed) < self.config.subscribers_max;
+        let command = Enrol { phone, authenticator, has_room };
+        self.decide(id, |subscriber| command.decide(subscriber)).without_waiting()
     }
 
     /// Whether a new challenge would be one too many for the memory that it may hold.
@@ -120,19 +127,35 @@ impl Store {
     }
 
     /// Takes one decision on one subscriber and applies its events, in one step that no other
-    /// decision on the same subscriber can come between. `None` if nobody has this id.
+    /// decision on the same subscriber can come between. Where nobody is enrolled, events create the entry.
     ///
-    /// `decide` is `Fn`: an engine that finds its subscriber changed meanwhile may run it again.
-    /// It must not use the store.
-    // One shard lock; async since the reply will wait here for the journal.
-    // benches/gateway/store.rs: verify.
-    pub async fn decide<T>(
+    /// `decide` is `Fn`: when its subscriber has changed meanwhile, it is run again. It must not use the
+    /// store.
+    ///
+    /// # Panics
+    ///
+    /// Never: a panic in `decide` or in what it decided ends the process, since memory could hold half of
+    /// the events.
+    // One shard lock, no await. benches/gateway/store.rs: verify.
+    pub fn decide<T>(
         &self,
         id: &SubscriberId,
-        decide: impl Fn(&Subscriber) -> Decision<T>,
-    ) -> Option<T> {
-        let mut subscriber = self.subscribers.get_mut(id)?;
-        let Decision { outcome, events } = decide(&subscriber);
+        decide: impl Fn(Option<&Subscriber>) -> Decision<T>,
+    ) -> Decided<T> {
+        let outcome = match self.subscribers.get_mut(id) {
+            Some(mut subscriber) => self.decide_enrolled(&mut subscriber, &decide),
+            None => self.decide_absent(id, &decide),
+        };
+        Decided::new(outcome, self.mark())
+    }
+
+    fn decide_enrolled<T>(
+        &self,
+        subscriber: &mut Subscriber,
+        decide: &impl Fn(Option<&Subscriber>) -> Decision<T>,
+    ) -> T {
+        let _abort = AbortOnPanic;
+        let Decision { outcome, events } = decide(Some(subscriber));
         if !events.is_empty() {
             let before = subscriber.heap_bytes();
             for event in &events {
@@ -141,7 +164,44 @@ impl Store {
             // Counted under the lock, so that no decrease comes before its increase.
             self.count_live_bytes(before, subscriber.heap_bytes());
         }
-        Some(outcome)
+        outcome
+    }
+
+    // The lock is taken, and the map may grow, only when the decision is to enrol: not for every id that
+    // somebody tries.
+    fn decide_absent<T>(&self, id: &SubscriberId, decide: &impl Fn(Option<&Subscriber>) -> Decision<T>) -> T {
+        let _abort = AbortOnPanic;
+        let Decision { outcome, events } = decide(None);
+        let Some((first, rest)) = events.split_first() else { return outcome };
+        match self.subscribers.entry(*id) {
+            Entry::Occupied(mut enrolled) => self.decide_enrolled(enrolled.get_mut(), decide),
+            // Still nobody: what was decided before the lock holds.
+            Entry::Vacant(place) => {
+                let mut subscriber = Subscriber::from_first(first);
+                rest.iter().for_each(|event| subscriber.apply(event));
+                self.enrolled.fetch_add(1, Ordering::Relaxed);
+                self.metrics.subscribers.inc();
+                self.count_live_bytes(0, subscriber.heap_bytes());
+                place.insert(subscriber);
+                outcome
+            }
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        #[cfg(test)]
+        if let Some(held) = self.held.get() {
+            return Mark::Held(held.clone());
+        }
+        Mark::Memory
+    }
+
+    /// Holds all marks back until the returned end says how they end.
+    #[cfg(test)]
+    pub(crate) fn hold_marks(&self) -> tokio::sync::watch::Sender<Option<Result<(), StoreError>>> {
+        let (ends, held) = tokio::sync::watch::channel(None);
+        self.held.set(held).expect("marks are held once");
+        ends
     }
 
     fn count_live_bytes(&self, before: usize, after: usize) {
@@ -172,18 +232,20 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
     use super::*;
     use crate::msisdn::NumberingPlan;
-    use crate::subscriber::Authenticator;
+    use crate::subscriber::Event;
     use crate::subscriber::id::Id;
 
     fn id(user: &str) -> SubscriberId {
         SubscriberId { corporate: Id::parse("ACME").unwrap(), user: Id::parse(user).unwrap() }
     }
 
-    fn subscriber() -> Subscriber {
-        let phone = NumberingPlan::new("62", "0").unwrap().parse("081234567890").unwrap();
-        Subscriber::new(phone, Authenticator::SmsOtp)
+    fn phone() -> Msisdn {
+        NumberingPlan::new("62", "0").unwrap().parse("081234567890").unwrap()
     }
 
     fn store(subscribers_max: usize) -> Store {
@@ -193,16 +255,70 @@ mod tests {
     #[test]
     fn a_subscriber_is_enrolled_once_and_only_while_there_is_room() {
         let store = store(2);
-        assert_eq!(store.enrol(id("A"), subscriber()), Ok(()));
-        assert_eq!(store.enrol(id("A"), subscriber()), Err(EnrolError::Duplicate));
-        assert_eq!(store.enrol(id("B"), subscriber()), Ok(()));
-        assert_eq!(store.enrol(id("C"), subscriber()), Err(EnrolError::Full));
+        let enrol = |user| store.enrol(&id(user), phone(), Authenticator::SmsOtp);
+        assert_eq!(enrol("A"), Ok(()));
+        assert_eq!(enrol("A"), Err(EnrolRefused::Duplicate));
+        assert_eq!(enrol("B"), Ok(()));
+        assert_eq!(enrol("C"), Err(EnrolRefused::Full));
         assert_eq!(store.read(&id("C"), |_| ()), None);
+        assert_eq!(store.metrics.subscribers.get(), 2);
+    }
+
+    #[test]
+    fn who_is_not_enrolled_is_decided_about_as_absent_and_stays_so_without_events() {
+        let store = store(1);
+        let absent = |subscriber: Option<&Subscriber>| Decision::unchanged(subscriber.is_none());
+        assert!(store.decide(&id("A"), absent).without_waiting());
+        assert_eq!((store.read(&id("A"), |_| ()), store.metrics.subscribers.get()), (None, 0));
+    }
+
+    #[test]
+    fn all_events_of_the_decision_that_enrols_are_applied() {
+        let store = store(1);
+        let enrolled = Event::Enrolled { phone: phone(), authenticator: Authenticator::SmsOtp };
+        let events = vec![enrolled, Event::UnknownPresented];
+        store.decide(&id("A"), |_| Decision { outcome: (), events: events.clone() }).without_waiting();
+        assert_eq!(store.read(&id("A"), Subscriber::unknown_presented), Some(1));
     }
 
     #[tokio::test]
-    async fn nobody_is_decided_about_who_is_not_enrolled() {
-        let decided = store(1).decide(&id("A"), |_| Decision::unchanged(())).await;
-        assert_eq!(decided, None);
+    async fn what_is_decided_changes_at_once_and_is_told_when_its_mark_says_so() {
+        let store = store(1);
+        store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();
+        let ends = store.hold_marks();
+        let noted = |_: Option<&Subscriber>| Decision { outcome: 7, events: vec![Event::UnknownPresented] };
+        let decided = store.decide(&id("A"), noted);
+        assert_eq!((*decided.peek(), store.read(&id("A"), Subscriber::unknown_presented)), (7, Some(1)));
+        let mut durable = std::pin::pin!(decided.durable());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(durable.as_mut().poll(&mut context).is_pending());
+        ends.send_replace(Some(Ok(())));
+        assert_eq!(durable.await, Ok(7));
+        ends.send_replace(Some(Err(StoreError::OutcomeUnknown)));
+        assert_eq!(store.decide(&id("A"), noted).durable().await, Err(StoreError::OutcomeUnknown));
+    }
+
+    /// The variable that has this test's own process be the one that ends.
+    const CHILD: &str = "OTP_GATEWAY_TEST_PANICS";
+
+    #[test]
+    fn abuse_69_a_panic_while_deciding_or_applying_ends_the_process() {
+        if let Some(whose) = std::env::var_os(CHILD) {
+            let store = store(1);
+            if whose == "enrolled" {
+                store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();
+            }
+            // As a runtime does with its tasks.
+            let panics = || store.decide::<()>(&id("A"), |_| panic!("a defect")).without_waiting();
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
+            std::process::exit(0);
+        }
+        for whose in ["enrolled", "absent"] {
+            let test = "store::tests::abuse_69_a_panic_while_deciding_or_applying_ends_the_process";
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", test, "--nocapture"]).env(CHILD, whose);
+            let output = child.output().unwrap();
+            assert_eq!(output.status.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{output:?}");
+        }
     }
 }

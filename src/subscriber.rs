@@ -6,9 +6,11 @@
 //! apply:   (&mut Subscriber, &Event)
 //! ```
 
+pub mod admission;
 pub mod challenge;
 pub mod challenge_id;
 pub mod code;
+mod commands;
 mod decide;
 pub mod event;
 pub mod id;
@@ -19,26 +21,28 @@ pub(crate) mod tagged;
 pub mod transaction;
 pub mod verdict;
 
-pub use decide::{
-    Cancel, Cancelled, Decision, Draw, Generate, GenerateRefused, Issued, Presented, Resend, ResendRefused,
-    Resent, Verify,
+pub use commands::{
+    Cancel, Cancelled, Decision, Draw, Enrol, EnrolRefused, Generate, GenerateRefused, Issued, Presented,
+    Resend, ResendRefused, Resent, Verify,
 };
+pub use event::Event;
 
 use challenge::{Challenge, ChallengeId};
-use event::Event;
 use idempotency::Remembered;
 use lockout::Lockout;
 
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
+use crate::named::named;
 
-/// What a subscriber confirms with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authenticator {
-    /// A device that shows codes ("Secure ID").
-    HardToken,
-    /// A code by SMS to the registered phone.
-    SmsOtp,
+named! {
+    /// What a subscriber confirms with.
+    pub enum Authenticator {
+        /// A device that shows codes ("Secure ID").
+        HardToken = "hard_token",
+        /// A code by SMS to the registered phone.
+        SmsOtp = "sms_otp",
+    }
 }
 
 /// Everything that decides about one person's OTPs.

@@ -2,7 +2,8 @@
 //! length.
 
 use otp_gateway::clock::Timestamp;
-use otp_gateway::msisdn::NumberingPlan;
+use otp_gateway::msisdn::{Msisdn, NumberingPlan};
+use otp_gateway::subscriber::admission::Admission;
 use otp_gateway::subscriber::challenge::{ChallengeId, Locale, Salt};
 use otp_gateway::subscriber::code::{Code, Keyring};
 use otp_gateway::subscriber::id::{Id, SubscriberId};
@@ -30,8 +31,12 @@ pub(crate) fn subscriber_id(number: usize) -> SubscriberId {
 }
 
 pub(crate) fn subscriber() -> Subscriber {
+    Subscriber::new(phone(), Authenticator::SmsOtp)
+}
+
+pub(crate) fn phone() -> Msisdn {
     let plan = NumberingPlan::new("62", "0").expect("a numbering plan");
-    Subscriber::new(plan.parse("+6281234567845").expect("a phone number"), Authenticator::SmsOtp)
+    plan.parse("+6281234567845").expect("a phone number")
 }
 
 pub(crate) fn payment() -> Subject {
@@ -55,8 +60,7 @@ pub(crate) fn generate(subject: &Subject, digest: Digest, draw: Draw) -> Generat
         digest,
         locale: Locale::Id,
         draw,
-        can_send: true,
-        store_full: false,
+        admission: Admission { phone: Some(phone()), place: Ok(()), memory: Ok(()) },
         idempotency: None,
     }
 }

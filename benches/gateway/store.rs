@@ -11,9 +11,7 @@
 
 use std::collections::HashMap;
 use std::hash::RandomState;
-use std::pin::pin;
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +26,7 @@ use otp_gateway::subscriber::idempotency::Outcome;
 use otp_gateway::subscriber::policy::Policy;
 use otp_gateway::subscriber::transaction::{Digest, Subject};
 use otp_gateway::subscriber::verdict::Verdict;
-use otp_gateway::subscriber::{Decision, Draw, Subscriber, Verify};
+use otp_gateway::subscriber::{Authenticator, Decision, Draw, Subscriber, Verify};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -48,12 +46,8 @@ trait Decide {
 
 impl Decide for &Store {
     fn decide<T>(&mut self, id: &SubscriberId, decide: impl Fn(&Subscriber) -> Decision<T>) -> T {
-        let decided = pin!(Store::decide(self, id, decide));
-        // Nothing in it waits: there is no journal yet.
-        let Poll::Ready(outcome) = decided.poll(&mut Context::from_waker(Waker::noop())) else {
-            panic!("the store made a decision wait");
-        };
-        outcome.expect("an enrolled subscriber")
+        let decide = |held: Option<&Subscriber>| decide(held.expect("an enrolled subscriber"));
+        Store::decide(self, id, decide).without_waiting()
     }
 }
 
@@ -123,7 +117,7 @@ impl World {
         let mut ids: Vec<SubscriberId> = (0..SUBSCRIBERS).map(fixture::subscriber_id).collect();
         let shared = Store::new(Config::default(), SUBSCRIBERS, Arc::new(Metrics::new()));
         for id in &ids {
-            shared.enrol(*id, fixture::subscriber()).expect("each id once");
+            shared.enrol(id, fixture::phone(), Authenticator::SmsOtp).expect("each id once");
         }
         shuffle(&mut ids, &mut random);
         let second = ids.split_off(SUBSCRIBERS / THREADS);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
@@ -14,17 +14,19 @@ use zeroize::Zeroizing;
 
 use super::Config;
 use super::auth::{Client, Clients, Role};
-use super::problem::{Malformed, Problem, verdict_name, whole_seconds_up};
+use super::problem::{Malformed, Problem, whole_seconds_up};
 use super::wire::{
     ApprovedBody, CancelledBody, ChallengeBody, ClaimRequest, GenerateRequest, IssuedBody, ResentBody,
     VerifyRequest,
 };
 use crate::clock::{Clock, Timestamp};
-use crate::gateway::{Caller, ChallengeView, Claim, Gateway, KeyReused};
+use crate::gateway::{Caller, ChallengeView, Claim, Gateway};
 use crate::metrics::{Call, Metrics};
-use crate::subscriber::challenge::{ChallengeId, Delivery, State};
+use crate::named::Named as _;
+use crate::store::Decided;
+use crate::subscriber::challenge::{ChallengeId, State};
 use crate::subscriber::id::{Id, SubscriberId};
-use crate::subscriber::idempotency::IDEMPOTENCY_KEY_CHARS_MAX;
+use crate::subscriber::idempotency::{IDEMPOTENCY_KEY_CHARS_MAX, Outcome};
 use crate::subscriber::verdict::Verdict;
 use crate::subscriber::{Issued, Resent};
 
@@ -52,10 +54,40 @@ pub(crate) struct Api {
 }
 
 /// What a request's head asks for.
+#[derive(Clone, Copy)]
 enum Route<'a> {
-    Post(Call),
+    Post(Post),
     Challenge { corporate_id: &'a str, user_id: &'a str, challenge_id: &'a str },
     OpenApi,
+}
+
+/// The calls that come with a body.
+#[derive(Clone, Copy)]
+enum Post {
+    Generate,
+    Verify,
+    Resend,
+    Cancel,
+}
+
+impl Route<'_> {
+    fn call(self) -> Call {
+        match self {
+            Self::Post(Post::Generate) => Call::Generate,
+            Self::Post(Post::Verify) => Call::Verify,
+            Self::Post(Post::Resend) => Call::Resend,
+            Self::Post(Post::Cancel) => Call::Cancel,
+            Self::Challenge { .. } => Call::Challenge,
+            Self::OpenApi => Call::Other,
+        }
+    }
+
+    fn method(self) -> (Method, &'static str) {
+        match self {
+            Self::Post(_) => (Method::POST, "POST"),
+            Self::Challenge { .. } | Self::OpenApi => (Method::GET, "GET"),
+        }
+    }
 }
 
 impl Api {
@@ -71,9 +103,15 @@ impl Api {
     }
 
     /// Answers one request, whatever it is.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    pub(crate) async fn answer<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Answer, Infallible> {
         let start = self.clock.uptime();
-        let (call, answered) = self.handle(request).await;
+        let (head, body) = request.into_parts();
+        let route = route(&head.method, head.uri.path(), head.uri.query());
+        let call = route.as_ref().map_or(Call::Other, |route| route.call());
+        let answered = self.handle(route, &head.headers, body).await;
         let answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
         let seconds = (self.clock.uptime() - start).as_secs_f64();
         self.metrics.answered(call, answer.status().as_u16(), seconds);
@@ -81,30 +119,37 @@ impl Api {
         Ok(answer)
     }
 
-    async fn handle(&self, request: Request<Incoming>) -> (Call, Result<Answer, Problem>) {
-        let (head, body) = request.into_parts();
-        let route = match route(&head.method, head.uri.path(), head.uri.query()) {
-            Ok(Route::OpenApi) => return (Call::Other, Ok(openapi())),
-            Ok(route) => route,
-            // Without a key, nobody learns which calls exist.
-            Err(problem) => return (Call::Other, self.authenticate(&head.headers).and(Err(problem))),
-        };
-        let call = match route {
-            Route::Post(call) => call,
-            _ => Call::Challenge,
-        };
-        let client = match self.authenticate(&head.headers) {
-            Ok(client) if client.has(Role::Core) => client,
-            Ok(_) => return (call, Err(Problem::Forbidden)),
-            Err(problem) => return (call, Err(problem)),
-        };
-        let answered = match route {
-            Route::Challenge { corporate_id, user_id, challenge_id } => {
-                self.challenge(corporate_id, user_id, challenge_id)
+    async fn handle<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        route: Result<Route<'_>, Problem>,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Result<Answer, Problem> {
+        if let Ok(Route::OpenApi) = route {
+            return Ok(openapi());
+        }
+        // Without a key, nobody learns which calls exist.
+        let client = self.authenticate(headers)?;
+        let route = route?;
+        if !client.has(Role::Core) {
+            return Err(Problem::Forbidden);
+        }
+        let decided = match route {
+            Route::Post(post) => {
+                if !is_json(headers) {
+                    return Err(Problem::UnsupportedMediaType);
+                }
+                let caller = Caller { client: client.name(), idempotency_key: idempotency_key(headers)? };
+                let body = self.read(body).await?;
+                self.post(post, caller, body)?
             }
-            _ => self.post(call, client, &head.headers, body).await,
+            Route::Challenge { corporate_id, user_id, challenge_id } => {
+                self.challenge(corporate_id, user_id, challenge_id)?
+            }
+            Route::OpenApi => return Ok(openapi()),
         };
-        (call, answered)
+        // The client may hang up here, and nothing below runs: all is in effect by now.
+        Ok(decided.durable().await?)
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<&Client, Problem> {
@@ -112,28 +157,24 @@ impl Api {
         self.clients.authenticate(authorization.as_bytes()).ok_or(Problem::Unauthorized)
     }
 
-    async fn post(
+    /// Decides, and puts into effect what was decided. The body, which holds a verify's code, and all that
+    /// was made of it end here: no secret lives while a reply waits.
+    fn post(
         &self,
-        call: Call,
-        client: &Client,
-        headers: &HeaderMap,
-        body: Incoming,
-    ) -> Result<Answer, Problem> {
-        if !is_json(headers) {
-            return Err(Problem::UnsupportedMediaType);
-        }
-        let caller = Caller { client: client.name(), idempotency_key: idempotency_key(headers)? };
-        let body = self.read(body).await?;
-        match call {
-            Call::Generate => self.generate(caller, &body).await,
-            Call::Verify => self.verify(caller, &body).await,
-            Call::Resend => self.resend(caller, &body).await,
-            _ => self.cancel(caller, &body).await,
+        post: Post,
+        caller: Caller<'_>,
+        body: Zeroizing<Vec<u8>>,
+    ) -> Result<Decided<Answer>, Problem> {
+        match post {
+            Post::Generate => self.generate(caller, &body),
+            Post::Verify => self.verify(caller, &body),
+            Post::Resend => self.resend(caller, &body),
+            Post::Cancel => self.cancel(caller, &body),
         }
     }
 
     /// The whole body, in a buffer that is wiped when it is dropped.
-    async fn read(&self, body: Incoming) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    async fn read<B: Body<Data = Bytes> + Unpin>(&self, body: B) -> Result<Zeroizing<Vec<u8>>, Problem> {
         if body.size_hint().lower() > DISCARDED_BYTES_MAX {
             return Err(Problem::BodyTooLarge);
         }
@@ -150,64 +191,91 @@ impl Api {
         Ok(buffer)
     }
 
-    async fn generate(&self, caller: Caller<'_>, body: &[u8]) -> Result<Answer, Problem> {
+    fn generate(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
         let request = GenerateRequest::parse(body).map_err(Problem::Malformed)?;
-        let reply =
-            self.gateway.generate(caller, &request.subscriber, &request.subject, request.locale).await?;
-        let answer = match reply.outcome {
-            Ok(issued) => json(StatusCode::CREATED, &issued_body(&issued)),
-            Err(not_issued) => Problem::NotIssued(not_issued).response(self.clock.now()),
-        };
-        Ok(mark_replay(answer, reply.replayed))
+        let decided = self.gateway.generate(caller, &request.subscriber, &request.subject, request.locale);
+        Ok(self.reply(decided, |issued| match issued {
+            Ok(issued) => Ok(json(StatusCode::CREATED, &issued_body(&issued))),
+            Err(refused) => Err(Problem::NotIssued(refused)),
+        }))
     }
 
-    async fn verify(&self, caller: Caller<'_>, body: &[u8]) -> Result<Answer, Problem> {
+    fn verify(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
         let request = VerifyRequest::parse(body).map_err(Problem::Malformed)?;
-        let reply = self.gateway.verify(caller, request.claim.claim(), &request.code).await?;
-        if !reply.replayed {
-            self.metrics.verdict(verdict_name(reply.outcome));
-        }
-        let answer = match reply.outcome {
+        let decided = self.gateway.verify(caller, request.claim.claim(), &request.code);
+        Ok(self.reply(decided, |verdict| match verdict {
             Verdict::Approved { at } => {
                 let challenge_id = request.claim.challenge.to_string();
-                let approved_at = at.to_string();
-                json(StatusCode::OK, &ApprovedBody { verdict: "approved", challenge_id, approved_at })
+                let (verdict, approved_at) = (verdict.kind().name(), at.to_string());
+                Ok(json(StatusCode::OK, &ApprovedBody { verdict, challenge_id, approved_at }))
             }
-            verdict => Problem::NotApproved(verdict).response(self.clock.now()),
-        };
-        Ok(mark_replay(answer, reply.replayed))
+            Verdict::Incorrect { .. }
+            | Verdict::UnknownChallenge
+            | Verdict::Locked(_)
+            | Verdict::AlreadyUsed
+            | Verdict::Cancelled
+            | Verdict::Expired
+            | Verdict::AttemptsExhausted
+            | Verdict::TransactionChanged => Err(Problem::NotApproved(verdict)),
+        }))
     }
 
-    async fn resend(&self, caller: Caller<'_>, body: &[u8]) -> Result<Answer, Problem> {
+    fn resend(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
         let request = ClaimRequest::parse(body).map_err(Problem::Malformed)?;
-        let reply = self.gateway.resend(caller, request.claim()).await?;
-        let answer = match reply.outcome {
-            Ok(resent) => json(StatusCode::ACCEPTED, &resent_body(&resent)),
-            Err(not_resent) => Problem::NotResent(not_resent).response(self.clock.now()),
-        };
-        Ok(mark_replay(answer, reply.replayed))
+        let decided = self.gateway.resend(caller, request.claim());
+        Ok(self.reply(decided, |resent| match resent {
+            Ok(resent) => Ok(json(StatusCode::ACCEPTED, &resent_body(&resent))),
+            Err(refused) => Err(Problem::NotResent(refused)),
+        }))
     }
 
-    async fn cancel(&self, caller: Caller<'_>, body: &[u8]) -> Result<Answer, Problem> {
+    fn cancel(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
         let request = ClaimRequest::parse(body).map_err(Problem::Malformed)?;
-        let reply = self.gateway.cancel(caller, request.claim()).await?;
-        let answer = match reply.outcome {
+        let decided = self.gateway.cancel(caller, request.claim());
+        Ok(self.reply(decided, |cancelled| match cancelled {
             Ok(cancelled) => {
                 let challenge_id = request.challenge.to_string();
-                let cancelled_at = cancelled.at.to_string();
-                json(StatusCode::OK, &CancelledBody { challenge_id, state: "cancelled", cancelled_at })
+                let (state, cancelled_at) = (State::Cancelled.name(), cancelled.at.to_string());
+                Ok(json(StatusCode::OK, &CancelledBody { challenge_id, state, cancelled_at }))
             }
-            Err(verdict) => Problem::NotCancelled(verdict).response(self.clock.now()),
-        };
-        Ok(mark_replay(answer, reply.replayed))
+            Err(verdict) => Err(Problem::NotCancelled(verdict)),
+        }))
     }
 
-    fn challenge(&self, corporate_id: &str, user_id: &str, challenge_id: &str) -> Result<Answer, Problem> {
+    fn challenge(
+        &self,
+        corporate_id: &str,
+        user_id: &str,
+        challenge_id: &str,
+    ) -> Result<Decided<Answer>, Problem> {
         let corporate = Id::parse(corporate_id).map_err(|_| Problem::NotFound)?;
         let user = Id::parse(user_id).map_err(|_| Problem::NotFound)?;
         let challenge = ChallengeId::parse(challenge_id).ok_or(Problem::NotFound)?;
-        let view = self.gateway.challenge(&SubscriberId { corporate, user }, challenge);
-        view.map(|view| json(StatusCode::OK, &challenge_body(challenge, &view))).ok_or(Problem::NotFound)
+        let decided = self.gateway.challenge(&SubscriberId { corporate, user }, challenge);
+        Ok(decided.map(|view| match view {
+            Some(view) => json(StatusCode::OK, &challenge_body(challenge, &view)),
+            None => Problem::NotFound.response(self.clock.now()),
+        }))
+    }
+
+    /// The reply to an outcome; `answer` is for one that is no misuse of an idempotency key.
+    fn reply<T>(
+        &self,
+        decided: Decided<Outcome<T>>,
+        answer: impl FnOnce(T) -> Result<Answer, Problem>,
+    ) -> Decided<Answer> {
+        decided.map(|outcome| {
+            let (answered, replayed) = match outcome {
+                Outcome::Fresh(outcome) => (answer(outcome), false),
+                Outcome::Replayed(outcome) => (answer(outcome), true),
+                Outcome::KeyReused => (Err(Problem::KeyReused), false),
+            };
+            let mut answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
+            if replayed {
+                answer.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+            }
+            answer
+        })
     }
 }
 
@@ -217,30 +285,21 @@ impl ClaimRequest {
     }
 }
 
-impl From<KeyReused> for Problem {
-    fn from(_: KeyReused) -> Self {
-        Self::KeyReused
-    }
-}
-
 fn route<'a>(method: &Method, path: &'a str, query: Option<&str>) -> Result<Route<'a>, Problem> {
     if query.is_some() {
         // No call has parameters; what is secret must not be tried in a URL.
         return Err(Problem::NotFound);
     }
-    let (route, allowed) = match path {
-        "/v1/otp/generate" => (Route::Post(Call::Generate), Method::POST),
-        "/v1/otp/verify" => (Route::Post(Call::Verify), Method::POST),
-        "/v1/otp/resend" => (Route::Post(Call::Resend), Method::POST),
-        "/v1/otp/cancel" => (Route::Post(Call::Cancel), Method::POST),
-        "/openapi.yaml" => (Route::OpenApi, Method::GET),
-        _ => (challenge_route(path).ok_or(Problem::NotFound)?, Method::GET),
+    let route = match path {
+        "/v1/otp/generate" => Route::Post(Post::Generate),
+        "/v1/otp/verify" => Route::Post(Post::Verify),
+        "/v1/otp/resend" => Route::Post(Post::Resend),
+        "/v1/otp/cancel" => Route::Post(Post::Cancel),
+        "/openapi.yaml" => Route::OpenApi,
+        _ => challenge_route(path).ok_or(Problem::NotFound)?,
     };
-    match (*method == allowed, allowed == Method::GET) {
-        (true, _) => Ok(route),
-        (false, true) => Err(Problem::MethodNotAllowed { allowed: "GET" }),
-        (false, false) => Err(Problem::MethodNotAllowed { allowed: "POST" }),
-    }
+    let (allowed, name) = route.method();
+    if *method == allowed { Ok(route) } else { Err(Problem::MethodNotAllowed { allowed: name }) }
 }
 
 fn challenge_route(path: &str) -> Option<Route<'_>> {
@@ -275,7 +334,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// Reads the whole body, or as much as is worth hearing out of one that is too large.
-async fn read_into(mut body: Incoming, buffer: &mut Vec<u8>, bytes_max: usize) -> Result<(), Problem> {
+async fn read_into<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    buffer: &mut Vec<u8>,
+    bytes_max: usize,
+) -> Result<(), Problem> {
     let mut read: u64 = 0;
     while let Some(frame) = body.frame().await {
         let cut_off = |_| Malformed { field: String::new(), expected: "a whole body", position: None };
@@ -302,13 +365,6 @@ fn json(status: StatusCode, body: &impl Serialize) -> Answer {
 fn openapi() -> Answer {
     let mut answer = Response::new(Full::from(OPENAPI));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
-    answer
-}
-
-fn mark_replay(mut answer: Answer, replayed: bool) -> Answer {
-    if replayed {
-        answer.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    }
     answer
 }
 
@@ -345,26 +401,13 @@ fn resent_body(resent: &Resent) -> ResentBody<'_> {
 fn challenge_body(challenge: ChallengeId, view: &ChallengeView) -> ChallengeBody {
     ChallengeBody {
         challenge_id: challenge.to_string(),
-        state: match view.state {
-            State::Open => "open",
-            State::Approved => "approved",
-            State::Cancelled => "cancelled",
-            State::Voided => "voided",
-            State::Exhausted => "attempts_exhausted",
-            State::Expired => "expired",
-        },
-        delivery: match view.delivery {
-            Delivery::Queued => "queued",
-            Delivery::Accepted => "accepted",
-            Delivery::Delivered => "delivered",
-            Delivery::Undelivered => "undelivered",
-            Delivery::Expired => "expired",
-            Delivery::Rejected => "rejected",
-            Delivery::Unknown => "unknown",
-            Delivery::Dropped => "dropped",
-        },
+        state: view.state.name(),
+        delivery: view.delivery.name(),
         sends: view.sends,
         attempts_left: view.attempts_left,
         expires_at: view.expires_at.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,16 +14,17 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::gateway::{NotIssued, NotResent, Unavailable};
-use crate::sms::outbox::CannotSend;
+use crate::named::Named as _;
+use crate::store::StoreError;
+use crate::subscriber::admission::Unavailable;
 use crate::subscriber::lockout::Lock;
 use crate::subscriber::verdict::Verdict;
 use crate::subscriber::{GenerateRefused, ResendRefused};
 
 /// What `type` begins with.
 const TYPE_BASE: &str = "https://otp-gateway.example/problems/";
-/// When to come back to a store without room: an operator has to give it more.
-const STORE_FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// When to ask what became of a call whose outcome is unknown: by then the gateway is up again, or another is.
+const OUTCOME_UNKNOWN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What is wrong with a request that could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +50,10 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     KeyReused,
     NotApproved(Verdict),
-    NotIssued(NotIssued),
-    NotResent(NotResent),
+    NotIssued(GenerateRefused),
+    NotResent(ResendRefused),
     NotCancelled(Verdict),
+    OutcomeUnknown,
 }
 
 /// The document. Absent members are not written.
@@ -107,21 +109,8 @@ const SENDS_USED_UP: Kind =
     (StatusCode::TOO_MANY_REQUESTS, "sends-used-up", "The subscriber's messages of the day are used up");
 const UNAVAILABLE: Kind =
     (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No code can be sent at the moment");
-
-/// The name of a verdict in the API.
-pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Approved { .. } => "approved",
-        Verdict::Incorrect { .. } => "incorrect",
-        Verdict::UnknownChallenge => "unknown_challenge",
-        Verdict::Locked(_) => "locked",
-        Verdict::AlreadyUsed => "already_used",
-        Verdict::Cancelled => "cancelled",
-        Verdict::Expired => "expired",
-        Verdict::AttemptsExhausted => "attempts_exhausted",
-        Verdict::TransactionChanged => "transaction_changed",
-    }
-}
+const OUTCOME_UNKNOWN: Kind =
+    (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", "It is not known whether the call took effect");
 
 /// A problem on its way to the wire.
 struct Draft<'a> {
@@ -155,11 +144,17 @@ impl<'a> Draft<'a> {
     }
 
     fn verdict(mut self, verdict: Verdict, now: Timestamp) -> Self {
-        self.document.verdict = Some(verdict_name(verdict));
+        self.document.verdict = Some(verdict.kind().name());
         match verdict {
             Verdict::Incorrect { attempts_left } => self.document.attempts_left = Some(attempts_left),
             Verdict::Locked(lock) => return self.lock(lock, now),
-            _ => {}
+            Verdict::Approved { .. }
+            | Verdict::UnknownChallenge
+            | Verdict::AlreadyUsed
+            | Verdict::Cancelled
+            | Verdict::Expired
+            | Verdict::AttemptsExhausted
+            | Verdict::TransactionChanged => {}
         }
         self
     }
@@ -216,8 +211,11 @@ impl Problem {
             Self::KeyReused => Draft::new(KEY_REUSED),
             Self::NotApproved(verdict) => Draft::new(NOT_APPROVED).verdict(*verdict, now),
             Self::NotCancelled(verdict) => Draft::new(NOT_CANCELLED).verdict(*verdict, now),
-            Self::NotIssued(not_issued) => draft_not_issued(*not_issued, now),
-            Self::NotResent(not_resent) => draft_not_resent(*not_resent, now),
+            Self::NotIssued(refused) => draft_not_issued(*refused, now),
+            Self::NotResent(refused) => draft_not_resent(*refused, now),
+            Self::OutcomeUnknown => Draft::new(OUTCOME_UNKNOWN)
+                .detail("make the same call again, with the same Idempotency-Key if it had one")
+                .retry_after(OUTCOME_UNKNOWN_RETRY_AFTER),
         }
     }
 }
@@ -232,43 +230,36 @@ impl Malformed {
     }
 }
 
-fn draft_not_issued(not_issued: NotIssued, now: Timestamp) -> Draft<'static> {
-    match not_issued {
-        NotIssued::UnknownSubscriber => Draft::new(NOT_ISSUED).reason("unknown_subscriber"),
-        NotIssued::Unavailable(unavailable) => draft_unavailable(unavailable),
-        NotIssued::Refused(refused) => match refused {
-            GenerateRefused::NotOnSmsOtp => Draft::new(NOT_ISSUED).reason("not_on_sms_otp"),
-            GenerateRefused::Locked(lock) => Draft::new(NOT_ISSUED).reason("locked").lock(lock, now),
-            GenerateRefused::SendsUsedUp { retry_after } => {
-                Draft::new(SENDS_USED_UP).retry_after(retry_after)
-            }
-            GenerateRefused::CannotSend => draft_unavailable(Unavailable::Sms(CannotSend::Full)),
-            GenerateRefused::StoreFull => draft_unavailable(Unavailable::Store),
-        },
+fn draft_not_issued(refused: GenerateRefused, now: Timestamp) -> Draft<'static> {
+    match refused {
+        GenerateRefused::UnknownSubscriber => Draft::new(NOT_ISSUED).reason("unknown_subscriber"),
+        GenerateRefused::NotOnSmsOtp => Draft::new(NOT_ISSUED).reason("not_on_sms_otp"),
+        GenerateRefused::Locked(lock) => Draft::new(NOT_ISSUED).reason("locked").lock(lock, now),
+        GenerateRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
+        GenerateRefused::Unavailable(unavailable) => draft_unavailable(unavailable),
     }
 }
 
-fn draft_not_resent(not_resent: NotResent, now: Timestamp) -> Draft<'static> {
-    match not_resent {
-        NotResent::Unavailable(unavailable) => draft_unavailable(unavailable),
-        NotResent::Refused(refused) => match refused {
-            ResendRefused::Ended(verdict) => Draft::new(NOT_RESENT).verdict(verdict, now),
-            ResendRefused::NoneLeft => Draft::new(NOT_RESENT).reason("no_resend_left"),
-            ResendRefused::TooEarly { retry_after } => Draft::new(TOO_EARLY).retry_after(retry_after),
-            ResendRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
-            ResendRefused::CannotSend => draft_unavailable(Unavailable::Sms(CannotSend::Full)),
-        },
+fn draft_not_resent(refused: ResendRefused, now: Timestamp) -> Draft<'static> {
+    match refused {
+        ResendRefused::Ended(verdict) => Draft::new(NOT_RESENT).verdict(verdict, now),
+        ResendRefused::NoneLeft => Draft::new(NOT_RESENT).reason("no_resend_left"),
+        ResendRefused::TooEarly { retry_after } => Draft::new(TOO_EARLY).retry_after(retry_after),
+        ResendRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
+        ResendRefused::Unavailable(unavailable) => draft_unavailable(unavailable),
     }
 }
 
 fn draft_unavailable(unavailable: Unavailable) -> Draft<'static> {
-    let (reason, retry_after) = match unavailable {
-        Unavailable::Sms(cannot_send @ CannotSend::Full) => ("outbox_full", cannot_send.retry_after()),
-        Unavailable::Sms(cannot_send @ CannotSend::NoLink) => ("no_link", cannot_send.retry_after()),
-        Unavailable::Sms(cannot_send @ CannotSend::Failing) => ("smsc_failing", cannot_send.retry_after()),
-        Unavailable::Store => ("store_full", STORE_FULL_RETRY_AFTER),
-    };
-    Draft::new(UNAVAILABLE).reason(reason).retry_after(retry_after)
+    Draft::new(UNAVAILABLE).reason(unavailable.name()).retry_after(unavailable.retry_after())
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutcomeUnknown => Self::OutcomeUnknown,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::route::{Route, RouteState, Ticket};
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::msisdn::Msisdn;
+use crate::subscriber::admission::Unavailable;
 use crate::subscriber::challenge::ChallengeId;
 use crate::subscriber::id::SubscriberId;
 
@@ -51,30 +52,6 @@ impl fmt::Debug for Item {
             .field("ordinal", &self.ordinal)
             .field("phone", &self.phone)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why nothing can be sent now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CannotSend {
-    /// All places are taken.
-    Full,
-    /// No link has been bound for [`NO_LINK_AFTER`], or the links have stopped permanently.
-    NoLink,
-    /// Links are bound, but their SMSCs answered a burst of submits with errors or not at all, and are given
-    /// time to recover.
-    Failing,
-}
-
-impl CannotSend {
-    /// When it is worth trying again.
-    pub(crate) fn retry_after(self) -> Duration {
-        match self {
-            // A thousand SMS leave in a second; what fills the outbox drains soon or not at all.
-            Self::Full => Duration::from_secs(1),
-            // After so long an SMSC that failed is tried again, too.
-            Self::NoLink | Self::Failing => NO_LINK_AFTER,
-        }
     }
 }
 
@@ -154,24 +131,24 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// [`CannotSend`]; then nothing may be decided.
+    /// [`Unavailable`]; then nothing may be decided.
     // Two atomic adds and one compare-and-swap while an SMSC takes SMS; the clock is read only without a link.
-    pub(crate) fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, CannotSend> {
+    pub(crate) fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, Unavailable> {
         let route = self.routing.route(phone);
         match route.state() {
             RouteState::Sending => {}
-            RouteState::Failing => return Err(CannotSend::Failing),
+            RouteState::Failing => return Err(Unavailable::SmscFailing),
             RouteState::NoLink { since } => {
                 if self.clock.now().since(since) >= NO_LINK_AFTER {
-                    return Err(CannotSend::NoLink);
+                    return Err(Unavailable::NoLink);
                 }
             }
         }
-        let ticket = route.ticket().ok_or(CannotSend::Full)?;
+        let ticket = route.ticket().ok_or(Unavailable::OutboxFull)?;
         match self.items.try_reserve() {
             Ok(permit) => Ok(Place { permit, ticket }),
-            Err(TrySendError::Full(())) => Err(CannotSend::Full),
-            Err(TrySendError::Closed(())) => Err(CannotSend::NoLink),
+            Err(TrySendError::Full(())) => Err(Unavailable::OutboxFull),
+            Err(TrySendError::Closed(())) => Err(Unavailable::NoLink),
         }
     }
 }
@@ -232,6 +209,21 @@ impl Queue {
     /// Whether nothing can come any more, as far as was seen when the queue was last looked into.
     pub(super) fn is_finished(&self) -> bool {
         self.intake == Intake::Finished
+    }
+}
+
+/// A queue of one route that takes SMS, for tests of what stands before it, and its items so far.
+#[cfg(test)]
+impl Queue {
+    pub(crate) fn of_one_route(places: usize, clock: Clock, metrics: &Arc<Metrics>) -> (Outbox, Self) {
+        let (outbox, queue) =
+            outbox(places, Table::new(&[], &["main"]).expect("one SMSC carries everything"), clock, metrics);
+        queue.routes()[0].set_state(RouteState::Sending);
+        (outbox, queue)
+    }
+
+    pub(crate) fn take_all(&mut self) -> Vec<Item> {
+        std::iter::from_fn(|| self.take()).map(|outgoing| outgoing.item).collect()
     }
 }
 

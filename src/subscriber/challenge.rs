@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::code::{CodeLength, KeyId};
 use super::transaction::Digest;
 use crate::clock::Timestamp;
+use crate::named::named;
 
 pub use super::challenge_id::{ChallengeId, Salt, SmsReference};
 
@@ -22,35 +23,37 @@ pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 /// For a receipt to come after its message's validity has passed.
 const RECEIPT_GRACE: Duration = Duration::from_secs(30);
 
-/// The language of the SMS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locale {
-    /// Indonesian.
-    Id,
-    /// English.
-    En,
+named! {
+    /// The language of the SMS.
+    pub enum Locale {
+        /// Indonesian.
+        Id = "id",
+        /// English.
+        En = "en",
+    }
 }
 
-/// What became of the newest SMS of a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// Waits to be sent.
-    Queued,
-    /// The SMSC took it.
-    Accepted,
-    /// The SMSC says that it reached the handset.
-    Delivered,
-    /// The SMSC says that it will not reach the handset.
-    Undelivered,
-    /// Its time ran out before it could be sent, or at the SMSC.
-    Expired,
-    /// The SMSC refused it.
-    Rejected,
-    /// Nobody knows: it was written and no answer tells whether the SMSC took it, or the SMSC took it and its
-    /// validity passed without a receipt. It is not sent again.
-    Unknown,
-    /// Not sent: the challenge had ended, or the gateway stopped.
-    Dropped,
+named! {
+    /// What became of the newest SMS of a challenge.
+    pub enum Delivery {
+        /// Waits to be sent.
+        Queued = "queued",
+        /// The SMSC took it.
+        Accepted = "accepted",
+        /// The SMSC says that it reached the handset.
+        Delivered = "delivered",
+        /// The SMSC says that it will not reach the handset.
+        Undelivered = "undelivered",
+        /// Its time ran out before it could be sent, or at the SMSC.
+        Expired = "expired",
+        /// The SMSC refused it.
+        Rejected = "rejected",
+        /// Nobody knows: it was written and no answer tells whether the SMSC took it, or the SMSC took it and its
+        /// validity passed without a receipt. It is not sent again.
+        Unknown = "unknown",
+        /// Not sent: the challenge had ended, or the gateway stopped.
+        Dropped = "dropped",
+    }
 }
 
 impl Delivery {
@@ -77,21 +80,22 @@ impl Delivery {
     }
 }
 
-/// Where a challenge stands at an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It can be answered.
-    Open,
-    /// It was answered rightly, once.
-    Approved,
-    /// The caller cancelled it, or a newer challenge took its place.
-    Cancelled,
-    /// Another transaction was presented with it.
-    Voided,
-    /// Its last attempt was wrong.
-    Exhausted,
-    /// Its time ran out.
-    Expired,
+named! {
+    /// Where a challenge stands at an instant.
+    pub enum State {
+        /// It can be answered.
+        Open = "open",
+        /// It was answered rightly, once.
+        Approved = "approved",
+        /// The caller cancelled it, or a newer challenge took its place.
+        Cancelled = "cancelled",
+        /// Another transaction was presented with it.
+        Voided = "voided",
+        /// Its last attempt was wrong.
+        Exhausted = "attempts_exhausted",
+        /// Its time ran out.
+        Expired = "expired",
+    }
 }
 
 /// How an open challenge ended by an act; running out of time is not one.

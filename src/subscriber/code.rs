@@ -142,7 +142,7 @@ impl KeySet {
 
     /// 64 bits that tell one request from another and from which nobody without the key can find
     /// the code in it.
-    pub(crate) fn request_mark(&self, request: &[u8; 32]) -> u64 {
+    pub(crate) fn request_mac(&self, request: &[u8; 32]) -> u64 {
         let mac = Tagged::new(self.idempotency.clone(), "idempotency/1").field(request);
         first_64_bits(&mac.into_inner().finalize().into_bytes().into())
     }

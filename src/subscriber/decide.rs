@@ -3,192 +3,85 @@
 
 use std::time::Duration;
 
-use super::challenge::{Challenge, ChallengeId, Delivery, Locale, Salt, SmsReference, State};
-use super::code::{Code, CodeLength};
-use super::idempotency::{Idempotency, KeyReused, Outcome, Remembered, RememberedAct};
+use super::challenge::{Challenge, Delivery, State};
+use super::challenge_id::ChallengeId;
+use super::code::Code;
+use super::commands::{
+    Cancel, Cancelled, Decision, Enrol, EnrolRefused, Generate, GenerateRefused, Issued, Presented, Resend,
+    ResendRefused, Resent, Verify,
+};
+use super::id::SubscriberId;
+use super::idempotency::{KeyReused, Outcome, Remembered, RememberedAct};
 use super::lockout::Lock;
 use super::policy::{DAY, Policy};
-use super::transaction::{Digest, Subject};
 use super::verdict::Verdict;
 use super::{Authenticator, Event, Subscriber};
 use crate::clock::Timestamp;
-use crate::msisdn::Msisdn;
-use crate::subscriber::id::SubscriberId;
 
-/// What a decision comes to.
-#[derive(Clone, Debug)]
-pub struct Decision<T> {
-    /// What is to be answered.
-    pub outcome: T,
-    /// What has happened once they are applied, in order.
-    pub events: Vec<Event>,
-}
-
-impl<T> Decision<T> {
-    /// A decision after which nothing has changed.
-    pub fn unchanged(outcome: T) -> Self {
-        Self { outcome, events: Vec::new() }
-    }
-
-    fn changed(outcome: T, event: Event) -> Self {
-        Self { outcome, events: vec![event] }
+impl Enrol {
+    /// Enrols whoever is not.
+    pub fn decide(&self, subscriber: Option<&Subscriber>) -> Decision<Result<(), EnrolRefused>> {
+        match subscriber {
+            Some(_) => Decision::unchanged(Err(EnrolRefused::Duplicate)),
+            None if !self.has_room => Decision::unchanged(Err(EnrolRefused::Full)),
+            None => {
+                let (phone, authenticator) = (self.phone, self.authenticator);
+                Decision::changed(Ok(()), Event::Enrolled { phone, authenticator })
+            }
+        }
     }
 }
 
-/// Random bytes for one challenge, drawn before the lock is taken.
-#[derive(Clone, Debug)]
-pub struct Draw {
-    /// The first whose SMS reference is new among the subscriber's challenges is taken. With at
-    /// most eight held and 2^20 references, all of them are taken once in 10^15 calls; then two
-    /// SMS carry the same reference, and nothing else goes wrong.
-    pub ids: [ChallengeId; 3],
-    /// The challenge's salt.
-    pub salt: Salt,
+impl Generate<'_> {
+    /// [`Subscriber::generate`], or that there is no such subscriber.
+    pub fn decide(
+        &self,
+        subscriber: Option<&Subscriber>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Issued, GenerateRefused>>> {
+        let unknown = || Outcome::Fresh(Err(GenerateRefused::UnknownSubscriber));
+        subscriber.map_or_else(|| Decision::unchanged(unknown()), |held| held.generate(self, policy, now))
+    }
 }
 
-/// A request for a challenge.
-#[derive(Clone, Debug)]
-pub struct Generate<'a> {
-    /// What is to be confirmed.
-    pub subject: &'a Subject,
-    /// The digest of `subject`.
-    pub digest: Digest,
-    /// The language of the SMS.
-    pub locale: Locale,
-    /// Random bytes for the challenge.
-    pub draw: Draw,
-    /// Whether a place in the outbox is reserved for the SMS.
-    pub can_send: bool,
-    /// Whether there is no memory for one challenge more.
-    pub store_full: bool,
-    /// The call's idempotency key.
-    pub idempotency: Option<Idempotency>,
+impl Verify<'_> {
+    /// [`Subscriber::verify`]; nobody's challenge is unknown.
+    pub fn decide(
+        &self,
+        subscriber: Option<&Subscriber>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Verdict>> {
+        let unknown = || Outcome::Fresh(Verdict::UnknownChallenge);
+        subscriber.map_or_else(|| Decision::unchanged(unknown()), |held| held.verify(self, policy, now))
+    }
 }
 
-/// A challenge that was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Issued {
-    /// Its id.
-    pub challenge: ChallengeId,
-    /// What its SMS is told by.
-    pub sms_reference: SmsReference,
-    /// The digits of its code.
-    pub code_length: CodeLength,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// The first instant at which it can no longer be answered.
-    pub expires_at: Timestamp,
-    /// The earliest resend after the issue; `None` when no resend is allowed.
-    pub resend_after: Option<Duration>,
-    /// The attempts that it begins with.
-    pub attempts_left: u8,
-    /// Where its SMS goes.
-    pub phone: Msisdn,
+impl Resend {
+    /// [`Subscriber::resend`]; nobody's challenge is unknown.
+    pub fn decide(
+        &self,
+        subscriber: Option<&Subscriber>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Resent, ResendRefused>>> {
+        let unknown = || Outcome::Fresh(Err(ResendRefused::Ended(Verdict::UnknownChallenge)));
+        subscriber.map_or_else(|| Decision::unchanged(unknown()), |held| held.resend(self, policy, now))
+    }
 }
 
-/// Why no challenge was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GenerateRefused {
-    /// No place in the outbox: nothing was decided.
-    CannotSend,
-    /// No memory for one challenge more, and none of this subscriber's to drop: nothing was decided.
-    StoreFull,
-    /// The subscriber confirms with a hard token.
-    NotOnSmsOtp,
-    /// Too many failures.
-    Locked(Lock),
-    /// The day's sends are used up; the next is possible after this long.
-    SendsUsedUp {
-        /// How long until the oldest send of the day is a day old.
-        retry_after: Duration,
-    },
-}
-
-/// A challenge and the transaction presented with it.
-#[derive(Clone, Copy, Debug)]
-pub struct Presented {
-    /// The challenge's id.
-    pub challenge: ChallengeId,
-    /// The digest of what it is to confirm.
-    pub digest: Digest,
-    /// The call's idempotency key.
-    pub idempotency: Option<Idempotency>,
-}
-
-/// An answer to a challenge.
-#[derive(Clone, Debug)]
-pub struct Verify<'a> {
-    /// Who answers: the code depends on it.
-    pub subscriber: &'a SubscriberId,
-    /// What is answered.
-    pub presented: Presented,
-    /// The digits that were typed in.
-    pub code: &'a Code,
-}
-
-/// A request to send the code again.
-#[derive(Clone, Copy, Debug)]
-pub struct Resend {
-    /// Which challenge.
-    pub presented: Presented,
-    /// Whether a place in the outbox is reserved for the SMS.
-    pub can_send: bool,
-}
-
-/// A code was given out to be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resent {
-    /// The challenge, unchanged but for this.
-    pub challenge: ChallengeId,
-    /// What its SMS is told by.
-    pub sms_reference: SmsReference,
-    /// Which send this is; the first SMS is 0.
-    pub ordinal: u8,
-    /// When.
-    pub at: Timestamp,
-    /// As at the issue.
-    pub expires_at: Timestamp,
-    /// The digits of its code.
-    pub code_length: CodeLength,
-    /// The earliest next resend after this one; `None` when none is left.
-    pub resend_after: Option<Duration>,
-    /// How many attempts are left.
-    pub attempts_left: u8,
-    /// The language of the SMS.
-    pub locale: Locale,
-    /// Where it goes.
-    pub phone: Msisdn,
-}
-
-/// Why a code was not sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendRefused {
-    /// No place in the outbox: nothing was decided.
-    CannotSend,
-    /// The challenge cannot be answered either.
-    Ended(Verdict),
-    /// It was sent as often as it may be.
-    NoneLeft,
-    /// Too early after the send before.
-    TooEarly {
-        /// How long it is still too early.
-        retry_after: Duration,
-    },
-    /// The day's sends are used up.
-    SendsUsedUp {
-        /// How long until the oldest send of the day is a day old.
-        retry_after: Duration,
-    },
-}
-
-/// A request to end a challenge.
-pub type Cancel = Presented;
-
-/// A challenge was cancelled by the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled {
-    /// When.
-    pub at: Timestamp,
+impl Cancel {
+    /// [`Subscriber::cancel`]; nobody's challenge is unknown.
+    pub fn decide(
+        &self,
+        subscriber: Option<&Subscriber>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Decision<Outcome<Result<Cancelled, Verdict>>> {
+        let unknown = || Outcome::Fresh(Err(Verdict::UnknownChallenge));
+        subscriber.map_or_else(|| Decision::unchanged(unknown()), |held| held.cancel(self, policy, now))
+    }
 }
 
 impl Subscriber {
@@ -214,8 +107,8 @@ impl Subscriber {
         let challenge = self.new_challenge(command, policy, now);
         let issued = self.issued(&challenge, policy);
         let mut events = self.make_room(policy, now);
-        let mark = command.idempotency.map(|idempotency| idempotency.mark(policy));
-        events.push(Event::Issued { challenge, mark });
+        let key = command.idempotency.map(|idempotency| idempotency.remembered(policy));
+        events.push(Event::Issued { challenge, key });
         Decision { outcome: Outcome::Fresh(Ok(issued)), events }
     }
 
@@ -225,12 +118,10 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<(), GenerateRefused> {
-        if !command.can_send {
-            return Err(GenerateRefused::CannotSend);
-        }
+        command.admission.sms(self.phone).map_err(GenerateRefused::Unavailable)?;
         // Whoever has an old challenge to drop needs no more memory than before.
-        if command.store_full && !self.challenges.iter().any(|challenge| challenge.is_forgotten(now)) {
-            return Err(GenerateRefused::StoreFull);
+        if !self.challenges.iter().any(|challenge| challenge.is_forgotten(now)) {
+            command.admission.memory.map_err(GenerateRefused::Unavailable)?;
         }
         if self.authenticator != Authenticator::SmsOtp {
             return Err(GenerateRefused::NotOnSmsOtp);
@@ -281,8 +172,7 @@ impl Subscriber {
         let open = self.challenges.iter().filter(|challenge| challenge.state(now) == State::Open);
         let surplus = (open.clone().count() + 1).saturating_sub(policy.open_max);
         let mut events = Vec::with_capacity(surplus + 1);
-        let cancel =
-            |challenge: &Challenge| Event::Cancelled { at: now, challenge: challenge.id, mark: None };
+        let cancel = |challenge: &Challenge| Event::Cancelled { at: now, challenge: challenge.id, key: None };
         events.extend(open.take(surplus).map(cancel));
         events
     }
@@ -333,8 +223,8 @@ impl Subscriber {
         } else {
             self.verdict_of_failure(challenge, policy, now)
         };
-        let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
-        let attempted = Event::Attempted { at: now, challenge: challenge.id, verdict, mark };
+        let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
+        let attempted = Event::Attempted { at: now, challenge: challenge.id, verdict, key };
         Decision::changed(Outcome::Fresh(verdict), attempted)
     }
 
@@ -379,11 +269,18 @@ impl Subscriber {
         match verdict {
             Verdict::UnknownChallenge => Decision::changed(verdict, Event::UnknownPresented),
             Verdict::TransactionChanged if self.challenge(presented.challenge, now).is_some_and(open) => {
-                let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
-                let voided = Event::Voided { at: now, challenge: presented.challenge, mark };
+                let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
+                let voided = Event::Voided { at: now, challenge: presented.challenge, key };
                 Decision::changed(verdict, voided)
             }
-            _ => Decision::unchanged(verdict),
+            Verdict::TransactionChanged
+            | Verdict::Locked(_)
+            | Verdict::AlreadyUsed
+            | Verdict::Cancelled
+            | Verdict::Expired
+            | Verdict::AttemptsExhausted
+            | Verdict::Approved { .. }
+            | Verdict::Incorrect { .. } => Decision::unchanged(verdict),
         }
     }
 
@@ -402,8 +299,8 @@ impl Subscriber {
             }
             Ok(None) => {}
         }
-        if !command.can_send {
-            return Decision::unchanged(Outcome::Fresh(Err(ResendRefused::CannotSend)));
+        if let Err(unavailable) = command.admission.sms(self.phone) {
+            return Decision::unchanged(Outcome::Fresh(Err(ResendRefused::Unavailable(unavailable))));
         }
         let challenge = match self.answerable(presented, now, self.lockout.lock(now)) {
             Ok(challenge) => challenge,
@@ -416,8 +313,8 @@ impl Subscriber {
             return Decision::unchanged(Outcome::Fresh(Err(refused)));
         }
         let resent = self.resent(challenge, challenge.sends, now, policy);
-        let mark = presented.idempotency.map(|idempotency| idempotency.mark(policy));
-        let event = Event::Resent { at: now, challenge: challenge.id, mark };
+        let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
+        let event = Event::Resent { at: now, challenge: challenge.id, key };
         Decision::changed(Outcome::Fresh(Ok(resent)), event)
     }
 
@@ -468,7 +365,10 @@ impl Subscriber {
             (RememberedAct::Voided, _) => {
                 Outcome::Replayed(Err(ResendRefused::Ended(Verdict::TransactionChanged)))
             }
-            _ => Outcome::KeyReused,
+            (RememberedAct::Resent { .. }, None)
+            | (RememberedAct::Issued | RememberedAct::Attempted(_) | RememberedAct::Cancelled { .. }, _) => {
+                Outcome::KeyReused
+            }
         }
     }
 
@@ -479,20 +379,21 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Decision<Outcome<Result<Cancelled, Verdict>>> {
-        match self.recall(command.idempotency.as_ref(), policy, now) {
+        let presented = &command.presented;
+        match self.recall(presented.idempotency.as_ref(), policy, now) {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
             Ok(Some(remembered)) => return Decision::unchanged(remembered.cancelled()),
             Ok(None) => {}
         }
-        let challenge = match self.answerable(command, now, None) {
+        let challenge = match self.answerable(presented, now, None) {
             Ok(challenge) => challenge,
             Err(verdict) => {
-                let refused = self.refused(verdict, command, policy, now);
+                let refused = self.refused(verdict, presented, policy, now);
                 return refused.map(|verdict| Outcome::Fresh(Err(verdict)));
             }
         };
-        let mark = command.idempotency.map(|idempotency| idempotency.mark(policy));
-        let event = Event::Cancelled { at: now, challenge: challenge.id, mark };
+        let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
+        let event = Event::Cancelled { at: now, challenge: challenge.id, key };
         Decision::changed(Outcome::Fresh(Ok(Cancelled { at: now })), event)
     }
 
@@ -531,18 +432,14 @@ impl Subscriber {
     }
 }
 
-impl<T> Decision<T> {
-    fn map<U>(self, map: impl FnOnce(T) -> U) -> Decision<U> {
-        Decision { outcome: map(self.outcome), events: self.events }
-    }
-}
-
 impl Remembered {
     fn verdict(&self) -> Outcome<Verdict> {
         match self.act {
             RememberedAct::Attempted(verdict) => Outcome::Replayed(verdict),
             RememberedAct::Voided => Outcome::Replayed(Verdict::TransactionChanged),
-            _ => Outcome::KeyReused,
+            RememberedAct::Issued | RememberedAct::Resent { .. } | RememberedAct::Cancelled { .. } => {
+                Outcome::KeyReused
+            }
         }
     }
 
@@ -550,7 +447,9 @@ impl Remembered {
         match self.act {
             RememberedAct::Cancelled { at } => Outcome::Replayed(Ok(Cancelled { at })),
             RememberedAct::Voided => Outcome::Replayed(Err(Verdict::TransactionChanged)),
-            _ => Outcome::KeyReused,
+            RememberedAct::Issued | RememberedAct::Attempted(_) | RememberedAct::Resent { .. } => {
+                Outcome::KeyReused
+            }
         }
     }
 }

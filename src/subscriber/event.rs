@@ -1,11 +1,12 @@
 //! What happened to a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
 
-use super::Subscriber;
 use super::challenge::{Challenge, ChallengeId, Delivery, End};
-use super::idempotency::{Mark, Remembered, RememberedAct};
+use super::idempotency::{Remembered, RememberedAct, RememberedKey};
 use super::policy::DAY;
 use super::verdict::Verdict;
+use super::{Authenticator, Subscriber};
 use crate::clock::Timestamp;
+use crate::msisdn::Msisdn;
 
 /// How many ended challenges an entry holds; with the day's quota of sends, more are an attack.
 pub(crate) const ENDED_KEPT_MAX: usize = 5;
@@ -13,12 +14,19 @@ pub(crate) const ENDED_KEPT_MAX: usize = 5;
 /// One change of one subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// The subscriber was enrolled. The first event of every subscriber, and no other's.
+    Enrolled {
+        /// The registered phone.
+        phone: Msisdn,
+        /// What the subscriber confirms with.
+        authenticator: Authenticator,
+    },
     /// A challenge was issued and its first SMS given out to be sent.
     Issued {
         /// The challenge as it begins.
         challenge: Challenge,
         /// The idempotency key of the call, if it had one.
-        mark: Option<Mark>,
+        key: Option<RememberedKey>,
     },
     /// An answer was compared.
     Attempted {
@@ -29,7 +37,7 @@ pub enum Event {
         /// Approved, incorrect, attempts exhausted or locked.
         verdict: Verdict,
         /// The idempotency key of the call, if it had one.
-        mark: Option<Mark>,
+        key: Option<RememberedKey>,
     },
     /// A challenge was presented with another transaction, which voids it.
     Voided {
@@ -38,7 +46,7 @@ pub enum Event {
         /// Which challenge.
         challenge: ChallengeId,
         /// The idempotency key of the call, if it had one.
-        mark: Option<Mark>,
+        key: Option<RememberedKey>,
     },
     /// The same code was given out to be sent once more.
     Resent {
@@ -47,7 +55,7 @@ pub enum Event {
         /// Which challenge.
         challenge: ChallengeId,
         /// The idempotency key of the call, if it had one.
-        mark: Option<Mark>,
+        key: Option<RememberedKey>,
     },
     /// A challenge was cancelled, by the caller or to make room for a newer one.
     Cancelled {
@@ -56,7 +64,7 @@ pub enum Event {
         /// Which challenge.
         challenge: ChallengeId,
         /// The idempotency key of the call, if it had one.
-        mark: Option<Mark>,
+        key: Option<RememberedKey>,
     },
     /// An id that is none of this subscriber's challenges was presented.
     UnknownPresented,
@@ -70,21 +78,40 @@ pub enum Event {
 }
 
 impl Subscriber {
+    /// The subscriber that begins with this event.
+    ///
+    /// # Panics
+    ///
+    /// If it is none that a subscriber begins with: no decision on an absent subscriber makes another.
+    pub(crate) fn from_first(event: &Event) -> Self {
+        match event {
+            Event::Enrolled { phone, authenticator } => Self::new(*phone, *authenticator),
+            Event::Issued { .. }
+            | Event::Attempted { .. }
+            | Event::Voided { .. }
+            | Event::Resent { .. }
+            | Event::Cancelled { .. }
+            | Event::UnknownPresented
+            | Event::Reported { .. } => panic!("a subscriber begins by being enrolled, not by {event:?}"),
+        }
+    }
+
     /// Takes in one event. Live operation, recovery and tests all come through here.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Issued { challenge, mark } => self.apply_issued(challenge, *mark),
-            Event::Attempted { at, challenge, verdict, mark } => {
-                self.apply_attempted(*at, *challenge, *verdict, *mark);
+            Event::Enrolled { phone, authenticator } => *self = Self::new(*phone, *authenticator),
+            Event::Issued { challenge, key } => self.apply_issued(challenge, *key),
+            Event::Attempted { at, challenge, verdict, key } => {
+                self.apply_attempted(*at, *challenge, *verdict, *key);
             }
-            Event::Voided { at, challenge, mark } => {
+            Event::Voided { at, challenge, key } => {
                 self.end(*challenge, End::Voided, *at);
-                self.remember(*challenge, *mark, RememberedAct::Voided);
+                self.remember(*challenge, *key, RememberedAct::Voided);
             }
-            Event::Resent { at, challenge, mark } => self.apply_resent(*at, *challenge, *mark),
-            Event::Cancelled { at, challenge, mark } => {
+            Event::Resent { at, challenge, key } => self.apply_resent(*at, *challenge, *key),
+            Event::Cancelled { at, challenge, key } => {
                 self.end(*challenge, End::Cancelled, *at);
-                self.remember(*challenge, *mark, RememberedAct::Cancelled { at: *at });
+                self.remember(*challenge, *key, RememberedAct::Cancelled { at: *at });
             }
             Event::UnknownPresented => {
                 self.unknown_presented = self.unknown_presented.saturating_add(1);
@@ -97,16 +124,22 @@ impl Subscriber {
         }
     }
 
-    fn apply_issued(&mut self, challenge: &Challenge, mark: Option<Mark>) {
+    fn apply_issued(&mut self, challenge: &Challenge, key: Option<RememberedKey>) {
         self.forget_ended(challenge.issued_at);
         self.note_send(challenge.issued_at);
         // One exact place: most subscribers have one challenge, and a gateway holds millions.
         self.challenges.reserve_exact(1);
         self.challenges.push(challenge.clone());
-        self.remember(challenge.id, mark, RememberedAct::Issued);
+        self.remember(challenge.id, key, RememberedAct::Issued);
     }
 
-    fn apply_attempted(&mut self, at: Timestamp, id: ChallengeId, verdict: Verdict, mark: Option<Mark>) {
+    fn apply_attempted(
+        &mut self,
+        at: Timestamp,
+        id: ChallengeId,
+        verdict: Verdict,
+        key: Option<RememberedKey>,
+    ) {
         let Some(challenge) = self.challenge_mut(id) else { return };
         challenge.attempts = challenge.attempts.saturating_add(1);
         let out_of_attempts = challenge.attempts >= challenge.attempts_max;
@@ -119,10 +152,10 @@ impl Subscriber {
             }
             self.lockout.failed(verdict.lock());
         }
-        self.remember(id, mark, RememberedAct::Attempted(verdict));
+        self.remember(id, key, RememberedAct::Attempted(verdict));
     }
 
-    fn apply_resent(&mut self, at: Timestamp, id: ChallengeId, mark: Option<Mark>) {
+    fn apply_resent(&mut self, at: Timestamp, id: ChallengeId, key: Option<RememberedKey>) {
         self.note_send(at);
         let Some(challenge) = self.challenge_mut(id) else { return };
         let ordinal = challenge.sends;
@@ -130,7 +163,7 @@ impl Subscriber {
         challenge.last_sent_at = at;
         challenge.resent_after_failure |= challenge.delivery.has_failed();
         challenge.delivery = Delivery::Queued;
-        self.remember(id, mark, RememberedAct::Resent { ordinal, at });
+        self.remember(id, key, RememberedAct::Resent { ordinal, at });
     }
 
     fn challenge_mut(&mut self, id: ChallengeId) -> Option<&mut Challenge> {
@@ -166,10 +199,10 @@ impl Subscriber {
         self.sends.push(at);
     }
 
-    fn remember(&mut self, challenge: ChallengeId, mark: Option<Mark>, act: RememberedAct) {
-        if let Some(mark) = mark {
+    fn remember(&mut self, challenge: ChallengeId, key: Option<RememberedKey>, act: RememberedAct) {
+        if let Some(key) = key {
             self.remembered.reserve_exact(1);
-            self.remembered.push(Remembered { mark, challenge, act });
+            self.remembered.push(Remembered { key, challenge, act });
         }
     }
 }

@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Subscriber;
-use super::challenge::ChallengeId;
+use super::challenge_id::ChallengeId;
 use super::code::KeyId;
 use super::policy::Policy;
 use super::tagged::Tagged;
@@ -30,8 +30,7 @@ impl std::fmt::Debug for Idempotency {
 }
 
 impl Idempotency {
-    /// The key `key`, sent by `client` in `call`, over the request's canonical fields (an absent
-    /// one is `None`).
+    /// The key `key`, sent by `client` in `call`, over the request's canonical fields (`None`: absent).
     pub fn new(client: &str, call: &str, key: &str, request: &[Option<&[u8]>]) -> Self {
         let scope = Tagged::new(Sha256::new(), "idempotency-key/1")
             .field(client.as_bytes())
@@ -43,9 +42,9 @@ impl Idempotency {
         Self { key, request: request_hash(request).finalize().into() }
     }
 
-    pub(crate) fn mark(&self, policy: &Policy) -> Mark {
+    pub(crate) fn remembered(&self, policy: &Policy) -> RememberedKey {
         let keys = policy.keys.active();
-        Mark { key: self.key, request: keys.request_mark(&self.request), made_with: keys.id() }
+        RememberedKey { key: self.key, request: keys.request_mac(&self.request), made_with: keys.id() }
     }
 }
 
@@ -54,9 +53,9 @@ fn request_hash(fields: &[Option<&[u8]>]) -> Sha256 {
     fields.iter().fold(tagged, |tagged, field| tagged.optional(*field)).into_inner()
 }
 
-/// A remembered key and its request, as they are stored.
+/// An idempotency key and its request, as they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct RememberedKey {
     key: [u8; 16],
     request: u64,
     made_with: KeyId,
@@ -65,7 +64,7 @@ pub struct Mark {
 /// A remembered call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remembered {
-    pub(crate) mark: Mark,
+    pub(crate) key: RememberedKey,
     pub(crate) challenge: ChallengeId,
     pub(crate) act: RememberedAct,
 }
@@ -101,12 +100,12 @@ impl Subscriber {
         now: Timestamp,
     ) -> Result<Option<&Remembered>, KeyReused> {
         let Some(idempotency) = idempotency else { return Ok(None) };
-        let same_key = |remembered: &&Remembered| remembered.mark.key == idempotency.key;
+        let same_key = |remembered: &&Remembered| remembered.key.key == idempotency.key;
         let held = |remembered: &&Remembered| self.challenge(remembered.challenge, now).is_some();
         let found = self.remembered.iter().find(same_key).filter(held);
         let Some(remembered) = found else { return Ok(None) };
-        let keys = policy.keys.find(remembered.mark.made_with).ok_or(KeyReused)?;
-        let same_request = keys.request_mark(&idempotency.request) == remembered.mark.request;
+        let keys = policy.keys.find(remembered.key.made_with).ok_or(KeyReused)?;
+        let same_request = keys.request_mac(&idempotency.request) == remembered.key.request;
         if same_request { Ok(Some(remembered)) } else { Err(KeyReused) }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::admission::{Admission, Unavailable};
 use super::challenge::{Delivery, Locale, Salt, State};
 use super::code::{Code, CodeLength, Keyring};
 use super::event::ENDED_KEPT_MAX;
@@ -80,6 +81,11 @@ impl Story {
         Draw { ids: [id(0), id(1), id(2)], salt: Salt(u128::from(self.draws).to_be_bytes()) }
     }
 
+    fn admission(&self) -> Admission {
+        let memory = if self.store_full { Err(Unavailable::StoreFull) } else { Ok(()) };
+        Admission { phone: Some(self.subscriber.phone), place: Ok(()), memory }
+    }
+
     fn generate_with(
         &mut self,
         subject: &Subject,
@@ -87,15 +93,8 @@ impl Story {
     ) -> Outcome<Result<Issued, GenerateRefused>> {
         let draw = self.draw();
         let digest = subject.digest();
-        let command = Generate {
-            subject,
-            digest,
-            locale: Locale::Id,
-            draw,
-            can_send: true,
-            store_full: self.store_full,
-            idempotency,
-        };
+        let command =
+            Generate { subject, digest, locale: Locale::Id, draw, admission: self.admission(), idempotency };
         let decision = self.subscriber.generate(&command, &self.policy, self.now);
         self.apply(decision)
     }
@@ -168,7 +167,7 @@ impl Story {
 
     fn resend(&mut self, challenge: ChallengeId) -> Result<Resent, ResendRefused> {
         let presented = Presented { challenge, digest: payment("1000").digest(), idempotency: None };
-        let command = Resend { presented, can_send: true };
+        let command = Resend { presented, admission: self.admission() };
         let decision = self.subscriber.resend(&command, &self.policy, self.now);
         match self.apply(decision) {
             Outcome::Fresh(outcome) => outcome,
@@ -178,7 +177,7 @@ impl Story {
 
     fn cancel(&mut self, challenge: ChallengeId) -> Result<Cancelled, Verdict> {
         let presented = Presented { challenge, digest: payment("1000").digest(), idempotency: None };
-        let decision = self.subscriber.cancel(&presented, &self.policy, self.now);
+        let decision = self.subscriber.cancel(&Cancel { presented }, &self.policy, self.now);
         match self.apply(decision) {
             Outcome::Fresh(outcome) => outcome,
             other => panic!("not fresh: {other:?}"),
@@ -509,10 +508,13 @@ fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
     let wrong = story.wrong_code(challenge);
     let request = |code: &[u8]| Idempotency::new("core", "verify", "k", &[Some(code)]);
     story.verify_with(challenge, &wrong, &payment("1000"), Some(request(wrong.expose())));
-    let stored = story.subscriber.remembered[0].mark;
+    let stored = story.subscriber.remembered[0].key;
     let fits = |policy: &Policy| {
         let number = |n: u32| format!("{n:06}").into_bytes();
-        (0..1_000_000).map(number).filter(|code| request(code).mark(policy) == stored).collect::<Vec<_>>()
+        (0..1_000_000)
+            .map(number)
+            .filter(|code| request(code).remembered(policy) == stored)
+            .collect::<Vec<_>>()
     };
     assert_eq!(fits(&story.policy), [wrong.expose()]);
     let other = Keyring::parse(&format!("1 {}", "5b".repeat(32))).unwrap();
@@ -554,7 +556,7 @@ fn in_a_full_store_whoever_has_something_to_drop_is_issued_a_challenge_and_memor
         story.right(challenge);
     }
     story.store_full = true;
-    assert_eq!(story.generate(), Err(GenerateRefused::StoreFull));
+    assert_eq!(story.generate(), Err(GenerateRefused::Unavailable(Unavailable::StoreFull)));
     let before = story.subscriber.heap_bytes();
     story.pass(601);
     assert!(story.generate().is_ok());

@@ -3,6 +3,7 @@
 use super::challenge::{Challenge, State};
 use super::lockout::Lock;
 use crate::clock::Timestamp;
+use crate::named::named;
 
 /// The outcome of an attempt, and of every other act on a challenge that is refused, in the order
 /// in which they are decided.
@@ -34,7 +35,46 @@ pub enum Verdict {
     },
 }
 
+named! {
+    /// A [`Verdict`] without its details: what it is called.
+    pub enum VerdictKind {
+        /// [`Verdict::Approved`].
+        Approved = "approved",
+        /// [`Verdict::Incorrect`].
+        Incorrect = "incorrect",
+        /// [`Verdict::UnknownChallenge`].
+        UnknownChallenge = "unknown_challenge",
+        /// [`Verdict::Locked`].
+        Locked = "locked",
+        /// [`Verdict::AlreadyUsed`].
+        AlreadyUsed = "already_used",
+        /// [`Verdict::Cancelled`].
+        Cancelled = "cancelled",
+        /// [`Verdict::Expired`].
+        Expired = "expired",
+        /// [`Verdict::AttemptsExhausted`].
+        AttemptsExhausted = "attempts_exhausted",
+        /// [`Verdict::TransactionChanged`].
+        TransactionChanged = "transaction_changed",
+    }
+}
+
 impl Verdict {
+    /// What it is called.
+    pub fn kind(self) -> VerdictKind {
+        match self {
+            Self::Approved { .. } => VerdictKind::Approved,
+            Self::Incorrect { .. } => VerdictKind::Incorrect,
+            Self::UnknownChallenge => VerdictKind::UnknownChallenge,
+            Self::Locked(_) => VerdictKind::Locked,
+            Self::AlreadyUsed => VerdictKind::AlreadyUsed,
+            Self::Cancelled => VerdictKind::Cancelled,
+            Self::Expired => VerdictKind::Expired,
+            Self::AttemptsExhausted => VerdictKind::AttemptsExhausted,
+            Self::TransactionChanged => VerdictKind::TransactionChanged,
+        }
+    }
+
     /// The lock of a `Locked`.
     pub(crate) fn lock(self) -> Option<Lock> {
         match self {

@@ -31,7 +31,8 @@ use crate::metrics::Metrics;
 use crate::sms::DeliveryReport;
 use crate::sms::links::{self, Links, SmscConfig};
 use crate::sms::outbox::tests::{item, phone as msisdn};
-use crate::sms::outbox::{CannotSend, Item, NO_LINK_AFTER, Outbox};
+use crate::sms::outbox::{Item, NO_LINK_AFTER, Outbox};
+use crate::subscriber::admission::Unavailable;
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 

@@ -50,16 +50,16 @@ fn a_full_outbox_refuses_until_an_item_has_ended_or_a_place_is_given_back() {
     let gauge = &metrics.sms.outbox_items;
     outbox.reserve(phone(1)).unwrap().put(item(1, later(&clock)));
     let place = outbox.reserve(phone(1)).unwrap();
-    assert_eq!((outbox.reserve(phone(1)).unwrap_err(), gauge.get()), (CannotSend::Full, 2));
+    assert_eq!((outbox.reserve(phone(1)).unwrap_err(), gauge.get()), (Unavailable::OutboxFull, 2));
     drop(place);
     assert_eq!(gauge.get(), 1);
     outbox.reserve(phone(1)).unwrap().put(item(2, later(&clock)));
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::OutboxFull);
     let first = queue.take().unwrap();
     assert_eq!(first.item.challenge.0[15], 1);
     assert_eq!(
         outbox.reserve(phone(1)).unwrap_err(),
-        CannotSend::Full,
+        Unavailable::OutboxFull,
         "a link has it, and may give it back"
     );
     drop(first);
@@ -99,14 +99,14 @@ fn abuse_47_a_route_that_is_full_or_down_refuses_its_own_numbers_alone() {
     let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
     let (outbox, queue) = outbox(4, table, clock.clone(), &Arc::new(Metrics::new()));
     let places = [outbox.reserve(phone(1)).unwrap(), outbox.reserve(phone(1)).unwrap()];
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Full);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::OutboxFull);
     outbox.reserve(phone(2)).unwrap().put(item(2, later(&clock)));
     drop(places);
     queue.routes()[0].set_state(RouteState::Sending);
     clock.advance(NO_LINK_AFTER);
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::NoLink);
     queue.routes()[1].set_state(RouteState::Failing);
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::SmscFailing);
     assert!(outbox.reserve(phone(2)).is_ok());
 }
 
@@ -117,7 +117,7 @@ fn without_a_link_for_five_seconds_nothing_is_taken_in() {
     clock.advance(NO_LINK_AFTER - Duration::from_millis(1));
     assert!(outbox.reserve(phone(1)).is_ok());
     clock.advance(Duration::from_millis(1));
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::NoLink);
     route.set_state(RouteState::Sending);
     clock.advance(Duration::from_secs(3_600));
     assert!(outbox.reserve(phone(1)).is_ok());
@@ -125,7 +125,7 @@ fn without_a_link_for_five_seconds_nothing_is_taken_in() {
     assert!(outbox.reserve(phone(1)).is_ok());
     clock.advance(NO_LINK_AFTER);
     route.set_state(RouteState::NoLink { since: clock.now() });
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::NoLink);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn s7_while_every_smsc_fails_nothing_is_taken_in() {
     let (outbox, queue, _clock, _metrics) = small(2);
     let route = &queue.routes()[0];
     route.set_state(RouteState::Failing);
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::SmscFailing);
     route.set_state(RouteState::Sending);
     assert!(outbox.reserve(phone(1)).is_ok());
 }
@@ -143,7 +143,7 @@ fn a_closed_queue_refuses_reservations_and_still_takes_what_was_reserved() {
     let (outbox, mut queue, clock, _metrics) = small(2);
     let place = outbox.reserve(phone(1)).unwrap();
     queue.close();
-    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(outbox.reserve(phone(1)).unwrap_err(), Unavailable::NoLink);
     assert!(queue.take().is_none() && !queue.is_finished());
     place.put(item(1, later(&clock)));
     assert!(queue.take().is_some() && !queue.is_finished());

@@ -2,8 +2,9 @@ use super::smsc::STEADY_AFTER;
 use super::*;
 use crate::clock::Timestamp;
 use crate::sms::outbox::tests::{item, phone};
-use crate::sms::outbox::{CannotSend, Outbox, outbox};
+use crate::sms::outbox::{Outbox, outbox};
 use crate::sms::route::table::{Config, Table};
+use crate::subscriber::admission::Unavailable;
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);
@@ -184,14 +185,14 @@ fn s7_while_all_fail_callers_are_refused_at_once_and_what_was_taken_in_waits() {
     house.fail(0);
     assert!(house.outbox.reserve(phone(1)).is_ok());
     house.fail(1);
-    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), Unavailable::SmscFailing);
     assert_eq!((house.take(0), house.take(1)), (None, None));
     house.pass(circuit::PAUSE_MIN);
     assert!(house.outbox.reserve(phone(1)).is_ok());
     assert_eq!((house.all(0), house.all(1)), (vec![1], vec![2]), "a probe each");
     house.fail(0);
     house.fail(1);
-    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), CannotSend::Failing);
+    assert_eq!(house.outbox.reserve(phone(1)).unwrap_err(), Unavailable::SmscFailing);
 }
 
 #[test]

@@ -73,7 +73,7 @@ async fn without_a_link_the_outbox_refuses_after_five_seconds_and_what_was_taken
     running.clock.advance(NO_LINK_AFTER - Duration::from_millis(1));
     running.send(1);
     running.clock.advance(Duration::from_millis(1));
-    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), Unavailable::NoLink);
     assert!(peer.pdu().await.is_some());
     drop(peer);
     let mut peer = script.accept_later(&running).await;

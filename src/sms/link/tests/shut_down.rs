@@ -12,7 +12,7 @@ async fn l6_told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
     running.send(1);
     running.drain.cancel();
     let submit = peer.submit().await;
-    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), CannotSend::NoLink);
+    assert_eq!(running.outbox.reserve(msisdn(1)).unwrap_err(), Unavailable::NoLink);
     peer.accept(submit.sequence).await;
     let unbind = peer.pdu().await.unwrap();
     assert_eq!(unbind.command, CommandId::UNBIND);
