@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
+
 /// The longest address in bytes (SMPP 3.4, 5.2.8: 21 with the final NUL).
 const ADDRESS_BYTES_MAX: usize = 20;
 
@@ -17,8 +19,7 @@ const MASK_TAIL: usize = 2;
 /// handset. `Debug` masks the middle, so that no log shows a whole number; [`Address::as_str`] shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address {
-    bytes: [u8; ADDRESS_BYTES_MAX],
-    length: u8,
+    text: ArrayString<ADDRESS_BYTES_MAX>,
 }
 
 impl Address {
@@ -27,27 +28,24 @@ impl Address {
     #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"+").unwrap_or(text);
-        let length = u8::try_from(text.len()).ok()?;
-        if text.is_empty() || text.len() > ADDRESS_BYTES_MAX {
-            return None;
+        let mut kept = ArrayString::new();
+        for byte in text {
+            let readable = matches!(byte, b' '..=b'~');
+            kept.try_push(if readable { char::from(*byte) } else { '?' }).ok()?;
         }
-        let mut kept = [0; ADDRESS_BYTES_MAX];
-        for (to, from) in kept.iter_mut().zip(text) {
-            *to = if matches!(from, b' '..=b'~') { *from } else { b'?' };
-        }
-        Some(Self { bytes: kept, length })
+        (!kept.is_empty()).then_some(Self { text: kept })
     }
 
     /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).unwrap_or_default()
+        &self.text
     }
 
     /// The address as SMPP carries it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
+        self.text.as_bytes()
     }
 
     /// Whether this is a telephone number: digits only.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use serde::Serialize;
 use smpp::pdu::SubmitSm;
 use smpp::tlv::{Tag, Tlvs};
@@ -52,8 +53,7 @@ pub struct Details {
     pub replaced: bool,
     /// Whether parameters were left out, beyond [`TLVS_BYTES_MAX`].
     pub(crate) tlvs_cut: bool,
-    service_type: [u8; SERVICE_TYPE_MAX],
-    service_type_length: u8,
+    service_type: ArrayString<SERVICE_TYPE_MAX>,
     tlvs: Box<[u8]>,
     /// Of a long message, the ids of its parts in order.
     pub(crate) parts: Box<[MessageId]>,
@@ -67,9 +67,7 @@ impl Details {
         id_form: IdForm,
     ) -> Self {
         let (tlvs, tlvs_cut) = keep(submit.tlvs);
-        let mut service_type = [0; SERVICE_TYPE_MAX];
-        let length = submit.service_type.len().min(SERVICE_TYPE_MAX);
-        service_type[..length].copy_from_slice(&submit.service_type[..length]);
+        let service_type = str::from_utf8(submit.service_type).unwrap_or_default();
         Self {
             direction: Direction::ToHandset,
             system_id,
@@ -87,8 +85,7 @@ impl Details {
             id_form,
             replaced: false,
             tlvs_cut,
-            service_type,
-            service_type_length: u8::try_from(length).unwrap_or_default(),
+            service_type: ArrayString::from(service_type).unwrap_or_default(),
             tlvs,
             parts: Box::default(),
         }
@@ -96,7 +93,7 @@ impl Details {
 
     /// The SMS application; mostly empty.
     pub(crate) fn service_type(&self) -> &str {
-        str::from_utf8(&self.service_type[..usize::from(self.service_type_length)]).unwrap_or_default()
+        &self.service_type
     }
 
     /// Tags and values of the optional parameters, in the order they came, without message_payload, which is

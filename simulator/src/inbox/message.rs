@@ -216,6 +216,11 @@ impl Message {
         self.draft.validity.as_ref()
     }
 
+    /// Whether its validity has ended.
+    pub(crate) fn is_expired(&self, wall: SystemTime) -> bool {
+        self.draft.validity.is_some_and(|validity| validity.has_ended(wall))
+    }
+
     /// What became of its delivery receipt, as of now; of a long message, of the parts' receipts together:
     /// one that failed counts before one that is pending, and that before those that were acknowledged.
     #[must_use]

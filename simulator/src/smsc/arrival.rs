@@ -75,7 +75,7 @@ impl Smsc {
 
     /// Counts a message that is on the handset after its expiry: a bug.
     fn count_if_late(&self, message: &Message, at: &Moment) {
-        if message.validity().is_some_and(|validity| validity.expires_at <= at.wall) {
+        if message.is_expired(at.wall) {
             self.metrics.shown_late.inc();
         }
     }

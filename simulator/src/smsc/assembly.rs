@@ -24,7 +24,7 @@ impl Smsc {
         let whole = self.put_together(segment, place, content, at)?;
         let mut draft = segment.draft_with(text::decode(data_coding, &whole.content));
         draft.take_parts(whole.ids, |id| self.inbox.kept(id));
-        let expired = draft.validity.is_some_and(|validity| validity.expires_at <= at.wall);
+        let expired = draft.validity.is_some_and(|validity| validity.has_ended(at.wall));
         let message = self.inbox.keep(draft);
         if expired {
             self.metrics.messages_expired.inc();

@@ -37,12 +37,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn is_expired(&self, at: &Moment) -> bool {
-        self.validity.is_some_and(|validity| validity.expires_at <= at.wall)
+        self.validity.is_some_and(|validity| validity.has_ended(at.wall))
     }
 
-    pub(super) fn expires(&self, at: &Moment) -> Option<(Instant, SystemTime)> {
-        let expires_at = self.validity?.expires_at;
-        Some((at.instant_of(expires_at)?, expires_at))
+    pub(super) fn expires(&self, at: &Moment) -> Option<Instant> {
+        at.instant_of(self.validity?.expires_at)
     }
 
     /// Of a message in more than one part.

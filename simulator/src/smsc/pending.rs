@@ -27,7 +27,7 @@ pub(super) struct Pending {
     /// When it would be on the handset.
     pub(super) due: Instant,
     /// When it expires, if it does.
-    pub(super) expires: Option<(Instant, SystemTime)>,
+    pub(super) expires: Option<Instant>,
     /// When its submit is answered: its receipts come after that.
     pub(super) answered: Instant,
     pub(super) report: Report,
@@ -41,12 +41,12 @@ pub(super) struct Pending {
 impl Pending {
     /// When it is delivered or expires, whichever comes first; no two pending messages have the same id.
     fn key(&self) -> (Instant, u64) {
-        let ends = self.expires.map_or(self.due, |(expires, _)| self.due.min(expires));
+        let ends = self.expires.map_or(self.due, |expires| self.due.min(expires));
         (ends, self.report.submitted.id.value())
     }
 
     pub(super) fn is_expired(&self, wall: SystemTime) -> bool {
-        self.expires.is_some_and(|(expires, at)| expires < self.due || at <= wall)
+        self.expires.is_some_and(|expires| expires < self.due) || self.message.is_expired(wall)
     }
 }
 

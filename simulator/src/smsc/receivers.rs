@@ -16,7 +16,7 @@ const HELD_MAX: usize = 65_536;
 const TAKEN_AT_ONCE: usize = 256;
 
 pub(super) struct Receivers {
-    post: Mutex<Post>,
+    state: Mutex<State>,
     /// The held deliveries, to be counted without the lock.
     held: AtomicUsize,
     /// Deliveries given up.
@@ -24,7 +24,7 @@ pub(super) struct Receivers {
 }
 
 #[derive(Default)]
-struct Post {
+struct State {
     /// Of the sessions that receive.
     mailboxes: Vec<Arc<Mailbox>>,
     /// Whose turn it is among them.
@@ -32,7 +32,7 @@ struct Post {
     held: VecDeque<Delivery>,
 }
 
-impl Post {
+impl State {
     /// A mailbox with room, in turn; that of `avoided` only if there is no other.
     fn next(&mut self, avoided: Option<&Arc<Mailbox>>) -> Option<Arc<Mailbox>> {
         let (turn, count) = (self.turn, self.mailboxes.len());
@@ -46,17 +46,17 @@ impl Post {
 
 impl Receivers {
     pub(super) fn new(dropped: IntCounter) -> Self {
-        Self { post: Mutex::default(), held: AtomicUsize::new(0), dropped }
+        Self { state: Mutex::default(), held: AtomicUsize::new(0), dropped }
     }
 
     /// A session receives from now on.
     pub(super) fn join(&self, mailbox: &Arc<Mailbox>) {
-        self.post().mailboxes.push(Arc::clone(mailbox));
+        self.lock().mailboxes.push(Arc::clone(mailbox));
     }
 
     /// A session receives no more. What it left goes to others.
     pub(super) fn leave(&self, mailbox: &Arc<Mailbox>, left: impl Iterator<Item = Delivery>) {
-        self.post().mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
+        self.lock().mailboxes.retain(|other| !Arc::ptr_eq(other, mailbox));
         // Nothing is put in any more: that happens under the lock, for receivers.
         for delivery in left.chain(mailbox.take(usize::MAX)) {
             self.deliver(delivery, None);
@@ -64,40 +64,40 @@ impl Receivers {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.post().mailboxes.is_empty()
+        self.lock().mailboxes.is_empty()
     }
 
     /// Gives a delivery to a session that receives, in turn, to that of `avoided` only if there is no other;
     /// without one, keeps the newest [`HELD_MAX`] of all.
     pub(super) fn deliver(&self, delivery: Delivery, avoided: Option<&Arc<Mailbox>>) {
-        let mut post = self.post();
-        if let Some(mailbox) = post.next(avoided) {
+        let mut state = self.lock();
+        if let Some(mailbox) = state.next(avoided) {
             return mailbox.put(delivery);
         }
-        if post.held.len() >= HELD_MAX
-            && let Some(oldest) = post.held.pop_front()
+        if state.held.len() >= HELD_MAX
+            && let Some(oldest) = state.held.pop_front()
         {
             oldest.fail();
             self.dropped.inc();
         }
-        post.held.push_back(delivery);
-        self.held.store(post.held.len(), Ordering::Release);
+        state.held.push_back(delivery);
+        self.held.store(state.held.len(), Ordering::Release);
     }
 
     /// Gives a delivery to the session of `mailbox` if it receives and has room, else to another.
     pub(super) fn deliver_to(&self, mailbox: &Arc<Mailbox>, delivery: Delivery) {
-        let post = self.post();
-        if !mailbox.is_full() && post.mailboxes.iter().any(|other| Arc::ptr_eq(other, mailbox)) {
+        let state = self.lock();
+        if !mailbox.is_full() && state.mailboxes.iter().any(|other| Arc::ptr_eq(other, mailbox)) {
             return mailbox.put(delivery);
         }
-        drop(post);
+        drop(state);
         self.deliver(delivery, None);
     }
 
     /// Gives all of them to one session that receives. `false` when there is none with room.
     pub(super) fn deliver_together(&self, deliveries: impl Iterator<Item = Delivery>) -> bool {
-        let mut post = self.post();
-        let Some(mailbox) = post.next(None) else {
+        let mut state = self.lock();
+        let Some(mailbox) = state.next(None) else {
             return false;
         };
         deliveries.for_each(|delivery| mailbox.put(delivery));
@@ -110,16 +110,16 @@ impl Receivers {
         if room == 0 || self.held.load(Ordering::Acquire) == 0 {
             return VecDeque::new();
         }
-        let mut post = self.post();
-        let count = room.min(TAKEN_AT_ONCE).min(post.held.len());
-        let taken = post.held.drain(..count).collect();
-        self.held.store(post.held.len(), Ordering::Release);
+        let mut state = self.lock();
+        let count = room.min(TAKEN_AT_ONCE).min(state.held.len());
+        let taken = state.held.drain(..count).collect();
+        self.held.store(state.held.len(), Ordering::Release);
         taken
     }
 
-    fn post(&self) -> MutexGuard<'_, Post> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in this module panics while it holds the lock.
-        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -82,8 +82,7 @@ impl Smsc {
         draft.details.registered_delivery = replace.registered_delivery;
         if let Some(validity) = validity {
             draft.validity = Some(validity);
-            pending.expires =
-                at.instant_of(validity.expires_at).map(|expires| (expires, validity.expires_at));
+            pending.expires = at.instant_of(validity.expires_at);
         }
         pending.report.wanted = Wanted::by(replace.registered_delivery);
         pending.message = self.inbox.keep(draft);

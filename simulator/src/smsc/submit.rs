@@ -24,8 +24,9 @@ use crate::inbox::{Details, Draft, Message, MessageId, ReceiptState};
 /// do.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// A submit, who sent it, and on which session.
+/// A submit, who sent it, on which session, and when.
 pub(super) struct Origin<'a> {
+    pub(super) at: &'a Moment,
     pub(super) account: &'a Arc<Account>,
     pub(super) mailbox: &'a Arc<Mailbox>,
     pub(super) sequence: SequenceNumber,
@@ -50,13 +51,8 @@ impl Smsc {
     /// # Errors
     ///
     /// The status for the sender that says what is wrong with the submit.
-    pub(super) fn accept(
-        &self,
-        origin: &Origin<'_>,
-        plan: &Plan,
-        at: &Moment,
-    ) -> Result<Outcome, CommandStatus> {
-        let submit = origin.submit;
+    pub(super) fn accept(&self, origin: &Origin<'_>, plan: &Plan) -> Result<Outcome, CommandStatus> {
+        let (submit, at) = (origin.submit, origin.at);
         let fields = Fields::read(submit, at)?;
         let subject = Subject {
             to: fields.to.address.as_bytes(),
@@ -78,33 +74,42 @@ impl Smsc {
         let (from, to) = (fields.from, fields.to);
         let submitted = Submitted { id, from, to, time: at.wall, treatment: Arc::clone(&treatment) };
         let report = Report { submitted, wanted: Wanted::by(submit.registered_delivery), draw };
+        let early = treatment.receipts.timing == Timing::BeforeResponse;
+        let since = if early { at.now } else { answered };
         let mut outcome = Outcome { treatment, answered, id: Some(id), receipts: Vec::new() };
         if !delay.is_zero() && !fields.is_expired(at) {
-            self.delay(&fields, report, origin, &outcome, delay, at);
-        } else {
-            let message = self.settle(&fields, &report, origin, at);
-            self.report(&fields, &report, &message, &mut outcome, at);
+            self.delay(&fields, report, origin, since, delay);
+            return Ok(outcome);
+        }
+        let message = self.settle(&fields, &report, origin);
+        if report.wanted != Wanted::None {
+            let settings = &outcome.treatment.receipts;
+            if settings.copies.value() == 0 {
+                self.metrics.faults.receipt_lost.inc();
+            }
+            let states = if fields.is_expired(at) { &[Stat::EXPIRED] } else { settings.states.words() };
+            let receipts = report.receipts(states, at.wall, since, &Arc::downgrade(&message)).collect();
+            outcome.receipts = receipts;
+            outcome.answered += if early { LEAD } else { Duration::ZERO };
         }
         Ok(outcome)
     }
 
-    /// Puts a message on its way.
+    /// Puts a message on its way. Its receipts come after `since`.
     fn delay(
         &self,
         fields: &Fields<'_>,
         report: Report,
         origin: &Origin<'_>,
-        outcome: &Outcome,
+        since: Instant,
         delay: Duration,
-        at: &Moment,
     ) {
-        let early = outcome.treatment.receipts.timing == Timing::BeforeResponse;
         let data_coding = origin.submit.data_coding;
         self.pending.add(Pending {
             message: self.inbox.keep(draft(fields, &report, origin)),
-            due: at.now + delay,
-            expires: fields.expires(at),
-            answered: if early { at.now } else { outcome.answered },
+            due: origin.at.now + delay,
+            expires: fields.expires(origin.at),
+            answered: since,
             report,
             account: Arc::clone(origin.account),
             mailbox: Arc::downgrade(origin.mailbox),
@@ -113,15 +118,15 @@ impl Smsc {
     }
 
     /// Decides the fate of a message that is not delayed; what there is to find of it by its id.
-    fn settle(&self, fields: &Fields<'_>, report: &Report, origin: &Origin<'_>, at: &Moment) -> Arc<Message> {
+    fn settle(&self, fields: &Fields<'_>, report: &Report, origin: &Origin<'_>) -> Arc<Message> {
         let draft = draft(fields, report, origin);
         let keep = |draft, state| {
             let message = self.inbox.keep(draft);
-            message.end(state, at.wall);
+            message.end(state, origin.at.wall);
             message
         };
         let settings = &report.submitted.treatment.receipts;
-        if fields.is_expired(at) {
+        if fields.is_expired(origin.at) {
             self.metrics.messages_expired.inc();
             return keep(draft, MessageState::EXPIRED);
         }
@@ -133,35 +138,8 @@ impl Smsc {
         };
         // Found by its id until the whole takes its place, which reports its receipts with its own.
         let part = keep(draft, MessageState::DELIVERED);
-        self.complete(&part, place, origin.submit.data_coding, fields.content, at);
+        self.complete(&part, place, origin.submit.data_coding, fields.content, origin.at);
         part
-    }
-
-    /// The receipts of a message whose fate is decided. Those that come before the answer delay it.
-    fn report(
-        &self,
-        fields: &Fields<'_>,
-        report: &Report,
-        message: &Arc<Message>,
-        outcome: &mut Outcome,
-        at: &Moment,
-    ) {
-        if report.wanted == Wanted::None {
-            return;
-        }
-        let settings = &outcome.treatment.receipts;
-        if settings.copies.value() == 0 {
-            self.metrics.faults.receipt_lost.inc();
-        }
-        let since = match settings.timing {
-            Timing::BeforeResponse => {
-                outcome.answered += LEAD;
-                at.now
-            }
-            Timing::AfterResponse => outcome.answered,
-        };
-        let states = if fields.is_expired(at) { &[Stat::EXPIRED] } else { settings.states.words() };
-        outcome.receipts = report.receipts(states, at.wall, since, &Arc::downgrade(message)).collect();
     }
 
     /// Counts a mark that came before. The parts of a message share their mark.
@@ -238,7 +216,7 @@ mod tests {
 
     fn accept_at(smsc: &Smsc, submit: &SubmitSm<'_>, at: &Moment) -> Result<Outcome, CommandStatus> {
         let (account, mailbox, sequence) = (&smsc.accounts[0], &Arc::default(), SequenceNumber::FIRST);
-        smsc.accept(&Origin { account, mailbox, sequence, submit }, &smsc.plan.load_full(), at)
+        smsc.accept(&Origin { at, account, mailbox, sequence, submit }, &smsc.plan.load_full())
     }
 
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {

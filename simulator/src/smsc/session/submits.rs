@@ -34,7 +34,7 @@ impl Session {
             Err(CommandStatus::ESME_RMSGQFUL)
         } else {
             let mailbox = &self.mailbox;
-            smsc.accept(&Origin { account, mailbox, sequence, submit }, &self.plan, at)
+            smsc.accept(&Origin { at, account, mailbox, sequence, submit }, &self.plan)
         };
         match result {
             Ok(outcome) => self.take(outcome, &bound, command, sequence, at),
