@@ -5,11 +5,12 @@ import os
 import re
 import sys
 import time
-import traceback
+from functools import partial
 
 from cdp import Browser
 from page_checks import CONTRAST, check, no_overflow
 from program import Program
+from runner import passes, summary
 
 LOCKED_AFTER = 5
 SENDS_PER_DAY = 10
@@ -307,31 +308,11 @@ class Tests:
             page.click("[data-language=id]")
 
 
-def run(tests, names, browser, expiring):
-    """Runs the tests in order; returns those that failed."""
-    failed = []
-    for name in names:
-        started = time.monotonic()
-        page = expiring.page if name == "expired" else browser.page()
-        try:
-            if name == "expired":
-                expiring.notice("kedaluwarsa")
-                check("kedaluwarsa" in expiring.confirm("000000"), "an expired code was compared")
-                expiring.generate()
-            else:
-                getattr(tests, name)(page)
-            foreign = [url for url in page.requests if not url.startswith((tests.demo.bank, tests.hasty.bank))]
-            check(foreign == [], f"requests to others: {foreign}")
-            check(page.complaints == [], f"the console says: {page.complaints}")
-            print(f"ok     {time.monotonic() - started:5.1f} s  {name}", flush=True)
-        except Exception:  # Any failure of a test is told, and the next one runs.
-            failed.append(name)
-            print(f"FAILED {time.monotonic() - started:5.1f} s  {name}", flush=True)
-            traceback.print_exc()
-            page.screenshot(os.path.join(tests.pictures, f"failed-{name}.png"))
-        finally:
-            page.close()
-    return failed
+def expired(customer):
+    """A code that ran out while the other tests ran is refused without a comparison."""
+    customer.notice("kedaluwarsa")
+    check("kedaluwarsa" in customer.confirm("000000"), "an expired code was compared")
+    customer.generate()
 
 
 def main(binary, chromium, pictures):
@@ -347,19 +328,20 @@ def main(binary, chromium, pictures):
         expiring = Customer(browser.page(), hasty, company=1)
         expiring.generate()
         tests = Tests(demo, hasty, browser, pictures)
-        names = [name for name in dir(tests) if name.startswith("test_")] + ["expired"]
-        failed = run(tests, names, browser, expiring)
+        ours = (demo.bank, hasty.bank)
+        results = []
+        for name in (name for name in dir(tests) if name.startswith("test_")):
+            page = browser.page()
+            results.append(passes(name, partial(getattr(tests, name), page), page, ours, pictures))
+        results.append(passes("expired", partial(expired, expiring), expiring.page, ours, pictures))
     finally:
         if browser:
             browser.close()
         stopped = [demo.stop() for demo in demos]
-    names.append("stop")
+    results.append(stopped == [0, 0])
     if stopped != [0, 0]:
-        failed.append("stop")
         print(f"FAILED  a demo ended with {stopped} on SIGTERM")
-    print(f"after {time.monotonic() - started:.0f} s:")
-    print(f"{len(names) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    return summary(results, started)
 
 
 if __name__ == "__main__":
