@@ -101,7 +101,7 @@ impl Bank {
     }
 
     /// Changes a payment that is not made yet. A code that was issued for it stays bound to what it
-    /// was: the gateway will tell.
+    /// was; the gateway refuses it.
     pub(crate) fn change(&self, id: &str, form: DetailsForm) -> Outcome {
         let details = match Details::parse(form) {
             Ok(details) => details,
@@ -185,7 +185,7 @@ impl Bank {
     }
 
     /// The payment was approved: exactly the details that the gateway was asked about are made, and
-    /// once, however often the approval is told.
+    /// once, however often the approval arrives.
     fn make(&self, approved: &Payment, challenge: &str, answer: Answer) -> Outcome {
         let mut payments = self.payments();
         let Some(payment) = payments.find(&approved.id) else { return Outcome::NotFound };

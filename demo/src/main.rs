@@ -1,4 +1,4 @@
-//! The demo bank's command line: starts simulator, gateway and bank in one process, tells where they
+//! The demo bank's command line: starts simulator, gateway and bank in one process, prints where they
 //! are, and stops them cleanly.
 
 mod bank;
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell if stderr is closed, too.
+            // If stderr is closed, there is nowhere to say so.
             let _ = writeln!(io::stderr(), "demo-bank: {error}");
             ExitCode::from(EXIT_UNAVAILABLE)
         }
@@ -128,18 +128,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    let told = if arguments.ready_json { tell_programs(&demo) } else { tell_people(&demo) };
-    if told.is_ok() {
+    let printed = if arguments.ready_json { print_for_programs(&demo) } else { print_for_people(&demo) };
+    if printed.is_ok() {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     }
     demo.stop().await?;
-    told.map_err(Into::into)
+    printed.map_err(Into::into)
 }
 
-fn tell_programs(demo: &Demo) -> io::Result<()> {
+fn print_for_programs(demo: &Demo) -> io::Result<()> {
     let on_sms = |user: &&sample::User| user.authenticator == Authenticator::SmsOtp;
     let subscribers = demo
         .companies
@@ -168,7 +168,7 @@ fn tell_programs(demo: &Demo) -> io::Result<()> {
     out.flush()
 }
 
-fn tell_people(demo: &Demo) -> io::Result<()> {
+fn print_for_people(demo: &Demo) -> io::Result<()> {
     let (company, key) = (&demo.companies[0], &demo.secrets.api_key);
     let mut out = io::stdout().lock();
     write!(

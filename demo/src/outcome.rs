@@ -1,4 +1,4 @@
-//! What the page is told: the gateway's answers, in the few words that a customer's page needs.
+//! What the bank answers the page: the gateway's replies, reduced to what a customer needs to know.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub(crate) enum Outcome {
     },
     /// The code is cancelled: by the customer, or by a newer one.
     Cancelled,
-    /// What was typed is no code; it is not asked about and costs no attempt.
+    /// What was typed cannot be a code; the gateway is not asked, and no attempt is used.
     InvalidCode,
     Incorrect {
         attempts_left: u8,

@@ -1,6 +1,6 @@
 //! The payments that the bank keeps while their customers confirm them.
 //!
-//! The page holds a payment's id alone. What is paid, and to whom, stands here, so that what the
+//! The page holds only a payment's id. What is paid, and to whom, is kept here, so that what the
 //! gateway is asked to confirm is what the bank would execute.
 
 use std::collections::VecDeque;

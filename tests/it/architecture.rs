@@ -186,7 +186,7 @@ fn only_problem_knows_error_statuses() {
 #[test]
 fn abuse_39_the_product_holds_no_simulator_no_demo_and_no_harness() {
     let product = dependencies("Cargo.toml");
-    for tool in ["smsc-simulator", "demo-bank", "otp-loadtest", "gateway-sandbox"] {
+    for tool in ["smsc-simulator", "demo-bank", "otp-loadtest", "gateway-sandbox", "pages"] {
         let kinds: Vec<&String> =
             product.iter().filter(|(_, name)| name == tool).map(|(kind, _)| kind).collect();
         assert!(kinds.iter().all(|kind| *kind == "dev-dependencies"), "{tool} is in {kinds:?}");

@@ -231,7 +231,7 @@ async fn the_days_messages_are_limited() {
 }
 
 #[tokio::test]
-async fn a_user_with_a_hard_token_is_told_so() {
+async fn a_user_with_a_hard_token_gets_no_code() {
     let demo = start().await;
     let users = &demo.companies[0].users;
     let token = users.iter().position(|user| user.authenticator == Authenticator::HardToken).unwrap();
@@ -241,7 +241,7 @@ async fn a_user_with_a_hard_token_is_told_so() {
 }
 
 #[tokio::test]
-async fn the_handset_streams_the_messages_of_its_own_number_alone() {
+async fn the_handset_streams_only_the_messages_of_its_own_number() {
     let demo = start().await;
     let (other, payer) = (Payer::new(&demo, 5, 0).await, Payer::new(&demo, 5, 1).await);
     let path = format!("/api/handset?corporate_id={}&user_id={}", payer.corporate_id, payer.user.user_id);
@@ -338,8 +338,8 @@ async fn a_port_in_use_is_named_with_its_option() {
         ("--bank-port", Options { bank_port: port, ..ANY }),
     ] {
         let Err(error) = Demo::start(&options).await else { panic!("{option}: started on a port in use") };
-        let told = error.to_string();
-        assert!(told.contains(&port.to_string()) && told.contains(option), "{told}");
+        let message = error.to_string();
+        assert!(message.contains(&port.to_string()) && message.contains(option), "{message}");
     }
 }
 

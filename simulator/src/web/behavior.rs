@@ -10,8 +10,7 @@ use crate::behavior::{Behavior, BehaviorError, Profile, profiles};
 /// The content type of a behaviour as people write it.
 pub(super) const TOML: &str = "application/toml";
 
-/// The text that was last put, with its comments, and what it means: to show
-/// it again for as long as it is in use.
+/// The text that was last put, with its comments, and what it means: to show it again for as long as it is in use.
 #[derive(Default)]
 pub(super) struct Written(Mutex<Option<(Behavior, String)>>);
 
@@ -20,8 +19,7 @@ impl Written {
         *self.place() = Some((behavior, text.to_owned()));
     }
 
-    /// `in_use` as somebody wrote it: the text that was put, or a profile's, or
-    /// else with every setting spelt out.
+    /// `in_use` as somebody wrote it: the text that was put, or a profile's, or else with every setting spelt out.
     pub(super) fn of(&self, in_use: &Behavior) -> String {
         if let Some((behavior, text)) = &*self.place()
             && behavior == in_use

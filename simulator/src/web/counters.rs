@@ -1,11 +1,11 @@
 //! The counters that the page shows, as `GET /counters` writes them.
 
-use crate::inbox::Counts;
-use crate::metrics::Metrics;
 use serde::Serialize;
 
-/// What has been counted since the start, and what there is now. The names are
-/// those of the metrics.
+use crate::inbox::Counts;
+use crate::metrics::Metrics;
+
+/// What has been counted since the start, and what there is now. The names are those of the metrics.
 #[derive(Serialize)]
 pub(super) struct Counters {
     sessions_bound: i64,

@@ -1,10 +1,12 @@
 //! One message in full, as `GET /messages/{id}` writes it.
 
-use crate::inbox::{Details, Message, MessageId, ReceiptOutcome, ReceiptSent, Wire, state_name, timestamp};
-use serde::Serialize;
 use std::time::SystemTime;
 
-/// What the list says of a message, and all that is known beside.
+use serde::Serialize;
+
+use crate::inbox::{Details, Message, MessageId, ReceiptOutcome, ReceiptSent, Wire, state_name, timestamp};
+
+/// What the list says of a message, and everything else that is known of it.
 #[derive(Serialize)]
 pub(super) struct Full<'a> {
     #[serde(flatten)]

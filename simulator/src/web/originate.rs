@@ -9,8 +9,7 @@ use crate::smsc::HandsetError;
 /// Characters of a message: more than six segments carry.
 const TEXT_CHARACTERS_MAX: usize = 1_000;
 
-/// Bytes of the JSON around and in the longest text, every character escaped
-/// as a pair of surrogates.
+/// Bytes of the JSON around and in the longest text, every character escaped as a pair of surrogates.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1_024;
 
 const _: () = assert!(12 * TEXT_CHARACTERS_MAX + 1_024 <= BODY_BYTES_MAX);
@@ -27,8 +26,7 @@ pub(super) struct Originated {
 }
 
 impl Originated {
-    /// Reads the body of a request. What it says of addresses is for the SMSC
-    /// to judge.
+    /// Reads the body of a request. Whether its addresses are valid is for the SMSC to decide.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let originated: Self = serde_json::from_slice(body).map_err(|_| SHAPE)?;
         if originated.text.is_empty() || originated.text.chars().count() > TEXT_CHARACTERS_MAX {
