@@ -1,7 +1,7 @@
 //! All links to all SMSCs, on one thread.
 //!
 //! Each link is a task that owns its connection (see [`super::link`]); what they share — the routes, and for
-//! each SMSC the receipts that are waited for — is of this thread alone and lent for moments.
+//! each SMSC the receipts that are waited for — belongs to this thread only and is lent for moments.
 
 use std::fmt;
 use std::rc::Rc;

@@ -26,7 +26,7 @@ use crate::subscriber::challenge::ChallengeId;
 use crate::subscriber::id::SubscriberId;
 
 /// How long no link may be bound before nothing more is taken in: an SMSC's restart or a short break of
-/// the line is waited out, and a caller is not told "sent" for long while nothing is sent.
+/// the line is waited out, and the API does not answer "sent" for long while nothing is sent.
 pub(super) const NO_LINK_AFTER: Duration = Duration::from_secs(5);
 /// With less than this left, a code would reach its reader too late to be typed in: it is not sent.
 pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);

@@ -233,7 +233,7 @@ impl Receipts {
         self.accepted.value(index).sent.phone.ends_like(handset)
     }
 
-    /// By reference alone where the handset is the right one: references are few and come round.
+    /// By reference, only where the handset is the right one: references are few and come round.
     fn find_by_reference(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<usize> {
         let key = MessageId::of_reference(incoming.reference?);
         let index = self.by_reference.find(&key, now)?;

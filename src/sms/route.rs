@@ -50,7 +50,7 @@ impl RouteState {
 pub(super) struct Route {
     /// Indices of SMSCs, the preferred first.
     smscs: Box<[usize]>,
-    /// A [`RouteState`], which the SMS thread alone changes.
+    /// A [`RouteState`], which only the SMS thread changes.
     state: AtomicU64,
     places_max: usize,
     metrics: Arc<Metrics>,

@@ -108,7 +108,7 @@ fn folded(id: &[u8]) -> Option<MessageId> {
 }
 
 fn number(id: &[u8], radix: u32) -> Option<MessageId> {
-    // A sign is no digit of an id, though it is one to the parser.
+    // A sign is not part of an id, though the parser takes one.
     let digits = std::str::from_utf8(id).ok().filter(|digits| !digits.starts_with('+'))?;
     let number = u128::from_str_radix(digits, radix).ok()?;
     MessageId::new(&number.to_be_bytes())

@@ -23,11 +23,11 @@ const IN_A_ROW: u32 = 5;
 /// This many failures within two spans are a burst if successes are fewer.
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
-/// The first pause: as long as a caller is told to wait.
+/// The first pause: as long as `Retry-After` has a caller wait.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is noticed within a minute.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Probes that must succeed, each sent alone.
+/// Probes that must succeed, one at a time.
 const PROBES_GOOD: u32 = 3;
 /// A probe that came to nothing within this time is forgotten: no response timer is longer.
 const PROBE_AGE_MAX: Duration = Duration::from_secs(120);

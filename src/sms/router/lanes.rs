@@ -110,7 +110,7 @@ impl Lanes {
         }
     }
 
-    /// The next SMS for a link: what waits for it alone, for its SMSC, or in the queue.
+    /// The next SMS for a link: what waits for only this link, for its SMSC, or in the queue.
     pub(super) fn take(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
         let Smsc { lane, links, .. } = &mut self.smscs[index.smsc];
         let waiting = links[index.link].own.pop_front().or_else(|| lane.pop_front());
@@ -127,7 +127,7 @@ impl Lanes {
         None
     }
 
-    /// Takes back what a link has not sent, in its order, and what waits for that link alone; all of it goes
+    /// Takes back what a link has not sent, in its order, and what waits for only that link; all of it goes
     /// before what waits.
     pub(super) fn take_back(&mut self, index: LinkIndex, unsent: Vec<Outgoing>, now: Timestamp) {
         let own = std::mem::take(&mut self.link(index).own);

@@ -21,7 +21,7 @@ struct House {
 }
 
 impl House {
-    /// SMSCs `a`, `b`, … with so many links each; all links are bound.
+    /// SMSCs `a`, `b`, … with this many links each; all links are bound.
     fn new(links: &[usize], routes: &[Config]) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
@@ -84,7 +84,7 @@ impl House {
             .collect()
     }
 
-    /// Whether a link was told that there is something for it.
+    /// Whether a link was woken since there is something for it.
     async fn is_woken(&self, link: usize) -> bool {
         let lane = self.router.lane(link);
         tokio::select! {
