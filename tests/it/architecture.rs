@@ -164,6 +164,10 @@ fn what_only_looks_like_a_forbidden_name_is_let_through() {
         ("http::api", "use super::wire::Store; use crate::http::server; use super::super::http::auth;"),
         ("http::api", "fn f<'a>(x: &'a str) -> &'a str { store::smpp(x).smpp::<u8>() }"),
         ("http::api", "pub(in crate::store) struct S; fn f() { assert!(true, \"crate::store::Store\") }"),
+        (
+            "http::api",
+            "enum E { #[cfg(test)] A(crate::store::Store), B { #[cfg(test)] c: crate::store::Store } }",
+        ),
         ("sms", "mod link; use link::smpp::X; fn f() { link::store::f() }"),
         ("subscriber", "use crate::clock::Timestamp; use super::msisdn::Msisdn;"),
     ];

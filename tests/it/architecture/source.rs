@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ImplItem, Item, ItemUse, Macro, UseTree, VisRestricted};
+use syn::{Arm, Attribute, Field, ImplItem, Item, ItemUse, Macro, UseTree, Variant, VisRestricted};
 
 /// A module that is compiled into its crate.
 #[derive(Debug)]
@@ -201,6 +201,24 @@ impl<'ast> Visit<'ast> for Found {
     fn visit_impl_item(&mut self, item: &'ast ImplItem) {
         if !matches!(item, ImplItem::Fn(function) if is_for_tests(&function.attrs)) {
             visit::visit_impl_item(self, item);
+        }
+    }
+
+    fn visit_field(&mut self, field: &'ast Field) {
+        if !is_for_tests(&field.attrs) {
+            visit::visit_field(self, field);
+        }
+    }
+
+    fn visit_variant(&mut self, variant: &'ast Variant) {
+        if !is_for_tests(&variant.attrs) {
+            visit::visit_variant(self, variant);
+        }
+    }
+
+    fn visit_arm(&mut self, arm: &'ast Arm) {
+        if !is_for_tests(&arm.attrs) {
+            visit::visit_arm(self, arm);
         }
     }
 
