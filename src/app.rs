@@ -18,7 +18,6 @@ use crate::http::api::Api;
 use crate::http::server::Server;
 use crate::metrics::Metrics;
 use crate::sms;
-use crate::sms::Misconfigured;
 use crate::sms::links::Links;
 use crate::sms::outbox::Item;
 use crate::store::Store;
@@ -30,8 +29,6 @@ use crate::threads;
 pub enum StartError {
     /// The subscribers' file.
     Enrolment(EnrolmentError),
-    /// A setting of the links to the SMSCs.
-    Links(Misconfigured),
     /// A listener: its setting, its address, and what the system says.
     Listen(&'static str, SocketAddr, io::Error),
     /// A thread or its runtime.
@@ -42,7 +39,6 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Enrolment(error) => error.fmt(f),
-            Self::Links(error) => error.fmt(f),
             Self::Listen(setting, addr, error) => write!(f, "{setting} = \"{addr}\": {error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
@@ -54,7 +50,7 @@ impl std::error::Error for StartError {}
 impl StartError {
     /// Whether a file is to be mended, rather than the machine.
     pub fn is_of_configuration(&self) -> bool {
-        matches!(self, Self::Enrolment(_) | Self::Links(_))
+        matches!(self, Self::Enrolment(_))
     }
 }
 
@@ -103,18 +99,14 @@ impl App {
     pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let store = load_store(&config, &clock, &metrics)?;
-        let (outbox, queue) = config
-            .links
-            .outbox(config.outbox.items_max, clock.clone(), &metrics)
-            .map_err(StartError::Links)?;
+        let (outbox, queue) = config.links.outbox(config.outbox_items_max, clock.clone(), &metrics);
         let (policy, templates) = (config.policy, config.templates);
         let gateway =
             Arc::new(Gateway::new(store, policy, templates, outbox, clock.clone(), Arc::clone(&metrics)));
         let (sender, reports) = sms::reports();
         let (releaser, reporter) = (Arc::clone(&gateway), Arc::clone(&gateway));
         let release = move |item: &Item| releaser.release(item);
-        let links = Links::new(&config.links, queue, release, sender, clock.clone(), Arc::clone(&metrics))
-            .map_err(StartError::Links)?;
+        let links = Links::new(config.links, queue, release, sender, clock.clone(), Arc::clone(&metrics));
         let admin = Arc::new(Admin::new(Arc::clone(&gateway), Arc::clone(&metrics)));
         let (drain_api, drain_sms, stop_admin) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());

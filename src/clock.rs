@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde::Deserialize as _;
 use tokio::sync::watch;
 
 /// An instant in milliseconds since the Unix epoch.
@@ -37,17 +36,6 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
-}
-
-/// Reads a duration setting as people write it: `"180s"`, `"15m"`, `"1h 30m"`.
-///
-/// # Errors
-///
-/// Those of the deserializer, for another type or another form.
-pub(crate) fn duration_setting<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    let expected = || serde::de::Error::custom("expected a duration such as \"180s\" or \"15m\"");
-    humantime::parse_duration(&text).map_err(|_| expected())
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -64,7 +64,11 @@ pub enum EnrolmentError {
 impl fmt::Display for EnrolmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Io(path, error) => write!(
+                f,
+                "subscribers.file: found {}: {error}, allowed a file that can be read",
+                path.display()
+            ),
             Self::Header(path, reason) => write!(f, "{}:1: {reason}", path.display()),
             Self::Rows(path, rows) => {
                 for row in rows {

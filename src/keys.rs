@@ -1,11 +1,13 @@
-//! `otp-gateway key new`: keys drawn from the system's randomness.
+//! Keys: those that `otp-gateway key new` draws from the system's randomness, and the file of master keys.
 
 use std::io;
+use std::path::Path;
 
+use settings::FileProblem;
 use zeroize::Zeroizing;
 
 use crate::http::auth::key_sha256;
-use crate::subscriber::code::MASTER_KEY_BYTES;
+use crate::subscriber::code::{KEYS_MAX, KeyId, Keyring, MASTER_KEY_BYTES};
 
 /// 192 random bits: with the prefix, the key's hash takes one block of SHA-256, at every request.
 const API_KEY_BYTES: usize = 24;
@@ -54,6 +56,52 @@ impl NewKey {
     }
 }
 
+/// Reads the master keys from the file at `path`.
+///
+/// # Errors
+///
+/// [`FileProblem`] if the file cannot be read, others may use it, or it is not a key file.
+pub fn load(path: &Path) -> Result<Keyring, FileProblem> {
+    parse(&settings::read_secret(path)?)
+}
+
+/// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines and lines
+/// that begin with `#` do not count.
+///
+/// # Errors
+///
+/// [`FileProblem`] says which line is wrong and never quotes it.
+pub fn parse(text: &str) -> Result<Keyring, FileProblem> {
+    let in_line = |line: usize, found: &str, allowed: &str| FileProblem {
+        line: Some(line),
+        found: found.into(),
+        allowed: allowed.into(),
+    };
+    let mut keys: Vec<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        if text.trim().is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let form = "a number from 1 to 65535, a blank and 64 hexadecimal digits";
+        let key = parse_line(text).ok_or_else(|| in_line(line, "something else", form))?;
+        if keys.iter().any(|(id, master)| *id == key.0 || *master == key.1) {
+            return Err(in_line(line, "the number or the key of a line before", "each once"));
+        }
+        keys.push(key);
+    }
+    Keyring::new(&keys).ok_or_else(|| {
+        FileProblem::whole(format_args!("{} keys", keys.len()), format_args!("1 to {KEYS_MAX}"))
+    })
+}
+
+fn parse_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> {
+    let (id, hex) = line.trim().split_once(' ')?;
+    let id: u16 = id.parse().ok().filter(|id| *id != 0)?;
+    let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
+    let decoded = base16ct::mixed::decode(hex.trim(), master.as_mut_slice()).ok()?.len();
+    (decoded == MASTER_KEY_BYTES).then_some((KeyId(id), master))
+}
+
 fn random_hex() -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
     getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
@@ -63,8 +111,7 @@ fn random_hex() -> io::Result<Zeroizing<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::auth::{ClientConfig, Clients};
-    use crate::subscriber::code::Keyring;
+    use crate::http::auth::Clients;
 
     fn printed(new_key: &NewKey) -> String {
         let mut out = Vec::new();
@@ -74,14 +121,9 @@ mod tests {
 
     #[test]
     fn the_printed_entry_knows_the_printed_key() {
-        #[derive(serde::Deserialize)]
-        struct Entry {
-            clients: Vec<ClientConfig>,
-        }
         let text = printed(&NewKey::Api { name: "core-1".into(), role: "core".into() });
         let key = text.lines().find_map(|line| line.strip_prefix("#   ")).unwrap();
-        let entry: Entry = toml::from_str(&text).unwrap();
-        let clients = Clients::new(&entry.clients).unwrap();
+        let clients = settings::from_toml(&text, Clients::read).unwrap();
         let client = clients.authenticate(format!("Bearer {key}").as_bytes()).unwrap();
         assert_eq!(client.name(), "core-1");
     }
@@ -89,7 +131,33 @@ mod tests {
     #[test]
     fn the_printed_master_key_is_a_key_file_and_never_the_same_twice() {
         let text = printed(&NewKey::Master { id: 7 });
-        assert!(Keyring::parse(&text).is_ok());
+        assert!(parse(&text).is_ok());
         assert_ne!(text, printed(&NewKey::Master { id: 7 }));
+    }
+
+    #[test]
+    fn a_key_file_names_the_line_that_is_wrong_and_never_quotes_it() {
+        let hex = "0123456789abcdef".repeat(4);
+        let good = format!("# active first\n\n7 {hex}\n6 {}\n", "ab".repeat(32));
+        assert_eq!(parse(&good).unwrap().active().id(), KeyId(7));
+        let refused = |text: &str| {
+            let FileProblem { line, found, allowed } = parse(text).unwrap_err();
+            (line, format!("found {found}, allowed {allowed}"))
+        };
+        assert_eq!(refused(""), (None, "found 0 keys, allowed 1 to 8".into()));
+        let many: String = (1..=9).map(|id| format!("{id} {id}{}\n", &hex[1..])).collect();
+        assert_eq!(refused(&many), (None, "found 9 keys, allowed 1 to 8".into()));
+        for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}"] {
+            let line = line.replace("{hex}", &hex).replace("{bad}", &"zz".repeat(32));
+            let form =
+                "found something else, allowed a number from 1 to 65535, a blank and 64 hexadecimal digits";
+            assert_eq!(refused(&line), (Some(1), form.into()), "{line}");
+        }
+        let twice = "found the number or the key of a line before, allowed each once";
+        for second in
+            [format!("7 {}", "cd".repeat(32)), format!("8 {hex}"), format!("8 {}", hex.to_uppercase())]
+        {
+            assert_eq!(refused(&format!("7 {hex}\n{second}")), (Some(2), twice.into()));
+        }
     }
 }

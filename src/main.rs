@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use otp_gateway::app::App;
 use otp_gateway::clock::Clock;
-use otp_gateway::config::{self, Config, LogConfig};
+use otp_gateway::config::{Config, Log};
 use otp_gateway::keys;
 use otp_gateway::shutdown::{Request, Signals};
-use tracing_subscriber::EnvFilter;
 
 /// The configuration, or a file that it names, cannot be used (EX_USAGE of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -61,7 +60,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            eprintln!("otp-gateway: {message}");
+            eprintln!("{message}");
             ExitCode::from(code)
         }
     }
@@ -74,21 +73,22 @@ struct Failure {
 }
 
 impl Failure {
+    /// What is wrong in files: each line begins with the file's path.
     fn config(error: impl std::fmt::Display) -> Self {
         Self { code: EXIT_CONFIG, message: error.to_string() }
     }
 
     fn system(error: impl std::fmt::Display) -> Self {
-        Self { code: EXIT_SYSTEM, message: error.to_string() }
+        Self { code: EXIT_SYSTEM, message: format!("otp-gateway: {error}") }
     }
 }
 
 fn serve(path: &Path) -> Result<(), Failure> {
     // Before a key is read.
     forbid_core_dumps().map_err(Failure::system)?;
-    let config = Config::load(path).map_err(Failure::config)?;
-    start_log(&config.log)?;
-    make_room_for(config.api.connections_max)?;
+    let open_files_max = raise_open_files().map_err(Failure::system)?;
+    let mut config = Config::load_within(path, open_files_max).map_err(Failure::config)?;
+    start_log(std::mem::take(&mut config.log))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
     let _entered = runtime.enter();
@@ -100,9 +100,12 @@ fn serve(path: &Path) -> Result<(), Failure> {
         false => Failure::system(error),
     })?;
     while runtime.block_on(signals.next()) == Request::Reload {
-        match config::load_keys(&key_file) {
+        match keys::load(&key_file) {
             Ok(keys) => app.replace_keys(&keys),
-            Err(error) => tracing::error!(%error, "the master keys stay as they were"),
+            Err(problem) => {
+                let found = problem.found_in(&key_file);
+                tracing::error!(found, allowed = problem.allowed, "the master keys stay as they were");
+            }
         }
     }
     app.drain();
@@ -111,20 +114,15 @@ fn serve(path: &Path) -> Result<(), Failure> {
 
 fn check_config(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(Failure::config)?;
-    log_filter(&config.log)?;
     let subscribers = otp_gateway::app::load_subscribers(&config).map_err(Failure::config)?;
     eprintln!("{}: good, with {subscribers} subscribers", path.display());
     Ok(())
 }
 
-fn start_log(log: &LogConfig) -> Result<(), Failure> {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(log_filter(log)?).with_writer(std::io::stderr);
+fn start_log(log: Log) -> Result<(), Failure> {
+    let subscriber = tracing_subscriber::fmt().with_env_filter(log.filter).with_writer(std::io::stderr);
     let started = if log.json { subscriber.json().try_init() } else { subscriber.try_init() };
     started.map_err(Failure::system)
-}
-
-fn log_filter(log: &LogConfig) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(&log.filter).map_err(|error| Failure::config(format!("log.filter: {error}")))
 }
 
 /// A core dump would hold the master keys. The limit stops those to files, and not being dumpable those to
@@ -135,20 +133,10 @@ fn forbid_core_dumps() -> rustix::io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }
 
-/// File descriptors beside the connections: listeners, the link, runtimes, scrapers.
-const OTHER_DESCRIPTORS: u64 = 128;
-
-/// Raises the limit of open files as far as it goes, and refuses connections that would not fit.
-fn make_room_for(connections_max: usize) -> Result<(), Failure> {
+/// Raises the limit of open files as far as it goes, and says how far that is.
+fn raise_open_files() -> rustix::io::Result<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).map_err(Failure::system)?;
-    let needed = connections_max as u64 + OTHER_DESCRIPTORS;
-    match limit.maximum {
-        Some(maximum) if maximum < needed => Err(Failure::config(format!(
-            "api.connections_max: {connections_max} connections need {needed} open files, and the limit is {maximum}"
-        ))),
-        _ => Ok(()),
-    }
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(maximum.unwrap_or(u64::MAX))
 }

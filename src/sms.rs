@@ -11,15 +11,12 @@ pub mod links;
 pub mod message;
 pub mod outbox;
 mod receipts;
-pub mod route;
+mod route;
 mod router;
-
-use std::borrow::Cow;
-use std::fmt;
 
 use tokio::sync::mpsc;
 
-pub use receipts::MessageIdForm;
+use receipts::MessageIdForm;
 
 use crate::subscriber::challenge::{ChallengeId, Delivery};
 use crate::subscriber::id::SubscriberId;
@@ -33,33 +30,6 @@ pub struct DeliveryReport {
     pub(crate) ordinal: u8,
     pub(crate) delivery: Delivery,
 }
-
-/// A setting of `[[smsc]]` or `[[route]]` that cannot be used. It quotes no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misconfigured {
-    setting: String,
-    expected: Cow<'static, str>,
-}
-
-impl Misconfigured {
-    fn new(setting: impl Into<String>, expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { setting: setting.into(), expected: expected.into() }
-    }
-
-    /// The same with the setting's section before it.
-    fn within(self, section: &str) -> Self {
-        Self { setting: format!("{section}.{}", self.setting), ..self }
-    }
-}
-
-/// `smsc[0].window: must be 1 to 10000`.
-impl fmt::Display for Misconfigured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: must be {}", self.setting, self.expected)
-    }
-}
-
-impl std::error::Error for Misconfigured {}
 
 /// The reports that may wait for the gateway. Each submit in flight holds a place, so it is more than the
 /// largest window; beyond, submits wait and the SMSC is asked to send its receipts again.

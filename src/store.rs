@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use serde::Deserialize;
+use settings::settings;
 
 pub use decided::{Decided, StoreError};
 
@@ -25,35 +25,14 @@ use crate::subscriber::{Authenticator, Decision, Enrol, EnrolRefused, Subscriber
 /// microsecond of a decision.
 const SHARDS: usize = 1024;
 
-/// `[store]`: how much it may hold.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// The most subscribers: 1 to 100 million.
-    pub subscribers_max: usize,
-    /// The most bytes of challenges, sends and remembered keys: at least 1 MiB. New challenges are
-    /// refused beyond it; answers to open ones are not.
-    pub live_bytes_max: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { subscribers_max: 2_000_000, live_bytes_max: 4 << 30 }
-    }
-}
-
-impl Config {
-    /// # Errors
-    ///
-    /// The setting outside its bounds and what it must be.
-    pub fn validate(&self) -> Result<(), &'static str> {
-        if !(1..=100_000_000).contains(&self.subscribers_max) {
-            return Err("store.subscribers_max: must be 1 to 100000000");
-        }
-        if self.live_bytes_max < 1 << 20 || self.live_bytes_max > 1 << 40 {
-            return Err("store.live_bytes_max: must be 1048576 (1 MiB) to 1099511627776 (1 TiB)");
-        }
-        Ok(())
+settings! {
+    /// `[store]`: how much it may hold.
+    pub struct Config {
+        /// The most subscribers.
+        pub subscribers_max: usize [1..=100_000_000] = 2_000_000,
+        /// The most bytes of challenges, sends and remembered keys: 1 MiB to 1 TiB. New challenges are refused
+        /// beyond it; answers to open ones are not.
+        pub live_bytes_max: usize [1 << 20..=1 << 40] = 4 << 30,
     }
 }
 

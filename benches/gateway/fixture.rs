@@ -2,12 +2,14 @@
 //! length.
 
 use otp_gateway::clock::Timestamp;
+use otp_gateway::config::{Challenge, Codes, Lockout, policy_of};
+use otp_gateway::keys;
 use otp_gateway::msisdn::{Msisdn, NumberingPlan};
 use otp_gateway::subscriber::admission::Admission;
 use otp_gateway::subscriber::challenge::{ChallengeId, Locale, Salt};
-use otp_gateway::subscriber::code::{Code, Keyring};
+use otp_gateway::subscriber::code::Code;
 use otp_gateway::subscriber::id::{Id, SubscriberId};
-use otp_gateway::subscriber::policy::{ChallengeConfig, CodesConfig, LockoutConfig, Policy};
+use otp_gateway::subscriber::policy::Policy;
 use otp_gateway::subscriber::transaction::{Digest, Subject, Transaction};
 use otp_gateway::subscriber::{Authenticator, Draw, Generate, Presented, Subscriber};
 use rand_chacha::ChaCha20Rng;
@@ -19,10 +21,9 @@ pub(crate) const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_00
 /// `sends_per_day` is the highest that a bank may set: the store's bench issues more often to one subscriber
 /// than a person would ask for.
 pub(crate) fn policy() -> Policy {
-    let keys = Keyring::parse(&format!("1 {}", "5a".repeat(32))).expect("a key file");
-    let challenge = ChallengeConfig { sends_per_day: 100, ..Default::default() };
-    Policy::new(&CodesConfig::default(), &challenge, &LockoutConfig::default(), keys)
-        .expect("settings within their bounds")
+    let keys = keys::parse(&format!("1 {}", "5a".repeat(32))).expect("a key file");
+    let challenge = Challenge { sends_per_day: 100, ..Default::default() };
+    policy_of(Codes::default(), challenge, &Lockout::default(), keys)
 }
 
 pub(crate) fn subscriber_id(number: usize) -> SubscriberId {

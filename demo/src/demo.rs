@@ -8,7 +8,7 @@ use std::time::Duration;
 use gateway_sandbox::{Configuration, Sandbox, Secrets};
 use otp_gateway::app::{self, App};
 use otp_gateway::clock::Clock;
-use otp_gateway::config::{Config, ConfigError};
+use otp_gateway::config::{Config, Mistakes};
 use smsc_simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -62,7 +62,7 @@ pub(crate) enum StartError {
     /// A port is taken, or may not be listened on: the option, the port, what the system says.
     Listen(&'static str, u16, io::Error),
     Simulator(smsc_simulator::StartError),
-    Config(ConfigError),
+    Config(Mistakes),
     Gateway(app::StartError),
     Io(io::Error),
     /// The gateway did not bind to the simulator in time.

@@ -1,66 +1,10 @@
-//! A reading of a text, and one key of it with its value.
+//! One key of a text and its value.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::mistake::{Mistake, Mistakes, place};
-use crate::section::Section;
-use crate::tree::{Node, Table, Value};
-
-/// The most characters of a refused text that a mistake repeats.
-const SHOWN_CHARS_MAX: usize = 40;
-
-/// What was noted, with the byte where it stands.
-struct Noted {
-    at: usize,
-    key: String,
-    found: String,
-    allowed: String,
-}
-
-/// What all sections of one text share.
-pub(crate) struct Reading {
-    folder: PathBuf,
-    noted: RefCell<Vec<Noted>>,
-}
-
-impl Reading {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.into(), noted: RefCell::default() }
-    }
-
-    pub(crate) fn note(
-        &self,
-        at: usize,
-        key: impl Into<String>,
-        found: impl fmt::Display,
-        allowed: impl fmt::Display,
-    ) {
-        let (key, found, allowed) = (key.into(), found.to_string(), allowed.to_string());
-        self.noted.borrow_mut().push(Noted { at, key, found, allowed });
-    }
-
-    /// Has `read` read what `table` holds; without a table, what is wrong was noted before.
-    pub(crate) fn finish<T>(
-        self,
-        text: &str,
-        table: Option<Table>,
-        read: impl FnOnce(&Section<'_>) -> Option<T>,
-    ) -> Result<T, Mistakes> {
-        let value = table.and_then(|table| read(&Section::root(&self, &table)));
-        let mut noted = self.noted.into_inner();
-        if noted.is_empty() {
-            return Ok(value.expect("what is missing was noted"));
-        }
-        noted.sort_by_key(|noted| noted.at);
-        let mistake = |Noted { at, key, found, allowed }| {
-            let (line, column) = place(text, at);
-            Mistake { line, column, key, found, allowed }
-        };
-        Err(Mistakes::new(noted.into_iter().map(mistake).collect()))
-    }
-}
+use crate::reading::Reading;
+use crate::tree::{Node, Value};
 
 /// A key's path and its value, for a [`Form`](crate::Form) to read.
 pub struct Entry<'a> {
@@ -111,19 +55,9 @@ impl<'a> Entry<'a> {
         Some(nodes.iter().enumerate().map(item))
     }
 
-    /// The keys and values if it is a table.
-    pub fn section(&self) -> Option<Section<'a>> {
-        match &self.node.value {
-            Value::Table(table) => {
-                Some(Section::new(self.reading, self.key.clone(), self.node.at, Some(table)))
-            }
-            _ => None,
-        }
-    }
-
     /// The file at `path`, which is relative to that of the settings.
     pub fn beside(&self, path: &str) -> PathBuf {
-        self.reading.folder.join(path)
+        self.reading.beside(path)
     }
 
     /// Notes that the value is not `allowed`, and shows it.
@@ -141,25 +75,5 @@ impl<'a> Entry<'a> {
 impl fmt::Debug for Entry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry({})", self.key)
-    }
-}
-
-/// As a mistake shows it.
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => {
-                let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-                let dots = if cut.len() < text.len() { "…" } else { "" };
-                write!(f, "\"{}{dots}\"", cut.escape_debug())
-            }
-            Self::Whole(number) => number.fmt(f),
-            Self::Real(number) => number.fmt(f),
-            Self::Truth(truth) => truth.fmt(f),
-            Self::Time => f.write_str("a date or time"),
-            Self::Nothing => f.write_str("null"),
-            Self::List(_) => f.write_str("a list"),
-            Self::Table(_) => f.write_str("a table"),
-        }
     }
 }

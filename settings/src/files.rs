@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::entry::Entry;
-use crate::forms::Form;
+use crate::forms::{Form, map};
 
 /// The longest file that is read, in bytes: a bundle of all authorities that browsers know has a quarter of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -31,6 +31,11 @@ impl FileProblem {
     /// What is wrong with the file as a whole.
     pub fn whole(found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
         Self { line: None, found: found.to_string(), allowed: allowed.to_string() }
+    }
+
+    /// Something else than what is `allowed`, and too secret or too long to be shown.
+    pub fn other(allowed: impl fmt::Display) -> Self {
+        Self::whole("something else", allowed)
     }
 
     fn unreadable(error: &io::Error) -> Self {
@@ -60,6 +65,16 @@ pub fn secret_file<T>(
     parse: impl Fn(&str) -> Result<T, FileProblem>,
 ) -> impl Form<Value = (PathBuf, T)> {
     NamedFile { allowed, read: move |path: &Path| parse(&read_secret(path)?) }
+}
+
+/// The path of a file that can be read, which is left to others.
+pub fn readable_file(allowed: &'static str) -> impl Form<Value = PathBuf> {
+    let open = |path: &Path| match File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_dir() => Err(FileProblem::whole("a folder", "a file that can be read")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(FileProblem::unreadable(&error)),
+    };
+    map(NamedFile { allowed, read: open }, |(path, ())| path)
 }
 
 /// The text of a file that only its owner may use.

@@ -65,6 +65,16 @@ impl Setting for bool {
     }
 }
 
+impl Setting for String {
+    fn allowed() -> String {
+        "a text".into()
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        entry.text().map(str::to_owned).or_else(|| entry.refuse(Self::allowed()))
+    }
+}
+
 impl Setting for SocketAddr {
     fn allowed() -> String {
         "an IP address and a port such as \"127.0.0.1:8080\"".into()
@@ -253,22 +263,33 @@ impl<F: Form, T, C: Fn(F::Value) -> T> Form for Map<F, C> {
     }
 }
 
-/// A list of `count` items in another form, no two the same; `items` is what they are called.
-pub fn list<F: Form<Value: PartialEq>>(
+/// A list of `count` items in another form; `items` is what they are called.
+pub fn list<F: Form>(
     count: RangeInclusive<usize>,
     items: &'static str,
     form: F,
 ) -> impl Form<Value = Vec<F::Value>> {
-    List { count, items, form }
+    List { count, items, form, is_other: |_: &[F::Value], _: &F::Value| true }
 }
 
-struct List<F> {
+/// The same, no two items of which are the same.
+pub fn set<F: Form<Value: PartialEq>>(
     count: RangeInclusive<usize>,
     items: &'static str,
     form: F,
+) -> impl Form<Value = Vec<F::Value>> {
+    List { count, items, form, is_other: |before: &[F::Value], item: &F::Value| !before.contains(item) }
 }
 
-impl<F: Form<Value: PartialEq>> Form for List<F> {
+struct List<F, O> {
+    count: RangeInclusive<usize>,
+    items: &'static str,
+    form: F,
+    /// Whether an item may follow those before.
+    is_other: O,
+}
+
+impl<F: Form, O: Fn(&[F::Value], &F::Value) -> bool> Form for List<F, O> {
     type Value = Vec<F::Value>;
 
     fn allowed(&self) -> String {
@@ -283,11 +304,12 @@ impl<F: Form<Value: PartialEq>> Form for List<F> {
         }
         let mut values = Vec::with_capacity(count);
         for item in items {
-            match self.form.read(&item) {
-                Some(value) if values.contains(&value) => item.refuse("each once")?,
-                Some(value) => values.push(value),
-                // Noted; what else is wrong in the list is to be noted, too.
-                None => {}
+            // What else is wrong in the list is to be noted, too.
+            let Some(value) = self.form.read(&item) else { continue };
+            if (self.is_other)(&values, &value) {
+                values.push(value);
+            } else {
+                item.refuse::<()>("each once");
             }
         }
         (values.len() == count).then_some(values)

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::entry::Reading;
+use crate::reading::Reading;
 use crate::tree::{Node, Table, Value};
 
 /// `None` if the text is not a JSON object: then that was noted.

@@ -32,21 +32,23 @@ mod forms;
 mod json;
 mod macros;
 mod mistake;
+mod reading;
 mod section;
 mod tree;
 
 pub use entry::Entry;
-pub use files::{FileProblem, file, read_secret, secret_file};
+pub use files::{FileProblem, file, read_secret, readable_file, secret_file};
 pub use forms::{
-    Bounded, Form, Own, Setting, hex, list, map, minutes, one_of, optional, own, printable, seconds, text,
-    whole,
+    Bounded, Form, OutOfType, Own, Setting, hex, list, map, minutes, one_of, optional, own, printable,
+    seconds, set, text, whole,
 };
 pub use mistake::{Mistake, Mistakes};
 pub use section::Section;
 
 use std::path::Path;
 
-use entry::Reading;
+use reading::Reading;
+use tree::Table;
 
 /// Reads the TOML file at `path`; the files that it names are relative to its folder.
 ///
@@ -63,7 +65,7 @@ pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let reading = Reading::new(folder);
     let table = tree::from_toml(&text, &reading);
-    reading.finish(&text, table, read).map_err(|mistakes| mistakes.of(path))
+    finish(reading, &text, table, read).map_err(|mistakes| mistakes.of(path))
 }
 
 /// Reads settings written in TOML.
@@ -78,7 +80,7 @@ pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -
 pub fn from_toml<T>(text: &str, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
     let reading = Reading::new(Path::new(""));
     let table = tree::from_toml(text, &reading);
-    reading.finish(text, table, read)
+    finish(reading, text, table, read)
 }
 
 /// Reads settings written in JSON: the same keys in the same shape.
@@ -93,5 +95,19 @@ pub fn from_toml<T>(text: &str, read: impl FnOnce(&Section<'_>) -> Option<T>) ->
 pub fn from_json<T>(text: &str, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
     let reading = Reading::new(Path::new(""));
     let table = json::parse(text, &reading);
-    reading.finish(text, table, read)
+    finish(reading, text, table, read)
+}
+
+/// Has `read` read what `table` holds; without a table, what is wrong was noted before.
+fn finish<T>(
+    reading: Reading,
+    text: &str,
+    table: Option<Table>,
+    read: impl FnOnce(&Section<'_>) -> Option<T>,
+) -> Result<T, Mistakes> {
+    let value = table.and_then(|table| read(&Section::root(&reading, &table)));
+    match reading.mistakes(text) {
+        Some(mistakes) => Err(mistakes),
+        None => Ok(value.expect("what is missing was noted")),
+    }
 }

@@ -42,15 +42,20 @@ impl Mistakes {
         Self { file: None, list }
     }
 
-    pub(crate) fn of(self, file: &Path) -> Self {
+    /// The same, in this file.
+    #[must_use]
+    pub fn of(self, file: &Path) -> Self {
         Self { file: Some(file.into()), ..self }
     }
 
+    /// What is wrong with a text as a whole.
+    pub fn of_whole(found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
+        let (found, allowed) = (found.to_string(), allowed.to_string());
+        Self::new(vec![Mistake { line: 1, column: 1, key: String::new(), found, allowed }])
+    }
+
     pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        let found = format!("nothing that can be read ({error})");
-        let allowed = "a file in TOML".to_owned();
-        let mistake = Mistake { line: 1, column: 1, key: String::new(), found, allowed };
-        Self::new(vec![mistake]).of(file)
+        Self::of_whole(format_args!("nothing that can be read ({error})"), "a file in TOML").of(file)
     }
 
     /// The mistakes, the first of the text first.

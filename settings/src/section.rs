@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use crate::entry::{Entry, Reading};
+use crate::entry::Entry;
 use crate::forms::Form;
+use crate::reading::Reading;
 use crate::tree::{Node, Table, Value};
 
 /// The most letters to change for a key to be near another.
@@ -23,7 +25,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(crate) fn new(reading: &'a Reading, path: String, at: usize, table: Option<&'a Table>) -> Self {
+    fn new(reading: &'a Reading, path: String, at: usize, table: Option<&'a Table>) -> Self {
         Self { reading, path, at, table, asked: RefCell::default() }
     }
 
@@ -31,14 +33,20 @@ impl<'a> Section<'a> {
         Self::new(reading, String::new(), 0, Some(table))
     }
 
+    /// The keys and values of an entry, if it is a table.
+    pub fn of(entry: &Entry<'a>) -> Option<Self> {
+        let Value::Table(table) = &entry.node.value else { return None };
+        Some(Self::new(entry.reading, entry.key.clone(), entry.node.at, Some(table)))
+    }
+
     /// Whether anybody wrote this section.
     pub fn is_written(&self) -> bool {
         self.table.is_some()
     }
 
-    /// Whether anybody wrote this setting.
+    /// Whether anybody wrote this setting; from now on it is known.
     pub fn has(&self, name: &'static str) -> bool {
-        self.node(name).is_some()
+        self.entry(name).is_some()
     }
 
     /// The setting in its form; `None` if it is absent, or refused and noted.
@@ -62,11 +70,16 @@ impl<'a> Section<'a> {
 
     /// The setting in its form; `None` if it is refused or, which is noted, too, absent.
     pub fn required<F: Form>(&self, name: &'static str, form: F) -> Option<F::Value> {
-        let Some(entry) = self.entry(name) else {
-            self.reading.note(self.at, self.key(name), "nothing", form.allowed());
-            return None;
-        };
-        form.read(&entry)
+        match self.entry(name) {
+            Some(entry) => form.read(&entry),
+            None => self.miss(name, form.allowed()),
+        }
+    }
+
+    /// Notes that a setting that must be there is absent.
+    pub fn miss<T>(&self, name: &'static str, allowed: impl fmt::Display) -> Option<T> {
+        self.reading.note(self.at, self.key(name), "nothing", allowed);
+        None
     }
 
     /// The setting in its form, as if `default` were written where it is absent.
@@ -85,24 +98,26 @@ impl<'a> Section<'a> {
         let entry = self.entry(name);
         let absent = || Section::new(self.reading, self.key(name), self.at, None);
         let Some(entry) = entry else { return absent() };
-        entry
-            .section()
+        Section::of(&entry)
             .or_else(|| entry.refuse(format_args!("a table, [{}]", entry.key)))
             .unwrap_or_else(absent)
     }
 
-    /// The tables of this name, at most `count_max`. Any other value is noted.
-    pub fn sections(&self, name: &'static str, count_max: usize) -> Vec<Section<'a>> {
-        let Some(entry) = self.entry(name) else { return Vec::new() };
-        let allowed = || format!("a table for each, [[{}]]", entry.key);
-        let Some(items) = entry.items() else { return entry.refuse(allowed()).unwrap_or_default() };
-        if items.len() > count_max {
-            entry.refuse_found::<()>(
-                format_args!("{} tables", items.len()),
-                format_args!("{count_max} at most"),
-            );
+    /// The tables of this name, as many as `count` allows. Any other value is noted.
+    pub fn sections(&self, name: &'static str, count: RangeInclusive<usize>) -> Vec<Section<'a>> {
+        let allowed = format!("{} to {} tables [[{}]]", count.start(), count.end(), self.key(name));
+        let Some(entry) = self.entry(name) else {
+            if *count.start() > 0 {
+                self.miss::<()>(name, allowed);
+            }
+            return Vec::new();
+        };
+        let Some(items) = entry.items() else { return entry.refuse(allowed).unwrap_or_default() };
+        if !count.contains(&items.len()) {
+            entry.refuse_found::<()>(format_args!("{} tables", items.len()), &allowed);
         }
-        items.filter_map(|item| item.section().or_else(|| item.refuse(allowed()))).collect()
+        let section = |item: Entry<'a>| Section::of(&item).or_else(|| item.refuse(&allowed));
+        items.take(*count.end()).filter_map(section).collect()
     }
 
     /// Every key of the section and its value, for sections whose keys are not fixed.

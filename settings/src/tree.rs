@@ -1,9 +1,14 @@
 //! What a text holds, with the place of each key and value.
 
+use std::fmt;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::entry::Reading;
+use crate::reading::Reading;
+
+/// The most characters of a refused text that a mistake repeats.
+const SHOWN_CHARS_MAX: usize = 40;
 
 /// A value and the byte where it begins.
 pub(crate) struct Node {
@@ -22,6 +27,26 @@ pub(crate) enum Value {
     Nothing,
     List(Vec<Node>),
     Table(Table),
+}
+
+/// As a mistake shows it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => {
+                let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+                let dots = if cut.len() < text.len() { "…" } else { "" };
+                write!(f, "\"{}{dots}\"", cut.escape_debug())
+            }
+            Self::Whole(number) => number.fmt(f),
+            Self::Real(number) => number.fmt(f),
+            Self::Truth(truth) => truth.fmt(f),
+            Self::Time => f.write_str("a date or time"),
+            Self::Nothing => f.write_str("null"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Table(_) => f.write_str("a table"),
+        }
+    }
 }
 
 /// Keys, each with the byte where it begins, and their values.

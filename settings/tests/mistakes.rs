@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use settings::{
-    FileProblem, Section, from_file, from_json, from_toml, hex, list, minutes, optional, own, printable,
-    seconds, secret_file, settings, text, whole, words,
+    FileProblem, Section, from_file, from_json, from_toml, hex, minutes, optional, own, printable, seconds,
+    secret_file, set, settings, text, whole, words,
 };
 
 words! {
@@ -39,7 +39,7 @@ settings! {
         /// What can be left out.
         extra: Option<u16> [optional(0..=6)] = None,
         /// A list.
-        statuses: Vec<u32> [list(0..=3, "statuses", hex(0x400..=0x4FF))] = Vec::new(),
+        statuses: Vec<u32> [set(0..=3, "statuses", hex(0x400..=0x4FF))] = Vec::new(),
         /// A number with gaps.
         coding: u8 [whole("0 or 16 to 19", |n| u8::try_from(n).ok().filter(|n| matches!(n, 0 | 16..=19)))] = 0,
     }
@@ -160,7 +160,7 @@ fn text_that_is_not_toml_is_reported_alone_with_every_place() {
 #[test]
 fn a_key_that_stands_twice_is_named_by_its_path() {
     let read = |root: &Section<'_>| {
-        let tables = root.sections("table", 3);
+        let tables = root.sections("table", 0..=3);
         let numbers: Vec<u8> = tables.iter().map(|table| table.or("a", 0..=9, 0)).collect();
         Some((numbers, root.section("limits").or("b", 0..=9_u8, 0)))
     };
@@ -172,9 +172,9 @@ fn a_key_that_stands_twice_is_named_by_its_path() {
     assert_eq!(twice("[limits]\nb = 1\n[limits]\n"), "3:2: limits: found a second value, allowed one");
     assert_eq!(
         twice("[[table]]\n[[table]]\n[[table]]\n[[table]]\n"),
-        "1:1: table: found 4 tables, allowed 3 at most"
+        "1:1: table: found 4 tables, allowed 0 to 3 tables [[table]]"
     );
-    assert_eq!(twice("[table]\na = 1\n"), "1:1: table: found a table, allowed a table for each, [[table]]");
+    assert_eq!(twice("[table]\na = 1\n"), "1:1: table: found a table, allowed 0 to 3 tables [[table]]");
 }
 
 #[test]

@@ -28,14 +28,12 @@
 //! that destination had before.
 
 mod draw;
-mod error;
 mod plan;
 mod profiles;
 mod sections;
 mod values;
 
 pub(crate) use draw::{Draw, Stream, hash};
-pub use error::BehaviorError;
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
 pub use sections::{
@@ -43,23 +41,28 @@ pub use sections::{
     IdPlace, InterfaceVersion, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv,
     Submit, SubmitPart, TextLabel, Timing,
 };
-pub use values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
+pub use settings::{Mistake, Mistakes};
+pub use values::{Count, DELAY_MAX, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+use serde::Serialize;
+use settings::{Section, own};
 
 /// The most rules: every submit may be held against each.
 pub const RULES_MAX: usize = 100;
 
-/// The longest text of a behaviour in octets: a hundred rules with every field.
+/// The largest seed: TOML's numbers end there.
+const SEED_MAX: u64 = i64::MAX as u64;
+
+/// The longest text of a behaviour in bytes: a hundred rules with every field.
 pub const TEXT_BYTES_MAX: usize = 128 * 1_024;
 
 /// How the SMSC behaves.
 ///
 /// [`Behavior::default`] is a healthy one: at once, in order, with receipts for
 /// those who ask.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Behavior {
     /// What chance starts from: the same seed gives the same run.
     pub seed: u64,
@@ -87,8 +90,7 @@ impl Default for Behavior {
 }
 
 /// An exception for the submits that meet all its conditions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rule {
     /// The destination begins with these digits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,21 +121,26 @@ impl Default for Rule {
     }
 }
 
+impl Rule {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            to: section.get("to", own()),
+            text: section.get("text", own()),
+            percent: section.or("percent", own(), Percent::ALL),
+            submit: SubmitPart::read(&section.section("submit")),
+            receipts: ReceiptsPart::read(&section.section("receipts")),
+        }
+    }
+}
+
 impl Behavior {
     /// Reads a behaviour written in TOML.
     ///
     /// # Errors
     ///
-    /// [`BehaviorError`] with the place of the first fault, what was found, and
-    /// what is allowed.
-    pub fn from_toml(text: &str) -> Result<Self, BehaviorError> {
-        Self::check_length(text)?;
-        let root = serde_path_to_error::Track::new().path();
-        let fault = |error: toml::de::Error| BehaviorError::from_toml(text, &root, &error);
-        let deserializer = toml::Deserializer::parse(text).map_err(fault)?;
-        let behavior: Self = serde_path_to_error::deserialize(deserializer)
-            .map_err(|error| BehaviorError::from_toml(text, error.path(), error.inner()))?;
-        behavior.check()
+    /// All [`Mistakes`], each with its place, what was found, and what is allowed.
+    pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
+        settings::from_toml(Self::bounded(text)?, Self::read)
     }
 
     /// Reads a behaviour written in JSON: the same fields in the same shape.
@@ -141,14 +148,26 @@ impl Behavior {
     /// # Errors
     ///
     /// As [`Behavior::from_toml`].
-    pub fn from_json(text: &str) -> Result<Self, BehaviorError> {
-        Self::check_length(text)?;
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let behavior: Self = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| BehaviorError::from_json(error.path(), error.inner()))?;
-        let root = serde_path_to_error::Track::new().path();
-        deserializer.end().map_err(|error| BehaviorError::from_json(&root, &error))?;
-        behavior.check()
+    pub fn from_json(text: &str) -> Result<Self, Mistakes> {
+        settings::from_json(Self::bounded(text)?, Self::read)
+    }
+
+    fn bounded(text: &str) -> Result<&str, Mistakes> {
+        if text.len() <= TEXT_BYTES_MAX {
+            return Ok(text);
+        }
+        let found = format_args!("{} bytes", text.len());
+        Err(Mistakes::of_whole(found, format_args!("{TEXT_BYTES_MAX} at most")))
+    }
+
+    fn read(root: &Section<'_>) -> Option<Self> {
+        Some(Self {
+            seed: root.or("seed", 0..=SEED_MAX, 1),
+            submit: Submit::read(&root.section("submit")),
+            receipts: Receipts::read(&root.section("receipts")),
+            session: Session::read(&root.section("session")),
+            rules: root.sections("rule", 0..=RULES_MAX).iter().map(Rule::read).collect(),
+        })
     }
 
     /// The behaviour in TOML: every setting of the three sections, and of the
@@ -164,30 +183,14 @@ impl Behavior {
         self.submit.latency = Delay::fixed(latency);
         self
     }
-
-    fn check_length(text: &str) -> Result<(), BehaviorError> {
-        if text.len() > TEXT_BYTES_MAX {
-            let detail = format!("found {} bytes, allowed are {TEXT_BYTES_MAX}", text.len());
-            return Err(BehaviorError::whole(String::new(), detail));
-        }
-        Ok(())
-    }
-
-    fn check(self) -> Result<Self, BehaviorError> {
-        if self.rules.len() > RULES_MAX {
-            let detail = format!("found {} rules, allowed are {RULES_MAX}", self.rules.len());
-            return Err(BehaviorError::whole("rule".to_owned(), detail));
-        }
-        Ok(self)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(text: &str) -> BehaviorError {
-        Behavior::from_toml(text).expect_err(text)
+    fn refusal(text: &str) -> String {
+        Behavior::from_toml(text).expect_err(text).to_string()
     }
 
     #[test]
@@ -219,48 +222,91 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_with_its_place_field_and_what_is_allowed() {
-        let status = "seed = 1\n\n[[rule]]\npercent = 5\nsubmit.status = \"ESME_RTROTTLED\"\n";
-        let error = refusal(status);
-        assert_eq!((error.line, error.column, error.field.as_str()), (5, 17, "rule[0].submit.status"));
-        assert!(error.detail.starts_with("found \"ESME_RTROTTLED\", allowed is a status of SMPP 3.4"));
-        for (text, line, column, field, found, allowed) in [
-            ("[submit]\nlatncy = \"1s\"", 2, 1, "submit.latncy", "`latncy`", "`latency`"),
-            ("[submit]\nlatency = \"fast\"", 2, 11, "submit.latency", "\"fast\"", "uniform"),
-            ("[submit]\nlatency = 20", 2, 11, "submit.latency", "`20`", "20ms"),
-            ("[receipts]\ncopies = 11", 2, 10, "receipts.copies", "found 11", "0 to 10"),
-            ("[receipts]\n  esm_class = 0x100", 2, 15, "receipts.esm_class", "found 256", "0 to 255"),
-            ("[receipts]\nstates = []", 2, 10, "receipts.states", "found 0 states", "1 to 8"),
-            ("[receipts]\nstates = [\"OK\"]", 2, 11, "receipts.states[0]", "\"OK\"", "DELIVRD"),
-            ("[[rule]]\npercent = 101", 2, 11, "rule[0].percent", "found 101", "0 to 100"),
-            ("[session]\nbind = \"maybe\"", 2, 8, "session.bind", "`maybe`", "`silence`"),
-            ("[session.dribble]\noctets = 0", 2, 10, "session.dribble.octets", "found 0", "1 to 65536"),
+    fn a_mistake_is_reported_with_its_place_key_and_what_is_allowed() {
+        let delay = "a duration up to a day (\"20ms\"), \"uniform 10ms 50ms\", \"normal 20ms 5ms\" or \
+                     \"spikes 20ms 2s 1%\"";
+        let stats =
+            "DELIVRD, UNDELIV, EXPIRED, REJECTD, ACCEPTD, ENROUTE, DELETED, UNKNOWN, FAILED or BUFFRED";
+        let submit = "status, latency, response, disconnect, message_id, malformed, delivery_delay";
+        for (text, expected) in [
+            (
+                "seed = 1\n\n[[rule]]\npercent = 5\nsubmit.status = \"ESME_RTROTTLED\"\n",
+                "5:17: rule[0].submit.status: found \"ESME_RTROTTLED\", allowed a status of SMPP 3.4 by name \
+                 (\"ESME_RTHROTTLED\") or by number (\"0x58\", up to \"0xFFFFFFFF\")"
+                    .into(),
+            ),
+            (
+                "[submit]\nlatncy = \"1s\"",
+                "2:1: submit.latncy: found an unknown key, allowed latency, the nearest that there is".into(),
+            ),
+            ("[submit]\ndelay = \"1s\"", format!("2:1: submit.delay: found an unknown key, allowed {submit}")),
+            ("[submit]\nlatency = \"fast\"", format!("2:11: submit.latency: found \"fast\", allowed {delay}")),
+            ("[submit]\nlatency = 20", format!("2:11: submit.latency: found 20, allowed {delay}")),
+            ("[receipts]\ncopies = 11", "2:10: receipts.copies: found 11, allowed 0 to 10".into()),
+            (
+                "[receipts]\n  esm_class = 0x100",
+                "2:15: receipts.esm_class: found 256, allowed 0 to 255".into(),
+            ),
+            (
+                "[receipts]\nstates = []",
+                "2:10: receipts.states: found 0 states, allowed a list of 1 to 8 states".into(),
+            ),
+            (
+                "[receipts]\nstates = [\"OK\"]",
+                format!("2:11: receipts.states[0]: found \"OK\", allowed {stats}"),
+            ),
+            ("[[rule]]\npercent = 101", "2:11: rule[0].percent: found 101, allowed 0 to 100 percent".into()),
+            (
+                "[session]\nbind = \"maybe\"",
+                "2:8: session.bind: found \"maybe\", allowed \"accept\", \"refuse\" or \"silence\"".into(),
+            ),
+            (
+                "[session.dribble]\noctets = 0",
+                "2:10: session.dribble.octets: found 0, allowed 1 to 65536".into(),
+            ),
         ] {
-            let error = refusal(text);
-            assert_eq!(
-                (error.line, error.column, error.field.as_str()),
-                (line, column, field),
-                "{text}: {error}"
-            );
-            assert!(error.detail.contains(found) && error.detail.contains(allowed), "{text}: {error}");
+            assert_eq!(refusal(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn text_that_is_no_toml_is_told_with_its_place() {
-        let error = refusal("seed = 1\n[submit\n");
-        assert_eq!((error.line, error.field.as_str()), (2, ""));
-        assert!(!error.detail.is_empty());
-        let error = Behavior::from_json("{\"submit\": {\"latency\": \"fast\"}}").unwrap_err();
-        assert_eq!((error.line, error.field.as_str()), (1, "submit.latency"));
-        assert!(Behavior::from_json("{} x").is_err());
+    fn all_mistakes_are_reported_at_once_in_toml_and_in_json() {
+        let toml = "seed = -1\n[receipts]\ncopies = 11\n[[rule]]\nto = \"\"\n";
+        assert_eq!(
+            refusal(toml),
+            "1:8: seed: found -1, allowed 0 to 9223372036854775807\n\
+             3:10: receipts.copies: found 11, allowed 0 to 10\n\
+             5:6: rule[0].to: found \"\", allowed 1 to 20 printable ASCII characters without blanks"
+        );
+        let json = "{\"receipts\": {\"copies\": 11},\n \"seed\": \"x\"}";
+        assert_eq!(
+            Behavior::from_json(json).unwrap_err().to_string(),
+            "1:25: receipts.copies: found 11, allowed 0 to 10\n\
+             2:10: seed: found \"x\", allowed a whole number from 0 to 9223372036854775807"
+        );
+    }
+
+    #[test]
+    fn text_that_is_neither_toml_nor_json_is_reported_with_its_place() {
+        assert_eq!(
+            refusal("seed = 1\n[submit\n"),
+            "2:8: syntax: found text that is not TOML (unclosed table), allowed `]`"
+        );
+        let error = Behavior::from_json("{} x").unwrap_err().to_string();
+        assert_eq!(error, "1:4: syntax: found text that is not JSON, allowed JSON");
     }
 
     #[test]
     fn rules_and_text_are_bounded() {
         let rules = "[[rule]]\npercent = 1\n";
         assert!(Behavior::from_toml(&rules.repeat(RULES_MAX)).is_ok());
-        assert_eq!(refusal(&rules.repeat(RULES_MAX + 1)).field, "rule");
-        assert!(Behavior::from_toml(&" ".repeat(TEXT_BYTES_MAX + 1)).is_err());
+        assert_eq!(
+            refusal(&rules.repeat(RULES_MAX + 1)),
+            "1:1: rule: found 101 tables, allowed 0 to 100 tables [[rule]]"
+        );
+        assert_eq!(
+            refusal(&" ".repeat(TEXT_BYTES_MAX + 1)),
+            "1:1: found 131073 bytes, allowed 131072 at most"
+        );
     }
 }

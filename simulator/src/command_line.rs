@@ -1,14 +1,18 @@
 //! The command line, and the files that it names.
 
-use clap::{Args, Parser, Subcommand};
-use serde::Deserialize;
-use smsc_simulator::behavior::{BehaviorError, Profile, profiles};
-use smsc_simulator::{Behavior, Config, DELAY_MAX, Esme, StartError, Tls};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use settings::{Entry, Form, Section, own};
+use smsc_simulator::behavior::{Mistakes, Profile, Word, profiles};
+use smsc_simulator::{
+    Behavior, Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, StartError, Tls,
+    WINDOW_MAX,
+};
 use tracing_subscriber::EnvFilter;
 
 /// An SMSC to test against: speaks SMPP 3.4 as operators do, on good days and
@@ -182,9 +186,8 @@ impl Serve {
 
     fn esmes(&self) -> Result<Vec<Esme>, Failure> {
         if let Some(file) = &self.esmes {
-            let text = read(file)?;
-            let listed: EsmesFile = toml::from_str(&text).map_err(|error| fault(file, &text, &error))?;
-            return Ok(listed.esme.into_iter().map(Listed::into_esme).collect());
+            let read = settings::from_toml(&read(file)?, read_esmes);
+            return read.map_err(|mistakes| Failure::Mistakes(mistakes.of(file)));
         }
         let password = match (&self.password, &self.password_file) {
             (Some(password), _) => password.clone(),
@@ -199,7 +202,8 @@ impl Serve {
             Some(profile) => profile.behavior(),
             None => {
                 let text = read(&self.behavior).map_err(Failure::or_profile)?;
-                Behavior::from_toml(&text).map_err(|error| Failure::Behavior(self.behavior.clone(), error))?
+                let read = Behavior::from_toml(&text);
+                read.map_err(|mistakes| Failure::Mistakes(mistakes.of(&self.behavior)))?
             }
         };
         match self.latency {
@@ -218,32 +222,50 @@ impl fmt::Debug for Serve {
     }
 }
 
-/// What stands in the file of `--esmes`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EsmesFile {
-    esme: Vec<Listed>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    system_id: String,
-    password: String,
-    binds_max: Option<usize>,
-    window: Option<usize>,
-    rate: Option<u32>,
-}
-
-impl Listed {
-    fn into_esme(self) -> Esme {
-        let usual = Esme::new(&self.system_id, &self.password);
-        Esme {
-            binds_max: self.binds_max.unwrap_or(usual.binds_max),
-            window: self.window.unwrap_or(usual.window),
-            rate: self.rate,
+/// Reads the tables `[[esme]]` of the file of `--esmes`.
+fn read_esmes(root: &Section<'_>) -> Option<Vec<Esme>> {
+    let mut esmes: Vec<Esme> = Vec::new();
+    let mut complete = true;
+    for section in root.sections("esme", 1..=ESMES_MAX) {
+        let system_id = section.required("system_id", own::<Word<SYSTEM_ID_MAX>>());
+        let password = section.required("password", Password);
+        let usual = Esme::new("", "");
+        let limits = Esme {
+            binds_max: section.or("binds_max", 1..=BINDS_MAX, usual.binds_max),
+            window: section.or("window", 1..=WINDOW_MAX, usual.window),
+            rate: section.get("rate", 1..=RATE_MAX),
             ..usual
+        };
+        let (Some(system_id), Some(password)) = (system_id, password) else {
+            complete = false;
+            continue;
+        };
+        let system_id = system_id.as_str().to_owned();
+        if esmes.iter().any(|earlier| earlier.system_id == system_id) {
+            section.conflict("system_id", format_args!("\"{system_id}\""), "a name that no ESME before has");
         }
+        esmes.push(Esme { system_id, password, ..limits });
+    }
+    complete.then_some(esmes)
+}
+
+/// The most sessions that an ESME can be allowed.
+const BINDS_MAX: usize = 1_000_000;
+
+/// A password that a bind can carry. What stands there instead is not shown.
+struct Password;
+
+impl Form for Password {
+    type Value = String;
+
+    fn allowed(&self) -> String {
+        format!("up to {PASSWORD_MAX} printable ASCII characters without blanks")
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<String> {
+        let fits = |text: &&str| text.is_empty() || Word::<PASSWORD_MAX>::new(text).is_some();
+        let password = entry.text().filter(fits).map(str::to_owned);
+        password.or_else(|| entry.refuse_found("something else", self.allowed()))
     }
 }
 
@@ -254,14 +276,6 @@ fn read(file: &Path) -> Result<String, Failure> {
 /// A secret that stands in a file, so that no list of processes shows it.
 fn first_line(file: &Path) -> Result<String, Failure> {
     Ok(read(file)?.lines().next().unwrap_or_default().to_owned())
-}
-
-/// The parser's words without the line that it would quote, which may have a
-/// password in it.
-fn fault(file: &Path, text: &str, error: &toml::de::Error) -> Failure {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    Failure::Esmes(file.to_owned(), line, error.message().to_owned())
 }
 
 fn tag(text: &str) -> Result<u16, String> {
@@ -299,8 +313,8 @@ pub(crate) enum Failure {
     Read(PathBuf, io::Error),
     /// What was given is neither a file nor a profile.
     NoBehavior(PathBuf, io::Error),
-    Behavior(PathBuf, BehaviorError),
-    Esmes(PathBuf, usize, String),
+    /// What is wrong in a behaviour or a list of ESMEs.
+    Mistakes(Mistakes),
     Start(StartError),
     Io(io::Error),
 }
@@ -309,7 +323,7 @@ impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Start(StartError::Setting(_)) => EX_USAGE,
-            Self::Behavior(..) | Self::Esmes(..) | Self::Start(StartError::Tls(_)) => EX_DATAERR,
+            Self::Mistakes(_) | Self::Start(StartError::Tls(_)) => EX_DATAERR,
             Self::Read(..) | Self::NoBehavior(..) => EX_NOINPUT,
             Self::Start(_) | Self::Io(_) => EX_UNAVAILABLE,
         }
@@ -334,8 +348,7 @@ impl fmt::Display for Failure {
                 let names = names.join(", ");
                 write!(f, "cannot read {}: {error}; the profiles are {names}", file.display())
             }
-            Self::Behavior(file, error) => write!(f, "{}: {error}", file.display()),
-            Self::Esmes(file, line, what) => write!(f, "{}: line {line}: {what}", file.display()),
+            Self::Mistakes(mistakes) => mistakes.fmt(f),
             Self::Start(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
         }
@@ -376,7 +389,10 @@ mod tests {
         std::fs::write(file, "\nlatency = 1\n").unwrap();
         let failure = serve(&["--behavior", file]).config().unwrap_err();
         assert_eq!(failure.exit_code(), EX_DATAERR);
-        assert!(failure.to_string().contains("mine.toml: line 2, column 1: latency: "), "{failure}");
+        assert!(
+            failure.to_string().contains("mine.toml:2:1: latency: found an unknown key, allowed "),
+            "{failure}"
+        );
         let failure = serve(&["--behavior", "flakey"]).config().unwrap_err();
         assert_eq!(failure.exit_code(), EX_NOINPUT);
         assert!(failure.to_string().contains("the profiles are healthy, slow"), "{failure}");
@@ -396,9 +412,20 @@ mod tests {
         let esmes = serve(&["--esmes", path]).config().unwrap().esmes;
         let one = Esme { rate: Some(100), ..Esme::new("one", "k7m2xw9p") };
         assert_eq!(esmes, [one, Esme { window: 5, ..Esme::new("two", "") }]);
-        std::fs::write(&file, first.replace("password =", "pasword =")).unwrap();
-        let failure = serve(&["--esmes", path]).config().unwrap_err().to_string();
-        assert!(failure.contains("line 3") && !failure.contains("k7m2xw9p"), "{failure}");
+        let wrong = first.replace("password =", "pasword =")
+            + "[[esme]]\nsystem_id = \"one\"\npassword = \"k7m2xw9p0\"\n";
+        std::fs::write(&file, wrong).unwrap();
+        let failure = serve(&["--esmes", path]).config().unwrap_err();
+        assert_eq!(failure.exit_code(), EX_DATAERR);
+        let allowed = "up to 8 printable ASCII characters without blanks";
+        assert_eq!(
+            failure.to_string(),
+            format!(
+                "{path}:1:1: esme[0].password: found nothing, allowed {allowed}\n\
+                 {path}:3:1: esme[0].pasword: found an unknown key, allowed password, the nearest that there is\n\
+                 {path}:6:12: esme[1].password: found something else, allowed {allowed}"
+            )
+        );
     }
 
     #[test]

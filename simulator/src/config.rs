@@ -1,6 +1,6 @@
 //! What a simulator is told at its start, and what makes no sense.
 
-use crate::behavior::Behavior;
+use crate::behavior::{Behavior, DELAY_MAX};
 use crate::tls::Tls;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,9 +15,6 @@ pub const PASSWORD_MAX: usize = 8;
 
 /// The largest window: what one session may make the simulator remember.
 pub const WINDOW_MAX: usize = 10_000;
-
-/// The longest of all delays: timers beyond a day are a mistake in a unit.
-pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// ESMEs that may be told apart: a walk over them beats a map.
 pub const ESMES_MAX: usize = 64;

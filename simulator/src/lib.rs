@@ -45,8 +45,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use behavior::Behavior;
-pub use config::{Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
+pub use behavior::{Behavior, DELAY_MAX};
+pub use config::{Config, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
 pub use inbox::Inbox;
 pub use smsc::HandsetError;
 pub use tls::{Tls, TlsError};

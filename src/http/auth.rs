@@ -1,39 +1,28 @@
 //! Who calls: API keys, kept as SHA-256 with a name and roles.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use settings::{Entry, Form, Section, list, own, text, words};
 use sha2::{Digest as _, Sha256};
 
 /// The longest key that is looked up, in bytes; ours have 54.
 const KEY_BYTES_MAX: usize = 128;
+/// The most clients: a bank has a handful of systems.
+const CLIENTS_MAX: usize = 1_000;
 
-/// What a client may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Generate, verify, resend, cancel and look up challenges.
-    Core,
-    /// Propose changes of the registry.
-    Maker,
-    /// Approve changes of the registry.
-    Checker,
-    /// Read the registry.
-    Auditor,
-}
-
-/// `[[clients]]`: one API client.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientConfig {
-    /// Its name, the scope of its idempotency keys: 1 to 64 of `[A-Za-z0-9._-]`.
-    pub name: String,
-    /// What it may do.
-    pub roles: Vec<Role>,
-    /// SHA-256 of its key, in 64 hexadecimal digits, as `otp-gateway key new api` prints it.
-    pub key_sha256: String,
+words! {
+    /// What a client may do.
+    pub enum Role {
+        /// Generate, verify, resend, cancel and look up challenges.
+        Core = "core",
+        /// Propose changes of the registry.
+        Maker = "maker",
+        /// Approve changes of the registry.
+        Checker = "checker",
+        /// Read the registry.
+        Auditor = "auditor",
+    }
 }
 
 /// An authenticated caller.
@@ -55,37 +44,6 @@ impl Client {
     }
 }
 
-/// What is wrong with the list of clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientsError {
-    /// No client can call.
-    None,
-    /// The client with this place in the list has no usable name.
-    Name(usize),
-    /// The named client's `key_sha256` is not 64 hexadecimal digits.
-    Hash(String),
-    /// The named client has no role.
-    NoRole(String),
-    /// The named client's name or key belongs to an earlier one too.
-    Duplicate(String),
-}
-
-impl fmt::Display for ClientsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("clients: at least one [[clients]] entry is needed"),
-            Self::Name(index) => {
-                write!(f, "clients[{index}].name: must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'")
-            }
-            Self::Hash(name) => write!(f, "client {name}: key_sha256 must be 64 hexadecimal digits"),
-            Self::NoRole(name) => write!(f, "client {name}: roles must name at least one role"),
-            Self::Duplicate(name) => write!(f, "client {name}: an earlier client has the same name or key"),
-        }
-    }
-}
-
-impl std::error::Error for ClientsError {}
-
 /// The clients, found by the hash of the key that they present.
 // A plain hash map will do: what it compares are SHA-256 digests, of which a caller cannot choose
 // a prefix.
@@ -93,31 +51,27 @@ impl std::error::Error for ClientsError {}
 pub struct Clients(Arc<HashMap<[u8; 32], Client>>);
 
 impl Clients {
-    /// # Errors
-    ///
-    /// [`ClientsError`] for the first entry that cannot be used.
-    pub fn new(configs: &[ClientConfig]) -> Result<Self, ClientsError> {
-        if configs.is_empty() {
-            return Err(ClientsError::None);
-        }
-        let mut clients = HashMap::new();
-        for (index, config) in configs.iter().enumerate() {
-            let named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-            let name = &config.name;
-            if !(1..=64).contains(&name.len()) || !name.bytes().all(named) {
-                return Err(ClientsError::Name(index));
+    /// Reads the tables `[[clients]]`: each has a name, the scope of its idempotency keys, what it may do, and the
+    /// SHA-256 of its key as `otp-gateway key new api` prints it.
+    pub fn read(root: &Section<'_>) -> Option<Self> {
+        let mut clients: HashMap<[u8; 32], Client> = HashMap::new();
+        let mut complete = true;
+        for section in root.sections("clients", 1..=CLIENTS_MAX) {
+            let name = section.required("name", name());
+            let roles = section.required("roles", list(1..=Role::ALL.len(), "roles", own::<Role>()));
+            let hash = section.required("key_sha256", KeyHash);
+            let (Some(name), Some(roles), Some(hash)) = (name, roles, hash) else {
+                complete = false;
+                continue;
+            };
+            if clients.values().any(|earlier| earlier.name == name) {
+                section.conflict("name", format_args!("\"{name}\""), "a name that no client before has");
             }
-            let hash = parse_hash(&config.key_sha256).ok_or_else(|| ClientsError::Hash(name.clone()))?;
-            if config.roles.is_empty() {
-                return Err(ClientsError::NoRole(name.clone()));
-            }
-            let client = Client { name: name.clone(), roles: config.roles.clone() };
-            let name_taken = clients.values().any(|other: &Client| other.name == *name);
-            if name_taken || clients.insert(hash, client).is_some() {
-                return Err(ClientsError::Duplicate(name.clone()));
+            if clients.insert(hash, Client { name, roles }).is_some() {
+                section.conflict("key_sha256", "the key of a client before", "a key of its own");
             }
         }
-        Ok(Self(Arc::new(clients)))
+        complete.then(|| Self(Arc::new(clients)))
     }
 
     /// The client whose key stands in an `Authorization: Bearer …` header's value.
@@ -131,11 +85,30 @@ impl Clients {
     }
 }
 
-/// 64 hexadecimal digits in either case.
-fn parse_hash(hex: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let decoded = base16ct::mixed::decode(hex, &mut hash).ok()?.len();
-    (decoded == hash.len()).then_some(hash)
+fn name() -> impl Form<Value = String> {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_name = move |text: &&str| (1..=64).contains(&text.len()) && text.bytes().all(of_name);
+    text("1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'", move |text| {
+        Some(text).filter(is_name).map(str::to_owned)
+    })
+}
+
+/// 64 hexadecimal digits in either case. What stands there instead may be the key itself, and is not shown.
+struct KeyHash;
+
+impl Form for KeyHash {
+    type Value = [u8; 32];
+
+    fn allowed(&self) -> String {
+        "64 hexadecimal digits, the SHA-256 of the key".into()
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<[u8; 32]> {
+        let mut buffer = [0; 32];
+        let hash = entry.text().and_then(|hex| base16ct::mixed::decode(hex, &mut buffer).ok());
+        let hash = hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+        hash.or_else(|| entry.refuse_found("something else", self.allowed()))
+    }
 }
 
 /// The SHA-256 of a key, as `key_sha256` holds it.
@@ -147,13 +120,17 @@ pub fn key_sha256(key: &str) -> String {
 mod tests {
     use super::*;
 
-    fn config(name: &str, key: &str) -> ClientConfig {
-        ClientConfig { name: name.into(), roles: vec![Role::Core], key_sha256: key_sha256(key) }
+    fn client(name: &str, key: &str) -> String {
+        format!("[[clients]]\nname = \"{name}\"\nroles = [\"core\"]\nkey_sha256 = \"{}\"\n", key_sha256(key))
+    }
+
+    fn read(toml: &str) -> Result<Clients, settings::Mistakes> {
+        settings::from_toml(toml, Clients::read)
     }
 
     #[test]
     fn a_client_is_known_by_its_key_alone() {
-        let clients = Clients::new(&[config("core", "key-1"), config("batch", "key-2")]).unwrap();
+        let clients = read(&(client("core", "key-1") + &client("batch", "key-2"))).unwrap();
         let name = |header: &str| clients.authenticate(header.as_bytes()).map(Client::name);
         assert_eq!(name("Bearer key-1"), Some("core"));
         assert_eq!(name("bearer key-2"), Some("batch"));
@@ -164,23 +141,38 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_64_hexadecimal_digits_in_either_case() {
-        assert_eq!(parse_hash(&"aF".repeat(32)), Some([0xAF; 32]));
-        for other in ["a".repeat(63), "a".repeat(62), "a".repeat(66), "g".repeat(64), String::new()] {
-            assert_eq!(parse_hash(&other), None, "{other:?}");
-        }
-    }
-
-    #[test]
     fn a_list_of_clients_that_cannot_be_told_apart_is_refused() {
-        let refused = |configs: &[ClientConfig]| Clients::new(configs).unwrap_err();
-        assert_eq!(refused(&[]), ClientsError::None);
-        assert_eq!(refused(&[config("a", "1"), config("a", "2")]), ClientsError::Duplicate("a".into()));
-        assert_eq!(refused(&[config("a", "1"), config("b", "1")]), ClientsError::Duplicate("b".into()));
-        assert_eq!(refused(&[config("a b", "1")]), ClientsError::Name(0));
-        let short = ClientConfig { key_sha256: "ab".into(), ..config("a", "1") };
-        assert_eq!(refused(&[short]), ClientsError::Hash("a".into()));
-        let idle = ClientConfig { roles: vec![], ..config("a", "1") };
-        assert_eq!(refused(&[idle]), ClientsError::NoRole("a".into()));
+        let refused = |toml: &str| read(toml).unwrap_err().to_string();
+        assert_eq!(refused(""), "1:1: clients: found nothing, allowed 1 to 1000 tables [[clients]]");
+        assert_eq!(
+            refused(&(client("a", "1") + &client("a", "2"))),
+            "6:8: clients[1].name: found \"a\", allowed a name that no client before has"
+        );
+        assert_eq!(
+            refused(&(client("a", "1") + &client("b", "1"))),
+            "8:14: clients[1].key_sha256: found the key of a client before, allowed a key of its own"
+        );
+        assert_eq!(
+            refused(&client("a b", "1")),
+            "2:8: clients[0].name: found \"a b\", allowed 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"
+        );
+        let hash = key_sha256("1");
+        for other in ["ab", "otpgw_secret", &hash[1..], &format!("{hash}0"), &hash.replace(|_| true, "g")] {
+            let mistake = refused(&client("a", "1").replace(&hash, other));
+            assert_eq!(
+                mistake,
+                "4:14: clients[0].key_sha256: found something else, \
+                 allowed 64 hexadecimal digits, the SHA-256 of the key"
+            );
+        }
+        assert_eq!(
+            refused(&client("a", "1").replace("\"core\"", "")),
+            "3:9: clients[0].roles: found 0 roles, allowed a list of 1 to 4 roles"
+        );
+        assert_eq!(
+            refused(&client("a", "1").replace("core", "root")),
+            "3:10: clients[0].roles[0]: found \"root\", \
+             allowed \"core\", \"maker\", \"checker\" or \"auditor\""
+        );
     }
 }

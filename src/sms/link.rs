@@ -23,10 +23,10 @@ mod shutdown;
 mod socket;
 mod submits;
 mod supervisor;
-pub mod tls;
+pub(super) mod tls;
 
 pub(super) use session::Role;
-pub use settings::{Config, InterfaceVersion, Mode, ValidityForm, WINDOW_MAX};
+pub use settings::WINDOW_MAX;
 pub(super) use shared::{Common, Smsc};
 pub(super) use supervisor::Link;
 

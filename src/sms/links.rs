@@ -8,18 +8,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use settings::{FileProblem, Section, secret_file};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::link::settings::Settings;
-use super::link::tls::{self, Connector};
-use super::link::{self, Common, Link, Mode, Role, Smsc, WINDOW_MAX};
+use super::DeliveryReport;
+use super::link::settings::{Mode, Settings, parse_password};
+use super::link::tls::Connector;
+use super::link::{Common, Link, Role, Smsc, WINDOW_MAX};
 use super::outbox::{Item, Outbox, Queue, outbox};
-use super::route::table::{self, Table};
+use super::route::table::Table;
 use super::router::Router;
-use super::{DeliveryReport, Misconfigured};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::subscriber::code::Code;
@@ -27,108 +28,89 @@ use crate::subscriber::code::Code;
 /// The most SMSCs.
 const SMSCS_MAX: usize = 16;
 
-/// An SMSC's settings, and what the files that they name hold.
+/// An SMSC, and what its links begin with.
 #[derive(Clone)]
-pub struct SmscConfig {
-    /// `[[smsc]]`.
-    pub settings: link::Config,
+pub(in crate::sms) struct SmscConfig {
+    pub(in crate::sms) settings: Settings,
     /// The password of its binds.
-    pub password: Zeroizing<String>,
-    /// The files of `[smsc.tls]`.
-    pub tls: Option<tls::Files>,
+    pub(in crate::sms) password: Zeroizing<String>,
+    /// TLS, if it is to be spoken.
+    pub(in crate::sms) connector: Option<Connector>,
 }
 
 impl SmscConfig {
-    fn check(&self) -> Result<CheckedSmsc, Misconfigured> {
-        let settings = Settings::new(&self.settings, &self.password)?;
-        let connector = match (&self.settings.tls, &self.tls) {
-            (Some(config), Some(files)) => {
-                let connector = Connector::new(config, files, self.settings.host());
-                Some(connector.map_err(|error| error.within("tls"))?)
-            }
-            _ => None,
-        };
-        Ok(CheckedSmsc { settings, password: self.password.clone(), connector })
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let settings = Settings::agreeing(section);
+        let of_password = "a file with at most 8 printable ASCII characters";
+        let password = secret_file(of_password, |text| {
+            let password = parse_password(text).ok_or_else(|| FileProblem::other(of_password))?;
+            Ok(Zeroizing::new(password.to_owned()))
+        });
+        let password = section.or_written("password_file", password, "smsc.password");
+        let tls = section.section("tls");
+        let connector =
+            if tls.is_written() { Connector::read(&tls, settings.host()).map(Some) } else { Some(None) };
+        Some(Self { settings, password: password?.1, connector: connector? })
     }
 }
 
 /// Shows no password.
 impl fmt::Debug for SmscConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmscConfig").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("SmscConfig")
+            .field("settings", &self.settings)
+            .field("tls", &self.connector.is_some())
+            .finish_non_exhaustive()
     }
 }
 
-/// `[[smsc]]` and `[[route]]`, as they are written.
+/// `[[smsc]]` and `[[route]]`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// At least one, the preferred first.
-    pub smscs: Vec<SmscConfig>,
-    /// None: all SMSCs carry everything, in their order.
-    pub routes: Vec<table::Config>,
-}
-
-/// The same within its bounds.
-struct Checked {
-    smscs: Vec<CheckedSmsc>,
-    table: Table,
-}
-
-/// An [`SmscConfig`] within its bounds.
-struct CheckedSmsc {
-    settings: Settings,
-    password: Zeroizing<String>,
-    connector: Option<Connector>,
+    pub(in crate::sms) smscs: Vec<SmscConfig>,
+    pub(in crate::sms) table: Table,
 }
 
 impl Config {
-    /// # Errors
-    ///
-    /// The first setting that is [`Misconfigured`]; the password counts to `password_file` and is not quoted.
-    pub fn validate(&self) -> Result<(), Misconfigured> {
-        self.check().map(drop)
+    /// Reads the tables `[[smsc]]` and `[[route]]`, and the files that they name.
+    pub fn read(root: &Section<'_>) -> Option<Self> {
+        let sections = root.sections("smsc", 1..=SMSCS_MAX);
+        let smscs: Vec<_> = sections.iter().map(SmscConfig::read).collect();
+        // As they are written, so that a name that is refused is no other's.
+        let name = |section: &Section<'_>| match section.entry("name") {
+            Some(name) => name.text().unwrap_or_default().to_owned(),
+            None => Settings::default().name,
+        };
+        let names: Vec<_> = sections.iter().map(name).collect();
+        for (index, section) in sections.iter().enumerate() {
+            if names[..index].contains(&names[index]) {
+                section.conflict(
+                    "name",
+                    format_args!("{:?}", names[index]),
+                    "a name that no [[smsc]] before has",
+                );
+            }
+        }
+        let table = Table::read(root, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let smscs: Vec<SmscConfig> = smscs.into_iter().collect::<Option<_>>()?;
+        let unanswered: usize = smscs.iter().map(|smsc| smsc.settings.window * smsc.settings.binds).sum();
+        if unanswered > WINDOW_MAX {
+            let found = format_args!("windows of {unanswered} submits for all binds together");
+            root.conflict("smsc", found, format_args!("{WINDOW_MAX} at most"));
+        }
+        Some(Self { smscs, table })
     }
 
     /// The queue before these links, of at most `items_max` SMS.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Config::validate`].
-    pub(crate) fn outbox(
-        &self,
-        items_max: usize,
-        clock: Clock,
-        metrics: &Arc<Metrics>,
-    ) -> Result<(Outbox, Queue), Misconfigured> {
-        Ok(outbox(items_max, self.check()?.table, clock, metrics))
-    }
-
-    fn check(&self) -> Result<Checked, Misconfigured> {
-        if !(1..=SMSCS_MAX).contains(&self.smscs.len()) {
-            return Err(Misconfigured::new("smsc", "1 to 16 tables [[smsc]]"));
-        }
-        let check = |(index, smsc): (usize, &SmscConfig)| {
-            smsc.check().map_err(|error| error.within(&format!("smsc[{index}]")))
-        };
-        let smscs: Vec<_> = self.smscs.iter().enumerate().map(check).collect::<Result<_, _>>()?;
-        let names: Vec<&str> = smscs.iter().map(|smsc| smsc.settings.name.as_str()).collect();
-        if let Some(index) = (1..names.len()).find(|index| names[..*index].contains(&names[*index])) {
-            return Err(Misconfigured::new(format!("smsc[{index}].name"), "another than those before"));
-        }
-        let windows: usize =
-            smscs.iter().map(|CheckedSmsc { settings, .. }| settings.window * settings.binds).sum();
-        if windows > WINDOW_MAX {
-            let expected = "10000 at most for all binds of all [[smsc]] together";
-            return Err(Misconfigured::new("smsc.window", expected));
-        }
-        let table = Table::new(&self.routes, &names)?;
-        Ok(Checked { smscs, table })
+    pub(crate) fn outbox(&self, items_max: usize, clock: Clock, metrics: &Arc<Metrics>) -> (Outbox, Queue) {
+        outbox(items_max, self.table.clone(), clock, metrics)
     }
 }
 
 /// All links, to be [run](Links::run).
 pub(crate) struct Links<R> {
-    smscs: Vec<CheckedSmsc>,
+    config: Config,
     queue: Queue,
     release: R,
     reports: mpsc::Sender<DeliveryReport>,
@@ -143,19 +125,15 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
     /// time, or says that the item must not be sent any more. It must not block. `reports` gets one outcome
     /// for each item (accepted, rejected, unknown or dropped), then what receipts say; more may follow an
     /// unknown one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Config::validate`].
     pub(crate) fn new(
-        config: &Config,
+        config: Config,
         queue: Queue,
         release: R,
         reports: mpsc::Sender<DeliveryReport>,
         clock: Clock,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, Misconfigured> {
-        Ok(Self { smscs: config.check()?.smscs, queue, release, reports, clock, metrics })
+    ) -> Self {
+        Self { config, queue, release, reports, clock, metrics }
     }
 
     /// Keeps the links up until `drain` is cancelled; then each sends what it can, and unbinds. To be run on
@@ -163,10 +141,10 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
     ///
     /// Dropping it instead loses what is queued, and what is in flight then stays unknown.
     pub(crate) async fn run(self, drain: CancellationToken) {
-        let Self { smscs, queue, release, reports, clock, metrics } = self;
+        let Self { config: Config { smscs, table: _ }, queue, release, reports, clock, metrics } = self;
         let smscs: Vec<Rc<Smsc>> = smscs
             .into_iter()
-            .map(|CheckedSmsc { settings, password, connector }| {
+            .map(|SmscConfig { settings, password, connector }| {
                 let metrics = metrics.smsc(&settings.name);
                 Rc::new(Smsc::new(settings, password, connector, metrics))
             })

@@ -29,7 +29,6 @@ mod template;
 mod text;
 
 pub use rendering::Templates;
-pub use settings::{Config, Problem, TemplateError};
 pub use text::Text;
 pub(super) use text::{CODES_MAX, SEGMENT_SEPTETS};
 

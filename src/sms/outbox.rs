@@ -216,8 +216,7 @@ impl Queue {
 #[cfg(test)]
 impl Queue {
     pub(crate) fn of_one_route(places: usize, clock: Clock, metrics: &Arc<Metrics>) -> (Outbox, Self) {
-        let (outbox, queue) =
-            outbox(places, Table::new(&[], &["main"]).expect("one SMSC carries everything"), clock, metrics);
+        let (outbox, queue) = outbox(places, Table::of_all(1), clock, metrics);
         queue.routes()[0].set_state(RouteState::Sending);
         (outbox, queue)
     }

@@ -20,7 +20,7 @@ use smpp::pdu::MessageState;
 use smpp::receipt::Receipt;
 
 use id::MessageId;
-pub use id::MessageIdForm;
+pub(super) use id::MessageIdForm;
 use recent::Recent;
 
 use super::DeliveryReport;

@@ -4,7 +4,7 @@
 //! takes.
 
 pub(super) mod prefixes;
-pub mod table;
+pub(super) mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

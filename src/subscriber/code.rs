@@ -19,10 +19,17 @@ pub const CODE_DIGITS_MAX: usize = 10;
 pub const CODE_DIGITS_MIN: usize = 6;
 
 /// How many digits a code has: 6 to 10.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub struct CodeLength(u8);
 
 impl CodeLength {
+    /// [`CODE_DIGITS_MIN`].
+    pub const MIN: Self = Self(CODE_DIGITS_MIN as u8);
+    /// For large payments, where nothing else is set.
+    pub const EIGHT: Self = Self(8);
+    /// [`CODE_DIGITS_MAX`].
+    pub const MAX: Self = Self(CODE_DIGITS_MAX as u8);
+
     /// `None` outside 6 to 10.
     pub fn new(digits: u8) -> Option<Self> {
         (CODE_DIGITS_MIN..=CODE_DIGITS_MAX).contains(&usize::from(digits)).then_some(Self(digits))
@@ -158,63 +165,19 @@ pub struct Keyring {
     keys: Vec<KeySet>,
 }
 
-/// Why a text is not a key file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyringError {
-    /// No line holds a key.
-    Empty,
-    /// More than [`KEYS_MAX`] keys.
-    TooMany,
-    /// This line (from 1) is not `<id> <64 hexadecimal digits>` with an id of 1 to 65535.
-    Line(usize),
-    /// This line's id or key stands on an earlier line too.
-    Duplicate(usize),
-}
-
-impl fmt::Display for KeyringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("holds no key"),
-            Self::TooMany => write!(f, "holds more than {KEYS_MAX} keys"),
-            Self::Line(line) => {
-                write!(f, "line {line}: expected <id from 1 to 65535> <64 hexadecimal digits>")
-            }
-            Self::Duplicate(line) => write!(f, "line {line}: this id or key stands on an earlier line too"),
-        }
-    }
-}
-
-impl std::error::Error for KeyringError {}
-
 /// The most master keys at a time: one in use and those that challenges of the last minutes need.
 pub const KEYS_MAX: usize = 8;
 
 impl Keyring {
-    /// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first.
-    /// Empty lines and lines that begin with `#` do not count.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyringError`] says which line is wrong and never quotes it.
-    pub fn parse(text: &str) -> Result<Self, KeyringError> {
-        let mut keys: Vec<KeySet> = Vec::new();
-        let mut masters: Vec<Zeroizing<[u8; MASTER_KEY_BYTES]>> = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            if line.trim().is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (id, master) = parse_key_line(line).ok_or(KeyringError::Line(index + 1))?;
-            if keys.iter().any(|key| key.id == id) || masters.contains(&master) {
-                return Err(KeyringError::Duplicate(index + 1));
-            }
-            keys.push(KeySet::new(id, &master));
-            masters.push(master);
-        }
-        match keys.len() {
-            0 => Err(KeyringError::Empty),
-            1..=KEYS_MAX => Ok(Self { keys }),
-            _ => Err(KeyringError::TooMany),
-        }
+    /// The keys, the one that issues first. `None` unless there are 1 to [`KEYS_MAX`], whose ids and bytes are all
+    /// different.
+    pub fn new(masters: &[(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)]) -> Option<Self> {
+        let is_repeated = |index: usize| {
+            let (id, key) = &masters[index];
+            masters[..index].iter().any(|(earlier, bytes)| earlier == id || bytes == key)
+        };
+        let usable = (1..=KEYS_MAX).contains(&masters.len()) && !(0..masters.len()).any(is_repeated);
+        usable.then(|| Self { keys: masters.iter().map(|(id, key)| KeySet::new(*id, key)).collect() })
     }
 
     /// The key that issues.
@@ -225,14 +188,6 @@ impl Keyring {
     pub(crate) fn find(&self, id: KeyId) -> Option<&KeySet> {
         self.keys.iter().find(|key| key.id == id)
     }
-}
-
-fn parse_key_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> {
-    let (id, hex) = line.trim().split_once(' ')?;
-    let id: u16 = id.parse().ok().filter(|id| *id != 0)?;
-    let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
-    let decoded = base16ct::mixed::decode(hex.trim(), master.as_mut_slice()).ok()?.len();
-    (decoded == MASTER_KEY_BYTES).then_some((KeyId(id), master))
 }
 
 #[cfg(test)]
@@ -337,7 +292,7 @@ mod tests {
     fn abuse_35_nothing_secret_shows_in_debug() {
         let code = Code::parse("4829137").unwrap();
         assert!(!format!("{code:?}").contains("4829137"));
-        let ring = Keyring::parse(&format!("3 {}", "ab".repeat(32))).unwrap();
+        let ring = Keyring::new(&[(KeyId(3), Zeroizing::new([0xAB; MASTER_KEY_BYTES]))]).unwrap();
         assert_eq!(format!("{ring:?}"), "Keyring { keys: [KeySet(KeyId(3), …)] }");
     }
 
@@ -355,21 +310,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_names_the_line_that_is_wrong_and_never_quotes_it() {
-        let hex = "0123456789abcdef".repeat(4);
-        let good = format!("# active first\n\n7 {hex}\n6 {}\n", "ab".repeat(32));
-        let ring = Keyring::parse(&good).unwrap();
+    fn a_keyring_has_one_to_eight_keys_all_different() {
+        let key = |id, byte| (KeyId(id), Zeroizing::new([byte; MASTER_KEY_BYTES]));
+        let ring = Keyring::new(&[key(7, 1), key(6, 2)]).unwrap();
         assert_eq!((ring.active().id(), ring.keys.len()), (KeyId(7), 2));
-        assert_eq!(Keyring::parse("").unwrap_err(), KeyringError::Empty);
-        for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}"] {
-            let line = line.replace("{hex}", &hex).replace("{bad}", &"zz".repeat(32));
-            assert_eq!(Keyring::parse(&line).unwrap_err(), KeyringError::Line(1), "{line}");
-        }
-        let twice = format!("7 {hex}\n7 {}", "cd".repeat(32));
-        assert_eq!(Keyring::parse(&twice).unwrap_err(), KeyringError::Duplicate(2));
-        let same_key = format!("7 {hex}\n8 {hex}");
-        assert_eq!(Keyring::parse(&same_key).unwrap_err(), KeyringError::Duplicate(2));
-        let in_the_other_case = format!("7 {hex}\n8 {}", hex.to_uppercase());
-        assert_eq!(Keyring::parse(&in_the_other_case).unwrap_err(), KeyringError::Duplicate(2));
+        assert!(Keyring::new(&[]).is_none());
+        assert!(Keyring::new(&[key(7, 1), key(7, 2)]).is_none());
+        assert!(Keyring::new(&[key(7, 1), key(8, 1)]).is_none());
+        let many: Vec<_> = (1..=9).map(|number| key(number.into(), number)).collect();
+        assert!(Keyring::new(&many[..KEYS_MAX]).is_some());
+        assert!(Keyring::new(&many).is_none());
     }
 }

@@ -451,13 +451,13 @@ fn abuse_34_open_codes_verify_after_the_master_key_is_rotated() {
     let challenge = story.issue();
     let sent = story.code(challenge);
     let both = format!("2 {}\n1 {}", "77".repeat(32), "5a".repeat(32));
-    story.policy.keys = Keyring::parse(&both).unwrap();
+    story.policy.keys = crate::keys::parse(&both).unwrap();
     let newer = story.issue();
     assert_eq!(story.subscriber.challenge(newer, story.now).unwrap().key.0, 2);
     assert!(matches!(story.verify(challenge, &sent), Verdict::Approved { .. }));
     assert!(matches!(story.right(newer), Verdict::Approved { .. }));
     let orphan = story.issue();
-    story.policy.keys = Keyring::parse(&format!("3 {}", "78".repeat(32))).unwrap();
+    story.policy.keys = crate::keys::parse(&format!("3 {}", "78".repeat(32))).unwrap();
     assert_eq!(story.verify(orphan, &sent), Verdict::Expired, "its key was taken away");
     assert!(story.subscriber.release(&subscriber_id(), orphan, 0, &story.policy, story.now).is_none());
 }
@@ -517,7 +517,7 @@ fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
             .collect::<Vec<_>>()
     };
     assert_eq!(fits(&story.policy), [wrong.expose()]);
-    let other = Keyring::parse(&format!("1 {}", "5b".repeat(32))).unwrap();
+    let other = crate::keys::parse(&format!("1 {}", "5b".repeat(32))).unwrap();
     assert_eq!(fits(&story.policy.with_keys(other.clone())), Vec::<Vec<u8>>::new());
     // And what is stored about a challenge gives another code under another key.
     let of = |keys: &Keyring| {

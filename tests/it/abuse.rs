@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otp_gateway::subscriber::code::Keyring;
 use serde_json::{Value, json};
 use smsc_simulator::Behavior;
 use tokio::sync::Barrier;
@@ -364,7 +363,7 @@ async fn abuse_34_open_codes_verify_while_the_master_key_is_rotated() {
     let mut client = house.client().await;
     let before = house.issue(&mut client, 0).await;
     let keys = format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32));
-    let keys = Keyring::parse(&keys).unwrap();
+    let keys = otp_gateway::keys::parse(&keys).unwrap();
     house.app().replace_keys(&keys);
     let after = house.issue(&mut client, 0).await;
     assert_eq!(client.verdict(&before.body()).await, "approved");

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use otp_gateway::config::{Config, ConfigError};
+use otp_gateway::config::{Config, Mistakes};
 
 const EXAMPLE: &str = include_str!("../../gateway.example.toml");
 
 /// Loads a configuration beside the files that the example names.
-fn load(settings: &str) -> Result<Config, ConfigError> {
+fn load(settings: &str) -> Result<Config, Mistakes> {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -17,6 +17,7 @@ fn load(settings: &str) -> Result<Config, ConfigError> {
     };
     write("master.keys", &format!("1 {}\n", "5a".repeat(32)));
     write("smsc.password", "secret\n");
+    write("subscribers.csv", "");
     Config::load(&write("gateway.toml", settings))
 }
 

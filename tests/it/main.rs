@@ -7,3 +7,4 @@ mod example;
 mod lifecycle;
 mod lists;
 mod support;
+mod wrong_configurations;

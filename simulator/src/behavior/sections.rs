@@ -1,11 +1,14 @@
 //! The sections of a behaviour: how submits are answered, what receipts look
 //! like, how sessions are.
 
-use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use settings::{Entry, Section, Setting, optional, own, settings};
 use smpp::pdu::MessageState;
 use smpp::status::CommandStatus;
-use std::time::Duration;
+
+use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 
 /// Makes a section, and the part of it that a rule may change: the same fields,
 /// each of which may be absent.
@@ -16,25 +19,23 @@ macro_rules! section {
             $( $(#[doc = $doc:literal])* $field:ident : $type:ty = $default:expr, )*
         }
     ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $section { $( $(#[doc = $doc])* pub $field: $type, )* }
-
-        impl Default for $section {
-            fn default() -> Self {
-                Self { $( $field: $default, )* }
-            }
+        settings! {
+            $(#[$meta])*
+            #[derive(Serialize)]
+            pub struct $section { $( $(#[doc = $doc])* pub $field: $type = $default, )* }
         }
 
         /// What a rule changes of the section; the rest stays as the section says.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize)]
         pub struct $part {
             $( $(#[doc = $doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$type>, )*
         }
 
         impl $part {
+            pub(crate) fn read(section: &Section<'_>) -> Self {
+                Self { $( $field: section.get(stringify!($field), own::<$type>()), )* }
+            }
+
             /// The section with this part's changes.
             pub(crate) fn over(&self, section: &$section) -> $section {
                 $section { $( $field: self.$field.clone().unwrap_or_else(|| section.$field.clone()), )* }
@@ -42,6 +43,19 @@ macro_rules! section {
 
             pub(crate) fn is_empty(&self) -> bool {
                 $( self.$field.is_none() )&&*
+            }
+        }
+    };
+}
+
+/// Makes an enum of words that is written as it is read.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($body:tt)* }) => {
+        settings::words! { $(#[$meta])* pub enum $name { $($body)* } }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
             }
         }
     };
@@ -108,160 +122,160 @@ section! {
     }
 }
 
-/// Whether and how an answer comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Response {
-    /// Once, as it should.
-    Once,
-    /// Never: the submit stays in doubt.
-    None,
-    /// Twice, the second right after the first.
-    Twice,
-    /// Once, and once more for a sequence number that nobody used.
-    UnknownSequence,
-    /// generic_nack with the submit's sequence number, instead.
-    GenericNack,
-    /// generic_nack with sequence number 0, instead.
-    GenericNackZero,
+words! {
+    /// Whether and how an answer comes.
+    pub enum Response {
+        /// Once, as it should.
+        Once = "once",
+        /// Never: the submit stays in doubt.
+        None = "none",
+        /// Twice, the second right after the first.
+        Twice = "twice",
+        /// Once, and once more for a sequence number that nobody used.
+        UnknownSequence = "unknown_sequence",
+        /// generic_nack with the submit's sequence number, instead.
+        GenericNack = "generic_nack",
+        /// generic_nack with sequence number 0, instead.
+        GenericNackZero = "generic_nack_zero",
+    }
 }
 
-/// Whether a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Disconnect {
-    /// It stays.
-    Never,
-    /// When the answer would be due, without it.
-    BeforeResponse,
-    /// After the answer.
-    AfterResponse,
+words! {
+    /// Whether a connection ends.
+    pub enum Disconnect {
+        /// It stays.
+        Never = "never",
+        /// When the answer would be due, without it.
+        BeforeResponse = "before_response",
+        /// After the answer.
+        AfterResponse = "after_response",
+    }
 }
 
-/// How a message id is written. All but the last four tell which message is
-/// meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum IdForm {
-    /// 16 hexadecimal digits: `9d2f61c40000000a`.
-    Hex,
-    /// The same in capitals: `9D2F61C40000000A`.
-    HexUpper,
-    /// Decimal, without leading zeros: `11326233066013818890`.
-    Decimal,
-    /// Decimal with zeros up to 20 digits: `00000000000000000042`.
-    LeadingZeros,
-    /// A UUID: `9d2f61c4-0000-4000-8000-00000000000a`.
-    Uuid,
-    /// An empty string.
-    Empty,
-    /// No body at all: a header alone.
-    Missing,
-    /// 65 characters, one more than the field has.
-    TooLong,
-    /// With octets that are not ASCII.
-    NonAscii,
+words! {
+    /// How a message id is written. All but the last four tell which message is
+    /// meant.
+    #[repr(u8)]
+    pub enum IdForm {
+        /// 16 hexadecimal digits: `9d2f61c40000000a`.
+        Hex = "hex",
+        /// The same in capitals: `9D2F61C40000000A`.
+        HexUpper = "hex_upper",
+        /// Decimal, without leading zeros: `11326233066013818890`.
+        Decimal = "decimal",
+        /// Decimal with zeros up to 20 digits: `00000000000000000042`.
+        LeadingZeros = "leading_zeros",
+        /// A UUID: `9d2f61c4-0000-4000-8000-00000000000a`.
+        Uuid = "uuid",
+        /// An empty string.
+        Empty = "empty",
+        /// No body at all: a header alone.
+        Missing = "missing",
+        /// 65 characters, one more than the field has.
+        TooLong = "too_long",
+        /// With octets that are not ASCII.
+        NonAscii = "non_ascii",
+    }
 }
 
-/// What is wrong with a PDU's octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Malformed {
-    /// Nothing.
-    No,
-    /// The body ends early; `command_length` agrees.
-    TruncatedBody,
-    /// A request of an unknown `command_id` goes before the PDU.
-    UnknownCommand,
-    /// `command_length` says 15, less than a header has.
-    LengthTooShort,
-    /// `command_length` says 2³¹.
-    LengthTooLong,
-    /// Three octets follow the last parameter.
-    JunkAfterTlvs,
-    /// The last parameter says that it is longer than the PDU.
-    TlvOverrun,
+words! {
+    /// What is wrong with a PDU's octets.
+    pub enum Malformed {
+        /// Nothing.
+        No = "no",
+        /// The body ends early; `command_length` agrees.
+        TruncatedBody = "truncated_body",
+        /// A request of an unknown `command_id` goes before the PDU.
+        UnknownCommand = "unknown_command",
+        /// `command_length` says 15, less than a header has.
+        LengthTooShort = "length_too_short",
+        /// `command_length` says 2³¹.
+        LengthTooLong = "length_too_long",
+        /// Three octets follow the last parameter.
+        JunkAfterTlvs = "junk_after_tlvs",
+        /// The last parameter says that it is longer than the PDU.
+        TlvOverrun = "tlv_overrun",
+    }
 }
 
-/// Whether receipts wait for the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Timing {
-    /// They come after it.
-    AfterResponse,
-    /// They come before it, unless their delay is longer than its latency.
-    BeforeResponse,
+words! {
+    /// Whether receipts wait for the answer.
+    pub enum Timing {
+        /// They come after it.
+        AfterResponse = "after_response",
+        /// They come before it, unless their delay is longer than its latency.
+        BeforeResponse = "before_response",
+    }
 }
 
-/// Which session carries receipts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Carrier {
-    /// The submitting one if it receives, else another of the same system_id.
-    Same,
-    /// Another of the same system_id, if there is one.
-    Another,
+words! {
+    /// Which session carries receipts.
+    pub enum Carrier {
+        /// The submitting one if it receives, else another of the same system_id.
+        Same = "same",
+        /// Another of the same system_id, if there is one.
+        Another = "another",
+    }
 }
 
-/// How receipts write the id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReceiptId {
-    /// As the answer did.
-    Same,
-    /// As [`IdForm::Hex`].
-    Hex,
-    /// As [`IdForm::HexUpper`].
-    HexUpper,
-    /// As [`IdForm::Decimal`].
-    Decimal,
-    /// As [`IdForm::LeadingZeros`].
-    LeadingZeros,
-    /// An id that no message ever had.
-    Unknown,
+words! {
+    /// How receipts write the id.
+    pub enum ReceiptId {
+        /// As the answer did.
+        Same = "same",
+        /// As [`IdForm::Hex`].
+        Hex = "hex",
+        /// As [`IdForm::HexUpper`].
+        HexUpper = "hex_upper",
+        /// As [`IdForm::Decimal`].
+        Decimal = "decimal",
+        /// As [`IdForm::LeadingZeros`].
+        LeadingZeros = "leading_zeros",
+        /// An id that no message ever had.
+        Unknown = "unknown",
+    }
 }
 
-/// Where a receipt has the id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdPlace {
-    /// In the text and in the parameter receipted_message_id.
-    Both,
-    /// In the text alone.
-    Text,
-    /// In the parameter alone.
-    Tlv,
+words! {
+    /// Where a receipt has the id.
+    pub enum IdPlace {
+        /// In the text and in the parameter receipted_message_id.
+        Both = "both",
+        /// In the text alone.
+        Text = "text",
+        /// In the parameter alone.
+        Tlv = "tlv",
+    }
 }
 
-/// What carries a receipt's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Form {
-    /// The short_message of a deliver_sm.
-    ShortMessage,
-    /// The parameter message_payload of a deliver_sm.
-    MessagePayload,
-    /// Nothing: a deliver_sm with parameters alone.
-    TlvsOnly,
-    /// The parameter message_payload of a data_sm.
-    DataSm,
+words! {
+    /// What carries a receipt's text.
+    pub enum Form {
+        /// The short_message of a deliver_sm.
+        ShortMessage = "short_message",
+        /// The parameter message_payload of a deliver_sm.
+        MessagePayload = "message_payload",
+        /// Nothing: a deliver_sm with parameters alone.
+        TlvsOnly = "tlvs_only",
+        /// The parameter message_payload of a data_sm.
+        DataSm = "data_sm",
+    }
 }
 
-/// The parameter message_state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StateTlv {
-    /// As the text says.
-    Same,
-    /// Not there.
-    Absent,
-    /// 0, which SMPP 5.0 calls scheduled.
-    Scheduled,
-    /// 9, which SMPP 5.0 calls skipped.
-    Skipped,
-    /// The right state in two octets instead of one.
-    TwoOctets,
+words! {
+    /// The parameter message_state.
+    pub enum StateTlv {
+        /// As the text says.
+        Same = "same",
+        /// Not there.
+        Absent = "absent",
+        /// 0, which SMPP 5.0 calls scheduled.
+        Scheduled = "scheduled",
+        /// 9, which SMPP 5.0 calls skipped.
+        Skipped = "skipped",
+        /// The right state in two octets instead of one.
+        TwoOctets = "two_octets",
+    }
 }
 
 impl StateTlv {
@@ -275,132 +289,106 @@ impl StateTlv {
     }
 }
 
-/// How a receipt names its last field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TextLabel {
-    /// `text:`
-    #[serde(rename = "text:")]
-    Lower,
-    /// `Text:`
-    #[serde(rename = "Text:")]
-    Upper,
+words! {
+    /// How a receipt names its last field.
+    pub enum TextLabel {
+        /// `text:`
+        Lower = "text:",
+        /// `Text:`
+        Upper = "Text:",
+    }
 }
 
-/// How a receipt writes dates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Dates {
-    /// To the minute, as in SMPP 3.4's appendix B.
-    #[serde(rename = "yyMMddHHmm")]
-    Minutes,
-    /// To the second.
-    #[serde(rename = "yyMMddHHmmss")]
-    Seconds,
-    /// To the second, with the century.
-    #[serde(rename = "yyyyMMddHHmmss")]
-    Century,
-    /// Ten zeros.
-    #[serde(rename = "zeros")]
-    Zeros,
+words! {
+    /// How a receipt writes dates.
+    pub enum Dates {
+        /// To the minute, as in SMPP 3.4's appendix B.
+        Minutes = "yyMMddHHmm",
+        /// To the second.
+        Seconds = "yyMMddHHmmss",
+        /// To the second, with the century.
+        Century = "yyyyMMddHHmmss",
+        /// Ten zeros.
+        Zeros = "zeros",
+    }
 }
 
 /// A count of things that happen.
 pub type AtLeastOne = Count<1, { u32::MAX }>;
 
-/// `[session]`: how binds are answered, and how sessions are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Session {
-    /// What comes of a bind whose credentials are right.
-    pub bind: BindOutcome,
-    /// The status of a bind that is refused.
-    pub bind_status: Status,
-    /// Which share of the binds `bind` is for; the others are accepted.
-    pub bind_percent: Percent,
-    /// How many binds `bind` is for, counted from when this behaviour began;
-    /// those after are accepted. All, if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bind_first: Option<AtLeastOne>,
-    /// What the response to an accepted bind looks like.
-    pub bind_response: BindResponse,
-    /// The parameter sc_interface_version in it.
-    pub interface_version: InterfaceVersion,
-    /// The status of a submit beyond the window or the rate of its system_id.
-    pub limit_status: Status,
-    /// What becomes of the ESME's enquire_link.
-    pub enquire_link: EnquireLink,
-    /// After so many submits, a session reads and says nothing more, and stays
-    /// open for two minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub half_open_after: Option<AtLeastOne>,
-    /// After so many submits, the SMSC unbinds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unbind_after: Option<AtLeastOne>,
-    /// After so many submits, the connection ends without a word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disconnect_after: Option<AtLeastOne>,
-    /// Everything the SMSC says trickles.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dribble: Option<Dribble>,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self {
-            bind: BindOutcome::Accept,
-            bind_status: Status(CommandStatus::ESME_RBINDFAIL),
-            bind_percent: Percent::ALL,
-            bind_first: None,
-            bind_response: BindResponse::Full,
-            interface_version: InterfaceVersion::V34,
-            limit_status: Status(CommandStatus::ESME_RTHROTTLED),
-            enquire_link: EnquireLink::Answer,
-            half_open_after: None,
-            unbind_after: None,
-            disconnect_after: None,
-            dribble: None,
-        }
+settings! {
+    /// `[session]`: how binds are answered, and how sessions are.
+    #[derive(Serialize)]
+    pub struct Session {
+        /// What comes of a bind whose credentials are right.
+        pub bind: BindOutcome = BindOutcome::Accept,
+        /// The status of a bind that is refused.
+        pub bind_status: Status = Status(CommandStatus::ESME_RBINDFAIL),
+        /// Which share of the binds `bind` is for; the others are accepted.
+        pub bind_percent: Percent = Percent::ALL,
+        /// How many binds `bind` is for, counted from when this behaviour began; those after are accepted. All, if
+        /// absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub bind_first: Option<AtLeastOne> [optional(own())] = None,
+        /// What the response to an accepted bind looks like.
+        pub bind_response: BindResponse = BindResponse::Full,
+        /// The parameter sc_interface_version in it.
+        pub interface_version: InterfaceVersion = InterfaceVersion::V34,
+        /// The status of a submit beyond the window or the rate of its system_id.
+        pub limit_status: Status = Status(CommandStatus::ESME_RTHROTTLED),
+        /// What becomes of the ESME's enquire_link.
+        pub enquire_link: EnquireLink = EnquireLink::Answer,
+        /// After this many submits, a session reads and says nothing more, and stays open for two minutes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub half_open_after: Option<AtLeastOne> [optional(own())] = None,
+        /// After this many submits, the SMSC unbinds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub unbind_after: Option<AtLeastOne> [optional(own())] = None,
+        /// After this many submits, the connection ends without a word.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub disconnect_after: Option<AtLeastOne> [optional(own())] = None,
+        /// Everything the SMSC says trickles.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub dribble: Option<Dribble> [optional(own())] = None,
     }
 }
 
-/// What comes of a bind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BindOutcome {
-    /// It is accepted.
-    Accept,
-    /// It is refused, and the connection closed.
-    Refuse,
-    /// Nothing: no response ever comes.
-    Silence,
+words! {
+    /// What comes of a bind.
+    pub enum BindOutcome {
+        /// It is accepted.
+        Accept = "accept",
+        /// It is refused, and the connection closed.
+        Refuse = "refuse",
+        /// Nothing: no response ever comes.
+        Silence = "silence",
+    }
 }
 
-/// What a bind's response looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BindResponse {
-    /// With system_id and parameters.
-    Full,
-    /// A header alone.
-    HeaderOnly,
-    /// With a deliver_sm in the same write, where the session receives.
-    WithDeliverSm,
+words! {
+    /// What a bind's response looks like.
+    pub enum BindResponse {
+        /// With system_id and parameters.
+        Full = "full",
+        /// A header alone.
+        HeaderOnly = "header_only",
+        /// With a deliver_sm in the same write, where the session receives.
+        WithDeliverSm = "with_deliver_sm",
+    }
 }
 
-/// The parameter sc_interface_version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum InterfaceVersion {
-    /// SMPP 3.3.
-    #[serde(rename = "0x33")]
-    V33,
-    /// SMPP 3.4.
-    #[serde(rename = "0x34")]
-    V34,
-    /// SMPP 5.0.
-    #[serde(rename = "0x50")]
-    V50,
-    /// Not there.
-    #[serde(rename = "absent")]
-    Absent,
+words! {
+    /// The parameter sc_interface_version.
+    pub enum InterfaceVersion {
+        /// SMPP 3.3.
+        V33 = "0x33",
+        /// SMPP 3.4.
+        V34 = "0x34",
+        /// SMPP 5.0.
+        V50 = "0x50",
+        /// Not there.
+        Absent = "absent",
+    }
 }
 
 impl InterfaceVersion {
@@ -414,29 +402,35 @@ impl InterfaceVersion {
     }
 }
 
-/// What becomes of an enquire_link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnquireLink {
-    /// It is answered.
-    Answer,
-    /// It is not.
-    Ignore,
+words! {
+    /// What becomes of an enquire_link.
+    pub enum EnquireLink {
+        /// It is answered.
+        Answer = "answer",
+        /// It is not.
+        Ignore = "ignore",
+    }
 }
 
-/// How what the SMSC says trickles.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Dribble {
-    /// Octets at a time.
-    pub octets: Count<1, 65_536>,
-    /// Between one time and the next.
-    pub interval: Span,
+settings! {
+    /// How what the SMSC says trickles.
+    #[derive(Copy, Serialize)]
+    pub struct Dribble {
+        /// Bytes at a time.
+        pub octets: Count<1, 65_536> = Count::new(1),
+        /// Between one time and the next.
+        pub interval: Span = Span::new(Duration::from_millis(1)),
+    }
 }
 
-impl Default for Dribble {
-    fn default() -> Self {
-        Self { octets: Count::new(1), interval: Span::new(Duration::from_millis(1)) }
+impl Setting for Dribble {
+    fn allowed() -> String {
+        "a table with octets and interval".into()
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        let section = Section::of(entry).or_else(|| entry.refuse(<Self as Setting>::allowed()))?;
+        Some(Self::read(&section))
     }
 }
 

@@ -1,29 +1,17 @@
-//! The values that a behaviour is written with. Each says, when it is refused,
-//! what was found and what is allowed.
+//! The values that a behaviour is written with.
 
-use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
-use smpp::pdu::MessageState;
-use smpp::status::CommandStatus;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+use settings::{Entry, Form as _, Setting, list, own};
+use smpp::pdu::MessageState;
+use smpp::status::CommandStatus;
+
 use super::draw::{Draw, Stream};
-use crate::config::DELAY_MAX;
 
-/// The most characters of a refused value that a message repeats.
-const SHOWN_MAX: usize = 40;
-
-/// A refused value as a message shows it.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut: String = self.0.chars().take(SHOWN_MAX).collect();
-        let dots = if cut.len() < self.0.len() { "…" } else { "" };
-        write!(f, "\"{}{dots}\"", cut.escape_debug())
-    }
-}
+/// The longest of all delays: timers beyond a day are a mistake in a unit.
+pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Parts of a million: how [`Percent`] is kept.
 const WHOLE: u32 = 1_000_000;
@@ -75,26 +63,13 @@ impl Serialize for Percent {
     }
 }
 
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Percent;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a percentage from 0 to 100")
-            }
-            fn visit_f64<E: de::Error>(self, found: f64) -> Result<Percent, E> {
-                Percent::new(found).ok_or_else(|| E::custom(format!("found {found}, allowed are 0 to 100")))
-            }
-            fn visit_i64<E: de::Error>(self, found: i64) -> Result<Percent, E> {
-                let percent = u8::try_from(found).ok().and_then(|found| Percent::new(f64::from(found)));
-                percent.ok_or_else(|| E::custom(format!("found {found}, allowed are 0 to 100")))
-            }
-            fn visit_u64<E: de::Error>(self, found: u64) -> Result<Percent, E> {
-                self.visit_i64(i64::try_from(found).unwrap_or(i64::MAX))
-            }
-        }
-        deserializer.deserialize_any(Reader)
+impl Setting for Percent {
+    fn allowed() -> String {
+        "0 to 100 percent".into()
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        entry.number().and_then(Self::new).or_else(|| entry.refuse(Self::allowed()))
     }
 }
 
@@ -128,25 +103,13 @@ impl<const MIN: u32, const MAX: u32> Serialize for Count<MIN, MAX> {
     }
 }
 
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Count<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader<const MIN: u32, const MAX: u32>;
-        impl<const MIN: u32, const MAX: u32> Visitor<'_> for Reader<MIN, MAX> {
-            type Value = Count<MIN, MAX>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a whole number from {MIN} to {MAX}")
-            }
-            fn visit_i64<E: de::Error>(self, found: i64) -> Result<Self::Value, E> {
-                let count = u32::try_from(found).ok().filter(|count| (MIN..=MAX).contains(count));
-                count
-                    .map(Count)
-                    .ok_or_else(|| E::custom(format!("found {found}, allowed are {MIN} to {MAX}")))
-            }
-            fn visit_u64<E: de::Error>(self, found: u64) -> Result<Self::Value, E> {
-                self.visit_i64(i64::try_from(found).unwrap_or(i64::MAX))
-            }
-        }
-        deserializer.deserialize_any(Reader::<MIN, MAX>)
+impl<const MIN: u32, const MAX: u32> Setting for Count<MIN, MAX> {
+    fn allowed() -> String {
+        (MIN..=MAX).allowed()
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        (MIN..=MAX).read(entry).map(Self)
     }
 }
 
@@ -154,8 +117,8 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Count<MIN, MAX> {
 pub(crate) trait Phrase: Sized {
     /// What may be written, in words.
     const ALLOWED: &'static str;
-    /// Reads what is written; `None` when it is none of what may be.
-    fn read(written: &str) -> Option<Self>;
+    /// What is written; `None` when it is none of what may be.
+    fn parse(written: &str) -> Option<Self>;
 }
 
 macro_rules! phrase {
@@ -166,22 +129,13 @@ macro_rules! phrase {
             }
         }
 
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Reader;
-                impl Visitor<'_> for Reader {
-                    type Value = $type;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(<$type>::ALLOWED)
-                    }
-                    fn visit_str<E: de::Error>(self, written: &str) -> Result<$type, E> {
-                        <$type>::read(written).ok_or_else(|| {
-                            let allowed = <$type>::ALLOWED;
-                            E::custom(format!("found {}, allowed is {allowed}", Shown(written)))
-                        })
-                    }
-                }
-                deserializer.deserialize_str(Reader)
+        impl Setting for $type {
+            fn allowed() -> String {
+                Self::ALLOWED.into()
+            }
+
+            fn read(entry: &Entry<'_>) -> Option<Self> {
+                entry.text().and_then(Self::parse).or_else(|| entry.refuse(Self::ALLOWED))
             }
         }
 
@@ -204,7 +158,7 @@ impl Phrase for Status {
     const ALLOWED: &'static str =
         "a status of SMPP 3.4 by name (\"ESME_RTHROTTLED\") or by number (\"0x58\", up to \"0xFFFFFFFF\")";
 
-    fn read(written: &str) -> Option<Self> {
+    fn parse(written: &str) -> Option<Self> {
         if let Some(digits) = written.strip_prefix("0x") {
             return u32::from_str_radix(digits, 16).ok().map(|number| Self(CommandStatus(number)));
         }
@@ -269,7 +223,7 @@ impl Phrase for Stat {
     const ALLOWED: &'static str =
         "DELIVRD, UNDELIV, EXPIRED, REJECTD, ACCEPTD, ENROUTE, DELETED, UNKNOWN, FAILED or BUFFRED";
 
-    fn read(written: &str) -> Option<Self> {
+    fn parse(written: &str) -> Option<Self> {
         STATS.iter().find(|word| **word == written).map(|word| Self(word))
     }
 }
@@ -309,14 +263,13 @@ impl Default for States {
     }
 }
 
-impl<'de> Deserialize<'de> for States {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = Vec::deserialize(deserializer)?;
-        if words.is_empty() || words.len() > Self::MAX {
-            let found = words.len();
-            return Err(de::Error::custom(format!("found {found} states, allowed are 1 to {}", Self::MAX)));
-        }
-        Ok(Self(words))
+impl Setting for States {
+    fn allowed() -> String {
+        list(1..=Self::MAX, "states", own::<Stat>()).allowed()
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        list(1..=Self::MAX, "states", own::<Stat>()).read(entry).map(Self)
     }
 }
 
@@ -341,7 +294,7 @@ impl Span {
 impl Phrase for Span {
     const ALLOWED: &'static str = "a duration up to a day (\"20ms\", \"1m 30s\")";
 
-    fn read(written: &str) -> Option<Self> {
+    fn parse(written: &str) -> Option<Self> {
         humantime::parse_duration(written).ok().filter(|span| *span <= DELAY_MAX).map(Self)
     }
 }
@@ -418,19 +371,19 @@ fn nanoseconds(count: u64) -> Duration {
 impl Phrase for Delay {
     const ALLOWED: &'static str = "a duration up to a day (\"20ms\"), \"uniform 10ms 50ms\", \"normal 20ms 5ms\" or \"spikes 20ms 2s 1%\"";
 
-    fn read(written: &str) -> Option<Self> {
+    fn parse(written: &str) -> Option<Self> {
         let words: Vec<_> = written.split_ascii_whitespace().collect();
         match words.as_slice() {
             ["uniform", least, most] => {
-                let (least, most) = (Span::read(least)?, Span::read(most)?);
+                let (least, most) = (Span::parse(least)?, Span::parse(most)?);
                 (least.0 <= most.0).then_some(Self::Uniform(least, most))
             }
-            ["normal", mean, deviation] => Some(Self::Normal(Span::read(mean)?, Span::read(deviation)?)),
+            ["normal", mean, deviation] => Some(Self::Normal(Span::parse(mean)?, Span::parse(deviation)?)),
             ["spikes", mostly, spike, share] => {
                 let share = share.strip_suffix('%')?.parse().ok().and_then(Percent::new)?;
-                Some(Self::Spikes(Span::read(mostly)?, Span::read(spike)?, share))
+                Some(Self::Spikes(Span::parse(mostly)?, Span::parse(spike)?, share))
             }
-            _ => Span::read(written).map(Self::Fixed),
+            _ => Span::parse(written).map(Self::Fixed),
         }
     }
 }
@@ -469,7 +422,7 @@ impl Phrase for TimeZone {
     const ALLOWED: &'static str =
         "a distance from UTC from \"-14:00\" to \"+14:00\" in quarter hours (\"+07:00\")";
 
-    fn read(written: &str) -> Option<Self> {
+    fn parse(written: &str) -> Option<Self> {
         let (sign, hours, minutes) = match written.as_bytes() {
             [sign @ (b'+' | b'-'), h1, h0, b':', m1, m0] => (sign, [*h1, *h0], [*m1, *m0]),
             _ => return None,
@@ -504,7 +457,7 @@ impl<const MAX: usize> Word<MAX> {
     /// The word; `None` when it is empty, too long, or not printable ASCII.
     #[must_use]
     pub fn new(word: &str) -> Option<Self> {
-        let sensible = (1..=MAX).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_graphic());
+        let sensible = (1..=MAX).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic());
         sensible.then(|| Self(word.to_owned()))
     }
 
@@ -527,13 +480,13 @@ impl<const MAX: usize> Serialize for Word<MAX> {
     }
 }
 
-impl<'de, const MAX: usize> Deserialize<'de> for Word<MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        Self::new(&word).ok_or_else(|| {
-            let found = Shown(&word);
-            de::Error::custom(format!("found {found}, allowed are 1 to {MAX} printable ASCII characters"))
-        })
+impl<const MAX: usize> Setting for Word<MAX> {
+    fn allowed() -> String {
+        format!("1 to {MAX} printable ASCII characters without blanks")
+    }
+
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        entry.text().and_then(Self::new).or_else(|| entry.refuse(Self::allowed()))
     }
 }
 
@@ -545,28 +498,28 @@ mod tests {
     fn what_is_written_is_read_again() {
         for written in ["0s", "20ms", "1m30s", "uniform 10ms 50ms", "normal 20ms 5ms", "spikes 20ms 2s 0.5%"]
         {
-            assert_eq!(Delay::read(written).unwrap().to_string(), written);
+            assert_eq!(Delay::parse(written).unwrap().to_string(), written);
         }
         for written in ["+07:00", "-03:30", "+00:00", "+05:45"] {
-            assert_eq!(TimeZone::read(written).unwrap().to_string(), written);
+            assert_eq!(TimeZone::parse(written).unwrap().to_string(), written);
         }
         for written in ["ESME_ROK", "ESME_RTHROTTLED", "0x401"] {
-            assert_eq!(Status::read(written).unwrap().to_string(), written);
+            assert_eq!(Status::parse(written).unwrap().to_string(), written);
         }
-        assert_eq!(Status::read("0x58"), Some(Status(CommandStatus::ESME_RTHROTTLED)));
-        assert_eq!(STATS.map(|word| Stat::read(word).unwrap().as_str()), STATS);
+        assert_eq!(Status::parse("0x58"), Some(Status(CommandStatus::ESME_RTHROTTLED)));
+        assert_eq!(STATS.map(|word| Stat::parse(word).unwrap().as_str()), STATS);
     }
 
     #[test]
     fn what_makes_no_sense_is_not_read() {
         for written in ["", "fast", "20", "uniform 5ms", "uniform 50ms 10ms", "spikes 1ms 2ms 3", "2days"] {
-            assert_eq!(Delay::read(written), None, "{written}");
+            assert_eq!(Delay::parse(written), None, "{written}");
         }
         for written in ["07:00", "+7:00", "+14:15", "+01:07", "+00:60", "+0a:00"] {
-            assert_eq!(TimeZone::read(written), None, "{written}");
+            assert_eq!(TimeZone::parse(written), None, "{written}");
         }
         for written in ["ESME_WHAT", "58", "0x", "0x1FFFFFFFF"] {
-            assert_eq!(Status::read(written), None, "{written}");
+            assert_eq!(Status::parse(written), None, "{written}");
         }
         assert!(Percent::new(-0.1).is_none() && Percent::new(100.1).is_none());
         assert!(Percent::new(f64::NAN).is_none());
@@ -574,7 +527,7 @@ mod tests {
 
     #[test]
     fn delays_keep_to_their_form() {
-        let delay = |written| Delay::read(written).unwrap();
+        let delay = |written| Delay::parse(written).unwrap();
         let drawn = |written, n| delay(written).draw(Draw::new(7, b"62811", n), Stream::Latency);
         let mut spikes = 0;
         let mut sum = Duration::ZERO;
@@ -591,7 +544,7 @@ mod tests {
 
     #[test]
     fn a_message_arrives_if_a_state_says_so_or_none_says_the_contrary() {
-        let states = |words: &[&str]| States(words.iter().map(|word| Stat::read(word).unwrap()).collect());
+        let states = |words: &[&str]| States(words.iter().map(|word| Stat::parse(word).unwrap()).collect());
         for (words, expected) in [
             (&["DELIVRD"][..], true),
             (&["ACCEPTD"], true),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::problem::{Place, Problem};
-use crate::behavior::{Behavior, BehaviorError, Profile, profiles};
+use crate::behavior::{Behavior, Mistake, Mistakes, Profile, profiles};
 
 /// The content type of a behaviour as people write it.
 pub(super) const TOML: &str = "application/toml";
@@ -55,10 +55,14 @@ pub(super) fn profile_list() -> Vec<ProfileWire> {
     profiles().iter().map(wire).collect()
 }
 
-impl From<BehaviorError> for Problem {
-    fn from(error: BehaviorError) -> Self {
-        let BehaviorError { line, column, field, detail } = error;
-        Self::bad_behavior(detail, Place { line, column, field })
+/// The place of the first mistake; the others stand behind it in `detail`.
+impl From<Mistakes> for Problem {
+    fn from(mistakes: Mistakes) -> Self {
+        let (first, others) = mistakes.list().split_first().expect("there is at least one");
+        let Mistake { line, column, key, found, allowed } = first.clone();
+        let also: String = others.iter().map(|other| format!("\nAlso {other}")).collect();
+        let detail = format!("found {found}, allowed {allowed}{also}");
+        Self::bad_behavior(detail, Place { line, column, field: key })
     }
 }
 

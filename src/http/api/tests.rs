@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
-use crate::http::auth::{ClientConfig, key_sha256};
+use crate::http::auth::key_sha256;
 use crate::msisdn::{Msisdn, NumberingPlan};
 use crate::sms::message::Templates;
 use crate::sms::outbox::{Item, Queue};
@@ -83,11 +83,13 @@ impl House {
         marks.send_replace(Some(Ok(())));
         let (outbox, queue) = Queue::of_one_route(10, clock.clone(), &metrics);
         let policy = policy();
-        let templates = Templates::new(&Default::default(), policy.code_length_max()).unwrap();
+        let templates =
+            settings::from_toml("", |root| Templates::read(root, crate::subscriber::code::CodeLength::MAX))
+                .unwrap();
         let gateway = Gateway::new(store, policy, templates, outbox, clock.clone(), Arc::clone(&metrics));
-        let client =
-            ClientConfig { name: "core".into(), roles: vec![Role::Core], key_sha256: key_sha256(KEY) };
-        let clients = Clients::new(&[client]).unwrap();
+        let hash = key_sha256(KEY);
+        let client = format!("[[clients]]\nname = \"core\"\nroles = [\"core\"]\nkey_sha256 = \"{hash}\"\n");
+        let clients = settings::from_toml(&client, Clients::read).unwrap();
         let api = Api::new(Arc::new(gateway), clients, clock, metrics, &Config::default());
         Self { api, queue, marks }
     }

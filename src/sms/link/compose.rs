@@ -58,7 +58,7 @@ impl Composer {
         };
         SubmitSm {
             service_type: settings.service_type.as_bytes(),
-            source: settings.sender.address(),
+            source: settings.source(),
             destination,
             esm_class: settings.esm_class,
             protocol_id: settings.protocol_id,

@@ -1,16 +1,15 @@
-//! A `[[smsc]]` table, and its settings once they are checked.
+//! `[[smsc]]`: an SMSC and the links to it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use settings::{
+    Form, Section, hex, list, map, minutes, optional, printable, seconds, settings, text, whole, words,
+};
 use smpp::pdu::{Address, DataCoding, EsmClass, Npi, Ton};
 use smpp::status::CommandStatus;
 use smpp::tlv::Tag;
 
-use super::tls;
-use crate::clock::duration_setting;
-use crate::sms::{MessageIdForm, Misconfigured};
+use crate::sms::MessageIdForm;
 
 /// The most submits without an answer: what a link may have to remember and, when it is lost, to report.
 pub const WINDOW_MAX: usize = 10_000;
@@ -43,30 +42,26 @@ const NPI_MAX: u8 = 18;
 const PRIORITY_MAX: u8 = 3;
 const REGISTERED_DELIVERY_MAX: u8 = 0x1F;
 
-/// How an SMSC is bound to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One session that sends and receives.
-    #[default]
-    Transceiver,
-    /// Two: one sends, the other receives.
-    TransmitterReceiver,
+words! {
+    /// How an SMSC is bound to.
+    pub(in crate::sms) enum Mode {
+        /// One session that sends and receives.
+        Transceiver = "transceiver",
+        /// Two: one sends, the other receives.
+        TransmitterReceiver = "transmitter_receiver",
+    }
 }
 
-/// The protocol version that a bind says we speak.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum InterfaceVersion {
-    /// Without transceivers and optional parameters.
-    #[serde(rename = "3.3")]
-    V33,
-    /// What is spoken nearly everywhere.
-    #[default]
-    #[serde(rename = "3.4")]
-    V34,
-    /// As 3.4, for SMSCs that insist on the number.
-    #[serde(rename = "5.0")]
-    V50,
+words! {
+    /// The protocol version that a bind says we speak.
+    pub(in crate::sms) enum InterfaceVersion {
+        /// Without transceivers and optional parameters.
+        V33 = "3.3",
+        /// What is spoken nearly everywhere.
+        V34 = "3.4",
+        /// As 3.4, for SMSCs that insist on the number.
+        V50 = "5.0",
+    }
 }
 
 impl InterfaceVersion {
@@ -80,296 +75,110 @@ impl InterfaceVersion {
     }
 }
 
-/// How `validity_period` is written (SMPP 3.4 §7.1.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValidityForm {
-    /// A period from when the SMSC gets it: `000000000300000R`.
-    #[default]
-    Relative,
-    /// A point in time in UTC, for SMSCs whose clock is right: `261122091500000+`.
-    Absolute,
-    /// Left out: the SMSC's own default holds, which outlives the code.
-    None,
-}
-
-/// `[[smsc]]`: one SMSC and the links to it. The password's file is read by `config`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// What routes, logs and metrics call it: 1 to 32 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
-    pub name: String,
-    /// `host:port`.
-    pub address: String,
-    /// The name that the operator gave us: 1 to 15 printable ASCII characters.
-    pub system_id: String,
-    /// The file with the password: at most 8 printable ASCII characters.
-    pub password_file: PathBuf,
-    /// What kind of ESME we are, where the operator wants to know: up to 12 printable ASCII characters.
-    pub system_type: String,
-    /// The version that binds state: `"3.3"`, `"3.4"` or `"5.0"`.
-    pub interface_version: InterfaceVersion,
-    /// `"transceiver"`, or `"transmitter_receiver"` for a pair of sessions in place of each.
-    pub mode: Mode,
-    /// Sessions, or pairs of them: 1 to 32.
-    pub binds: usize,
-    /// Submits without an answer, on each link: 1 to 10,000.
-    pub window: usize,
-    /// Segments a second on each link: 1 to 100,000, or 0 for no limit but the SMSC's own.
-    pub rate: u32,
-    /// To find and reach the SMSC, and again for it to answer the bind: 1 s to 1 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub session_init_timer: Duration,
-    /// After so long without a word the SMSC is asked whether it is still there: 1 s to 10 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub enquire_link_timer: Duration,
-    /// For the SMSC to answer, and to read: 1 s to 2 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub response_timer: Duration,
-    /// The longest pause before the first attempt to connect again: 10 ms to 1 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub reconnect_min: Duration,
-    /// The longest pause before any attempt to connect again: `reconnect_min` to 10 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub reconnect_max: Duration,
-    /// For what is queued to be sent when the gateway stops: 0 s to 1 min.
-    #[serde(deserialize_with = "duration_setting")]
-    pub drain_timeout: Duration,
-    /// TLS; without it, everything goes in the clear.
-    pub tls: Option<tls::Config>,
-    /// The sender that handsets show: a name of up to 11 characters, a short code of up to 8 digits, or a
-    /// phone number with its country code.
-    pub sender: String,
-    /// The sender's type of number, 0 to 6, where it is not to follow from its form.
-    pub source_ton: Option<u8>,
-    /// The sender's numbering plan, 0 to 18, where it is not to follow from its form.
-    pub source_npi: Option<u8>,
-    /// The recipient's type of number: 0 to 6.
-    pub destination_ton: u8,
-    /// The recipient's numbering plan: 0 to 18.
-    pub destination_npi: u8,
-    /// Up to 5 printable ASCII characters.
-    pub service_type: String,
-    /// The messaging mode's bits: 0 to 3.
-    pub esm_class: u8,
-    /// 0 to 255.
-    pub protocol_id: u8,
-    /// 0 to 3.
-    pub priority_flag: u8,
-    /// The receipts asked for: 0 none, 1 of every outcome, 2 of failures; 0 to 31.
-    pub registered_delivery: u8,
-    /// What the SMSC takes for GSM 7-bit, one septet in an octet, which texts are in: 0, or a message class
-    /// of GSM 7-bit, 16 to 19 or 240 to 243.
-    pub data_coding: u8,
-    /// `"relative"`, `"absolute"` or `"none"`.
-    pub validity: ValidityForm,
-    /// How receipts spell the ids of responses: `"exact"`, `"folded"`, `"hex_then_decimal"` or
-    /// `"decimal_then_hex"`.
-    pub message_ids: MessageIdForm,
-    /// Messages whose receipts are waited for at a time: 1 to 1,000,000.
-    pub receipts_max: usize,
-    /// How long a message's receipts are waited for: 1 min to 7 days.
-    #[serde(deserialize_with = "duration_setting")]
-    pub receipts_age_max: Duration,
-    /// Statuses of the vendor's own, 0x400 to 0x4FF, that mean "not now": such a submit is tried again.
-    pub retry_statuses: Vec<u32>,
-    /// Whether each send carries a `user_message_reference`, by which an SMSC that repeats it in receipts
-    /// settles what was in doubt.
-    pub user_message_reference: bool,
-    /// The tag of a vendor's parameter, 0x1400 to 0x3FFF, in which each send carries the challenge's id and
-    /// the send's ordinal, for tests that no SMS is sent twice. 0: none.
-    pub mark_tlv: u16,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            name: "main".into(),
-            address: "127.0.0.1:2775".into(),
-            system_id: "gateway".into(),
-            password_file: "smsc.password".into(),
-            system_type: String::new(),
-            interface_version: InterfaceVersion::default(),
-            mode: Mode::default(),
-            binds: 1,
-            window: 20,
-            rate: 0,
-            session_init_timer: Duration::from_secs(5),
-            enquire_link_timer: Duration::from_secs(30),
-            response_timer: Duration::from_secs(10),
-            reconnect_min: Duration::from_millis(500),
-            reconnect_max: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(10),
-            tls: None,
-            sender: "BANKCONTOH".into(),
-            source_ton: None,
-            source_npi: None,
-            destination_ton: Ton::INTERNATIONAL.0,
-            destination_npi: Npi::ISDN.0,
-            service_type: String::new(),
-            esm_class: EsmClass::DEFAULT.0,
-            protocol_id: 0,
-            priority_flag: 0,
-            registered_delivery: 1,
-            data_coding: DataCoding::DEFAULT.0,
-            validity: ValidityForm::default(),
-            message_ids: MessageIdForm::default(),
-            receipts_max: 100_000,
-            receipts_age_max: Duration::from_secs(3_600),
-            retry_statuses: Vec::new(),
-            user_message_reference: false,
-            mark_tlv: 0,
-        }
+words! {
+    /// How `validity_period` is written (SMPP 3.4 §7.1.1).
+    pub(in crate::sms) enum ValidityForm {
+        /// A period from when the SMSC gets it: `000000000300000R`.
+        Relative = "relative",
+        /// A point in time in UTC, for SMSCs whose clock is right: `261122091500000+`.
+        Absolute = "absolute",
+        /// Left out: the SMSC's own default holds, which outlives the code.
+        None = "none",
     }
 }
 
-/// A [`Config`] within its bounds.
-#[derive(Clone, Debug)]
-pub(in crate::sms) struct Settings {
-    pub(in crate::sms) name: String,
-    pub(super) address: String,
-    pub(super) system_id: String,
-    pub(super) system_type: String,
-    pub(super) interface_version: InterfaceVersion,
-    pub(in crate::sms) mode: Mode,
-    pub(in crate::sms) binds: usize,
-    pub(in crate::sms) window: usize,
-    pub(super) rate: u32,
-    pub(super) session_init_timer: Duration,
-    pub(super) enquire_link_timer: Duration,
-    pub(super) response_timer: Duration,
-    pub(super) reconnect_min: Duration,
-    pub(super) reconnect_max: Duration,
-    pub(super) drain_timeout: Duration,
-    pub(super) sender: Sender,
-    pub(super) destination_ton: Ton,
-    pub(super) destination_npi: Npi,
-    pub(super) service_type: String,
-    pub(super) esm_class: EsmClass,
-    pub(super) protocol_id: u8,
-    pub(super) priority_flag: u8,
-    pub(super) registered_delivery: u8,
-    pub(super) data_coding: DataCoding,
-    pub(super) validity: ValidityForm,
-    pub(in crate::sms) message_ids: MessageIdForm,
-    pub(in crate::sms) receipts_max: usize,
-    pub(in crate::sms) receipts_age_max: Duration,
-    pub(super) retry_statuses: Vec<CommandStatus>,
-    pub(super) user_message_reference: bool,
-    pub(super) mark_tlv: Option<Tag>,
-}
-
-/// A source address with its type and plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Sender {
-    ton: Ton,
-    npi: Npi,
-    digits: String,
-}
-
-impl Sender {
-    /// A name has TON 5 and NPI 0; a short code TON 3, network specific, and NPI 0; a phone number TON 1
-    /// and NPI 1, without its `+`.
-    fn parse(text: &str) -> Option<Self> {
-        let number = text.strip_prefix('+').unwrap_or(text);
-        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let is_short_code = is_number && text.len() <= SHORT_CODE_DIGITS_MAX && !text.starts_with('+');
-        let is_msisdn = is_number
-            && (SHORT_CODE_DIGITS_MAX..=MSISDN_DIGITS_MAX).contains(&number.len())
-            && !number.starts_with('0');
-        let is_name = !is_number
-            && (1..=NAME_CHARS_MAX).contains(&text.len())
-            && is_printable(text)
-            && text.trim() == text;
-        let (ton, npi, digits) = match () {
-            () if is_short_code => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN, text),
-            () if is_msisdn => (Ton::INTERNATIONAL, Npi::ISDN, number),
-            () if is_name => (Ton::ALPHANUMERIC, Npi::UNKNOWN, text),
-            () => return None,
-        };
-        Some(Self { ton, npi, digits: digits.into() })
-    }
-
-    pub(super) fn address(&self) -> Address<'_> {
-        Address { ton: self.ton, npi: self.npi, digits: self.digits.as_bytes() }
+settings! {
+    /// `[[smsc]]`: one SMSC and the links to it. Its password and its TLS are beside it.
+    pub(in crate::sms) struct Settings {
+        /// What routes, logs and metrics call it.
+        pub(in crate::sms) name: String [name()] = "main".into(),
+        /// `host:port`.
+        pub(super) address: String [address()] = "127.0.0.1:2775".into(),
+        /// The name that the operator gave us.
+        pub(super) system_id: String [printable(1..=SYSTEM_ID_BYTES_MAX)] = "gateway".into(),
+        /// What kind of ESME we are, where the operator wants to know.
+        pub(super) system_type: String [printable(0..=SYSTEM_TYPE_BYTES_MAX)] = String::new(),
+        /// The version that binds state.
+        pub(super) interface_version: InterfaceVersion = InterfaceVersion::V34,
+        /// A transceiver, or a pair of sessions in place of each.
+        pub(in crate::sms) mode: Mode = Mode::Transceiver,
+        /// Sessions, or pairs of them.
+        pub(in crate::sms) binds: usize [1..=BINDS_MAX] = 1,
+        /// Submits without an answer, on each link.
+        pub(in crate::sms) window: usize [1..=WINDOW_MAX] = 20,
+        /// Segments a second on each link; 0 for no limit but the SMSC's own.
+        pub(super) rate: u32 [0..=RATE_MAX] = 0,
+        /// To find and reach the SMSC, and again for it to answer the bind.
+        pub(super) session_init_timer: Duration [seconds(1)..=minutes(1)] = seconds(5),
+        /// After so long without a PDU the SMSC is asked whether it is still there.
+        pub(super) enquire_link_timer: Duration [seconds(1)..=minutes(10)] = seconds(30),
+        /// For the SMSC to answer, and to read.
+        pub(super) response_timer: Duration [seconds(1)..=minutes(2)] = seconds(10),
+        /// The longest pause before the first attempt to connect again.
+        pub(super) reconnect_min: Duration [Duration::from_millis(10)..=minutes(1)] = Duration::from_millis(500),
+        /// The longest pause before any attempt to connect again.
+        pub(super) reconnect_max: Duration [reconnect_min..=minutes(10)] = seconds(30),
+        /// For what is queued to be sent when the gateway shuts down.
+        pub(super) drain_timeout: Duration [seconds(0)..=minutes(1)] = seconds(10),
+        /// The sender that handsets show.
+        pub(super) sender: Sender [sender()] = Sender::name("BANKCONTOH"),
+        /// The sender's type of number, where it is not to follow from its form.
+        pub(super) source_ton: Option<Ton> [optional(ton())] = None,
+        /// The sender's numbering plan, where it is not to follow from its form.
+        pub(super) source_npi: Option<Npi> [optional(npi())] = None,
+        /// The recipient's type of number.
+        pub(super) destination_ton: Ton [ton()] = Ton::INTERNATIONAL,
+        /// The recipient's numbering plan.
+        pub(super) destination_npi: Npi [npi()] = Npi::ISDN,
+        /// What the operator calls our service.
+        pub(super) service_type: String [printable(0..=SERVICE_TYPE_BYTES_MAX)] = String::new(),
+        /// The messaging mode: other bits say that a message is what ours are not.
+        pub(super) esm_class: EsmClass [map(0..=3, EsmClass)] = EsmClass::DEFAULT,
+        /// As the operator wants it.
+        pub(super) protocol_id: u8 [0..=u8::MAX] = 0,
+        /// As the operator wants it.
+        pub(super) priority_flag: u8 [0..=PRIORITY_MAX] = 0,
+        /// The receipts asked for: 0 none, 1 of every outcome, 2 of failures.
+        pub(super) registered_delivery: u8 [0..=REGISTERED_DELIVERY_MAX] = 1,
+        /// What the SMSC takes for GSM 7-bit, one septet in a byte, which texts are in.
+        pub(super) data_coding: DataCoding [data_coding()] = DataCoding::DEFAULT,
+        /// How long a message may live, as it is written.
+        pub(super) validity: ValidityForm = ValidityForm::Relative,
+        /// How receipts spell the ids of responses.
+        pub(in crate::sms) message_ids: MessageIdForm = MessageIdForm::Exact,
+        /// Messages whose receipts are waited for at a time.
+        pub(in crate::sms) receipts_max: usize [1..=RECEIPTS_COUNT_MAX] = 100_000,
+        /// How long a message's receipts are waited for.
+        pub(in crate::sms) receipts_age_max: Duration [minutes(1)..=minutes(7 * 24 * 60)] = minutes(60),
+        /// Statuses of the vendor's own that mean "not now": such a submit is tried again.
+        pub(super) retry_statuses: Vec<CommandStatus> [retry_statuses()] = Vec::new(),
+        /// Whether each send carries a `user_message_reference`, by which an SMSC that repeats it in receipts
+        /// settles what was in doubt.
+        pub(super) user_message_reference: bool = false,
+        /// The tag of a vendor's parameter in which each send carries the challenge's id and the send's
+        /// ordinal, for tests that no SMS is sent twice.
+        pub(super) mark_tlv: Option<Tag> [mark_tlv()] = None,
     }
 }
 
 impl Settings {
-    /// # Errors
-    ///
-    /// The first setting that is [`Misconfigured`]; the password counts to `password_file` and is not quoted.
-    pub(in crate::sms) fn new(config: &Config, password: &str) -> Result<Self, Misconfigured> {
-        config.check_session(password)?;
-        config.check_times()?;
-        config.check_message()?;
-        config.check_optional()?;
-        let sender = Sender::parse(&config.sender).ok_or_else(|| {
-            Misconfigured::new(
-                "sender",
-                "a name of up to 11 printable ASCII characters, a short code of up to 8 digits, or a phone \
-                 number with its country code",
-            )
-        })?;
-        let sender = Sender {
-            ton: config.source_ton.map_or(sender.ton, Ton),
-            npi: config.source_npi.map_or(sender.npi, Npi),
-            ..sender
-        };
-        Ok(Self {
-            name: config.name.clone(),
-            address: config.address.clone(),
-            system_id: config.system_id.clone(),
-            system_type: config.system_type.clone(),
-            interface_version: config.interface_version,
-            mode: config.mode,
-            binds: config.binds,
-            window: config.window,
-            rate: config.rate,
-            session_init_timer: config.session_init_timer,
-            enquire_link_timer: config.enquire_link_timer,
-            response_timer: config.response_timer,
-            reconnect_min: config.reconnect_min,
-            reconnect_max: config.reconnect_max,
-            drain_timeout: config.drain_timeout,
-            sender,
-            destination_ton: Ton(config.destination_ton),
-            destination_npi: Npi(config.destination_npi),
-            service_type: config.service_type.clone(),
-            esm_class: EsmClass(config.esm_class),
-            protocol_id: config.protocol_id,
-            priority_flag: config.priority_flag,
-            registered_delivery: config.registered_delivery,
-            data_coding: DataCoding(config.data_coding),
-            validity: config.validity,
-            message_ids: config.message_ids,
-            receipts_max: config.receipts_max,
-            receipts_age_max: config.receipts_age_max,
-            retry_statuses: config.retry_statuses.iter().copied().map(CommandStatus).collect(),
-            user_message_reference: config.user_message_reference,
-            mark_tlv: (config.mark_tlv != 0).then_some(Tag(config.mark_tlv)),
-        })
-    }
-}
-
-impl Config {
-    fn check_session(&self, password: &str) -> Result<(), Misconfigured> {
-        let name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let name = (1..=NAME_BYTES_MAX).contains(&self.name.len()) && self.name.bytes().all(name_byte);
-        check("name", name, "1 to 32 of A-Z, a-z, 0-9, '.', '_', '-'")?;
-        check("address", is_address(&self.address), "host:port")?;
-        let system_id =
-            is_printable(&self.system_id) && (1..=SYSTEM_ID_BYTES_MAX).contains(&self.system_id.len());
-        check("system_id", system_id, "1 to 15 printable ASCII characters")?;
-        let password = is_printable(password) && password.len() <= PASSWORD_BYTES_MAX;
-        check("password_file", password, "a file with at most 8 printable ASCII characters")?;
-        let system_type = is_printable(&self.system_type) && self.system_type.len() <= SYSTEM_TYPE_BYTES_MAX;
-        check("system_type", system_type, "up to 12 printable ASCII characters")?;
-        let mode = self.interface_version != InterfaceVersion::V33 || self.mode == Mode::TransmitterReceiver;
-        check("mode", mode, "\"transmitter_receiver\" for SMPP 3.3, which has no transceivers")?;
-        check("binds", (1..=BINDS_MAX).contains(&self.binds), "1 to 32")?;
-        check("window", (1..=WINDOW_MAX).contains(&self.window), "1 to 10000")?;
-        check("rate", self.rate <= RATE_MAX, "0 to 100000")
+    /// Reads `[[smsc]]`, whose settings also have to agree with its version.
+    pub(in crate::sms) fn agreeing(section: &Section<'_>) -> Self {
+        let settings = Self::read(section);
+        if settings.interface_version == InterfaceVersion::V33 {
+            if settings.mode == Mode::Transceiver {
+                let allowed = "\"transmitter_receiver\", since SMPP 3.3 has no transceivers";
+                section.conflict("mode", "\"transceiver\"", allowed);
+            }
+            let of_later = "since SMPP 3.3 has no optional parameters";
+            if settings.user_message_reference {
+                section.conflict("user_message_reference", true, format_args!("false, {of_later}"));
+            }
+            if let Some(tag) = settings.mark_tlv {
+                section.conflict("mark_tlv", format_args!("0x{:X}", tag.0), format_args!("0, {of_later}"));
+            }
+        }
+        settings
     }
 
     /// The host of the address.
@@ -378,67 +187,112 @@ impl Config {
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
-    fn check_times(&self) -> Result<(), Misconfigured> {
-        let seconds = Duration::from_secs;
-        let within = |value: Duration, min, max| min <= value && value <= max;
-        let init = within(self.session_init_timer, seconds(1), seconds(60));
-        check("session_init_timer", init, "1s to 1m")?;
-        let enquire = within(self.enquire_link_timer, seconds(1), seconds(600));
-        check("enquire_link_timer", enquire, "1s to 10m")?;
-        let response = within(self.response_timer, seconds(1), seconds(120));
-        check("response_timer", response, "1s to 2m")?;
-        let least = within(self.reconnect_min, Duration::from_millis(10), seconds(60));
-        check("reconnect_min", least, "10ms to 1m")?;
-        let most = within(self.reconnect_max, self.reconnect_min, seconds(600));
-        check("reconnect_max", most, "reconnect_min to 10m")?;
-        check("drain_timeout", self.drain_timeout <= seconds(60), "0s to 1m")?;
-        let age = within(self.receipts_age_max, seconds(60), seconds(7 * 24 * 3_600));
-        check("receipts_age_max", age, "1m to 7days")
-    }
-
-    fn check_message(&self) -> Result<(), Misconfigured> {
-        check("source_ton", self.source_ton.is_none_or(|ton| ton <= TON_MAX), "0 to 6")?;
-        check("source_npi", self.source_npi.is_none_or(|npi| npi <= NPI_MAX), "0 to 18")?;
-        check("destination_ton", self.destination_ton <= TON_MAX, "0 to 6")?;
-        check("destination_npi", self.destination_npi <= NPI_MAX, "0 to 18")?;
-        let service_type =
-            is_printable(&self.service_type) && self.service_type.len() <= SERVICE_TYPE_BYTES_MAX;
-        check("service_type", service_type, "up to 5 printable ASCII characters")?;
-        // Other bits say that a message is what ours are not.
-        check("esm_class", self.esm_class <= 3, "0 to 3")?;
-        check("priority_flag", self.priority_flag <= PRIORITY_MAX, "0 to 3")?;
-        check("registered_delivery", self.registered_delivery <= REGISTERED_DELIVERY_MAX, "0 to 31")?;
-        let gsm = matches!(self.data_coding, 0 | 0x10..=0x13 | 0xF0..=0xF3);
-        check("data_coding", gsm, "0, 16 to 19 or 240 to 243")?;
-        check("receipts_max", (1..=RECEIPTS_COUNT_MAX).contains(&self.receipts_max), "1 to 1000000")
-    }
-
-    fn check_optional(&self) -> Result<(), Misconfigured> {
-        let vendor = |status: &u32| (0x400..=0x4FF).contains(status);
-        let statuses =
-            self.retry_statuses.len() <= RETRY_STATUSES_MAX && self.retry_statuses.iter().all(vendor);
-        check("retry_statuses", statuses, "up to 64 numbers from 0x400 to 0x4FF")?;
-        let is_33 = self.interface_version == InterfaceVersion::V33;
-        let none = "off for SMPP 3.3, which has no optional parameters";
-        check("user_message_reference", !(is_33 && self.user_message_reference), none)?;
-        check("mark_tlv", !(is_33 && self.mark_tlv != 0), none)?;
-        let mark = self.mark_tlv == 0 || (0x1400..=0x3FFF).contains(&self.mark_tlv);
-        check("mark_tlv", mark, "0x1400 to 0x3FFF, or 0")
+    /// The sender with its type and plan.
+    pub(super) fn source(&self) -> Address<'_> {
+        let Sender { ton, npi, digits } = &self.sender;
+        Address {
+            ton: self.source_ton.unwrap_or(*ton),
+            npi: self.source_npi.unwrap_or(*npi),
+            digits: digits.as_bytes(),
+        }
     }
 }
 
-fn is_printable(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+/// A source address, and the type and plan that its form has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sender {
+    ton: Ton,
+    npi: Npi,
+    digits: String,
 }
 
-fn is_address(text: &str) -> bool {
+impl Sender {
+    fn name(name: &str) -> Self {
+        Self { ton: Ton::ALPHANUMERIC, npi: Npi::UNKNOWN, digits: name.into() }
+    }
+
+    /// A name has TON 5 and NPI 0; a short code TON 3, network specific, and NPI 0; a phone number TON 1
+    /// and NPI 1, without its `+`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix('+').unwrap_or(text);
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_short_code = is_number && text.len() <= SHORT_CODE_DIGITS_MAX && !text.starts_with('+');
+        let is_msisdn = is_number
+            && (SHORT_CODE_DIGITS_MAX..=MSISDN_DIGITS_MAX).contains(&number.len())
+            && !number.starts_with('0');
+        let is_name = !is_number
+            && (1..=NAME_CHARS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+            && text.trim() == text;
+        match () {
+            () if is_short_code => {
+                Some(Self { ton: Ton::NETWORK_SPECIFIC, npi: Npi::UNKNOWN, digits: text.into() })
+            }
+            () if is_msisdn => Some(Self { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, digits: number.into() }),
+            () if is_name => Some(Self::name(text)),
+            () => None,
+        }
+    }
+}
+
+fn name() -> impl Form<Value = String> {
+    let is_name = |text: &&str| {
+        let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(of_name)
+    };
+    let allowed = format!("1 to {NAME_BYTES_MAX} of A-Z, a-z, 0-9, '.', '_' and '-'");
+    text(allowed, move |text| Some(text).filter(is_name).map(str::to_owned))
+}
+
+fn address() -> impl Form<Value = String> {
     let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
     let host = |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
-    text.rsplit_once(':').is_some_and(|(name, rest)| host(name) && port(rest))
+    let is_address =
+        move |text: &&str| text.rsplit_once(':').is_some_and(|(name, rest)| host(name) && port(rest));
+    text("host:port such as \"smsc.example:2775\"", move |text| {
+        Some(text).filter(is_address).map(str::to_owned)
+    })
 }
 
-fn check(setting: &'static str, holds: bool, expected: &'static str) -> Result<(), Misconfigured> {
-    if holds { Ok(()) } else { Err(Misconfigured::new(setting, expected)) }
+fn sender() -> impl Form<Value = Sender> {
+    let allowed = "a name of up to 11 printable ASCII characters, a short code of up to 8 digits, or a phone \
+                   number with its country code";
+    text(allowed, Sender::parse)
+}
+
+fn ton() -> impl Form<Value = Ton> {
+    map(0..=TON_MAX, Ton)
+}
+
+fn npi() -> impl Form<Value = Npi> {
+    map(0..=NPI_MAX, Npi)
+}
+
+/// The default alphabet, or a message class of GSM 7-bit (3GPP TS 23.038 §4).
+fn data_coding() -> impl Form<Value = DataCoding> {
+    whole("0, 16 to 19 or 240 to 243", |number| match number {
+        0 | 0x10..=0x13 | 0xF0..=0xF3 => u8::try_from(number).ok().map(DataCoding),
+        _ => None,
+    })
+}
+
+fn retry_statuses() -> impl Form<Value = Vec<CommandStatus>> {
+    list(0..=RETRY_STATUSES_MAX, "statuses", map(hex(0x400..=0x4FF), CommandStatus))
+}
+
+fn mark_tlv() -> impl Form<Value = Option<Tag>> {
+    whole("0x1400 to 0x3FFF, or 0 for none", |number| match number {
+        0 => Some(None),
+        0x1400..=0x3FFF => u16::try_from(number).ok().map(|tag| Some(Tag(tag))),
+        _ => None,
+    })
+}
+
+/// What a bind can carry as a password: of a file's only line.
+pub(in crate::sms) fn parse_password(text: &str) -> Option<&str> {
+    let password = text.trim_end_matches(['\r', '\n']);
+    let is_printable = password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    (is_printable && password.len() <= PASSWORD_BYTES_MAX).then_some(password)
 }
 
 #[cfg(test)]
@@ -460,75 +314,85 @@ mod tests {
         }
     }
 
+    fn read(toml: &str) -> Result<Settings, settings::Mistakes> {
+        settings::from_toml(toml, |root| Some(Settings::agreeing(root)))
+    }
+
     #[test]
     fn s12_type_and_plan_of_the_sender_can_be_set_against_its_form() {
-        let config = Config { source_ton: Some(0), source_npi: Some(1), ..Config::default() };
-        let sender = Settings::new(&config, "").unwrap().sender;
-        assert_eq!((sender.ton.0, sender.npi.0, sender.digits.as_str()), (0, 1, "BANKCONTOH"));
+        let settings = read("source_ton = 0\nsource_npi = 1").unwrap();
+        let Address { ton, npi, digits } = settings.source();
+        assert_eq!((ton.0, npi.0, digits), (0, 1, &b"BANKCONTOH"[..]));
     }
 
     #[test]
-    fn abuse_18_a_setting_outside_its_bounds_is_refused_by_name() {
-        let with = |change: fn(&mut Config)| {
-            let mut config = Config::default();
-            change(&mut config);
-            Settings::new(&config, "secret08").unwrap_err().setting
-        };
-        assert_eq!(with(|c| c.name = String::new()), "name");
-        assert_eq!(with(|c| c.name = "a b".into()), "name");
-        assert_eq!(with(|c| c.address = "localhost".into()), "address");
-        assert_eq!(with(|c| c.address = ":2775".into()), "address");
-        assert_eq!(with(|c| c.address = "localhost:0".into()), "address");
-        assert_eq!(with(|c| c.address = "localhost:65536".into()), "address");
-        assert_eq!(with(|c| c.system_id = String::new()), "system_id");
-        assert_eq!(with(|c| c.system_id = "x".repeat(16)), "system_id");
-        assert_eq!(with(|c| c.system_type = "x".repeat(13)), "system_type");
-        assert_eq!(with(|c| c.interface_version = InterfaceVersion::V33), "mode");
-        assert_eq!(with(|c| c.binds = 0), "binds");
-        assert_eq!(with(|c| c.window = 0), "window");
-        assert_eq!(with(|c| c.window = 10_001), "window");
-        assert_eq!(with(|c| c.rate = 100_001), "rate");
-        assert_eq!(with(|c| c.enquire_link_timer = Duration::ZERO), "enquire_link_timer");
-        assert_eq!(with(|c| c.response_timer = Duration::MAX), "response_timer");
-        assert_eq!(with(|c| c.session_init_timer = Duration::ZERO), "session_init_timer");
-        assert_eq!(with(|c| c.reconnect_min = Duration::ZERO), "reconnect_min");
-        assert_eq!(with(|c| c.reconnect_max = Duration::from_millis(499)), "reconnect_max");
-        assert_eq!(with(|c| c.drain_timeout = Duration::MAX), "drain_timeout");
-        assert_eq!(with(|c| c.sender = String::new()), "sender");
-        assert_eq!(with(|c| c.source_ton = Some(7)), "source_ton");
-        assert_eq!(with(|c| c.destination_npi = 19), "destination_npi");
-        assert_eq!(with(|c| c.service_type = "OTPOTP".into()), "service_type");
-        assert_eq!(with(|c| c.esm_class = 0x40), "esm_class");
-        assert_eq!(with(|c| c.priority_flag = 4), "priority_flag");
-        assert_eq!(with(|c| c.registered_delivery = 32), "registered_delivery");
-        assert_eq!(with(|c| c.data_coding = 8), "data_coding");
-        assert_eq!(with(|c| c.receipts_max = 0), "receipts_max");
-        assert_eq!(with(|c| c.receipts_age_max = Duration::ZERO), "receipts_age_max");
-        assert_eq!(with(|c| c.retry_statuses = vec![0x58]), "retry_statuses");
-        assert_eq!(with(|c| c.mark_tlv = 0x1E), "mark_tlv");
-    }
-
-    #[test]
-    fn smpp_3_3_has_no_optional_parameters() {
-        let old = Config {
-            interface_version: InterfaceVersion::V33,
-            mode: Mode::TransmitterReceiver,
-            ..Config::default()
-        };
-        assert!(Settings::new(&old, "").is_ok());
-        let marked = Config { mark_tlv: 0x1400, ..old.clone() };
-        assert_eq!(Settings::new(&marked, "").unwrap_err().setting, "mark_tlv");
-        let referred = Config { user_message_reference: true, ..old };
-        assert_eq!(Settings::new(&referred, "").unwrap_err().setting, "user_message_reference");
-    }
-
-    #[test]
-    fn a_password_that_no_bind_can_carry_is_refused_and_not_quoted() {
-        for password in ["ninechars", "pass\n", "pässwort"] {
-            let refused = Settings::new(&Config::default(), password).unwrap_err();
-            assert_eq!(refused.setting, "password_file");
-            assert!(!refused.to_string().contains(password));
+    fn abuse_18_a_setting_outside_its_bounds_is_refused() {
+        let printable = |length| format!("allowed {length} printable ASCII characters");
+        for (toml, expected) in [
+            ("name = \"\"", "allowed 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned()),
+            ("name = \"a b\"", "allowed 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'".into()),
+            ("address = \"localhost\"", "allowed host:port such as \"smsc.example:2775\"".into()),
+            ("address = \":2775\"", "allowed host:port such as \"smsc.example:2775\"".into()),
+            ("address = \"localhost:0\"", "allowed host:port such as \"smsc.example:2775\"".into()),
+            ("address = \"localhost:65536\"", "allowed host:port such as \"smsc.example:2775\"".into()),
+            ("system_id = \"\"", printable("1 to 15")),
+            ("system_id = \"sixteen letters!\"", printable("1 to 15")),
+            ("system_type = \"thirteen char\"", printable("up to 12")),
+            ("interface_version = \"3.5\"", "allowed \"3.3\", \"3.4\" or \"5.0\"".into()),
+            ("binds = 0", "found 0, allowed 1 to 32".into()),
+            ("window = 0", "found 0, allowed 1 to 10000".into()),
+            ("window = 10_001", "found 10001, allowed 1 to 10000".into()),
+            ("rate = 100_001", "found 100001, allowed 0 to 100000".into()),
+            ("enquire_link_timer = \"0s\"", "allowed 1s to 10m".into()),
+            ("response_timer = \"121s\"", "allowed 1s to 2m".into()),
+            ("session_init_timer = \"61s\"", "allowed 1s to 1m".into()),
+            ("reconnect_min = \"9ms\"", "allowed 10ms to 1m".into()),
+            ("reconnect_max = \"499ms\"", "found \"499ms\", allowed 500ms to 10m".into()),
+            ("drain_timeout = \"61s\"", "allowed 0s to 1m".into()),
+            ("sender = \"\"", "allowed a name of up to 11 printable ASCII characters, a short code".into()),
+            ("source_ton = 7", "found 7, allowed 0 to 6".into()),
+            ("destination_npi = 19", "found 19, allowed 0 to 18".into()),
+            ("service_type = \"OTPOTP\"", printable("up to 5")),
+            ("esm_class = 0x40", "found 64, allowed 0 to 3".into()),
+            ("protocol_id = 256", "found 256, allowed 0 to 255".into()),
+            ("priority_flag = 4", "found 4, allowed 0 to 3".into()),
+            ("registered_delivery = 32", "found 32, allowed 0 to 31".into()),
+            ("data_coding = 8", "found 8, allowed 0, 16 to 19 or 240 to 243".into()),
+            ("receipts_max = 0", "found 0, allowed 1 to 1000000".into()),
+            ("receipts_age_max = \"59s\"", "found \"59s\", allowed 1m to 7days".into()),
+            ("retry_statuses = [0x58]", "retry_statuses[0]: found 88, allowed 0x400 to 0x4FF".into()),
+            ("mark_tlv = 0x1E", "found 30, allowed 0x1400 to 0x3FFF, or 0 for none".into()),
+        ] {
+            let mistakes = read(toml).expect_err(toml);
+            let (key, _) = toml.split_once(' ').unwrap();
+            let shown = mistakes.to_string();
+            assert_eq!(mistakes.list().len(), 1, "{shown}");
+            assert!(shown.contains(&format!(": {key}")) && shown.contains(&expected), "{shown}");
         }
-        assert!(Settings::new(&Config::default(), "").is_ok());
+    }
+
+    #[test]
+    fn smpp_3_3_has_neither_transceivers_nor_optional_parameters() {
+        let old = "interface_version = \"3.3\"\nmode = \"transmitter_receiver\"\n";
+        assert!(read(old).is_ok());
+        assert_eq!(
+            read(&format!("{old}mark_tlv = 0x1400\nuser_message_reference = true")).unwrap_err().to_string(),
+            "3:12: mark_tlv: found 0x1400, allowed 0, since SMPP 3.3 has no optional parameters\n\
+             4:26: user_message_reference: found true, \
+             allowed false, since SMPP 3.3 has no optional parameters"
+        );
+        assert_eq!(
+            read("interface_version = \"3.3\"").unwrap_err().to_string(),
+            "1:1: mode: found \"transceiver\", the default, \
+             allowed \"transmitter_receiver\", since SMPP 3.3 has no transceivers"
+        );
+    }
+
+    #[test]
+    fn a_password_fits_a_bind() {
+        for password in ["ninechars", "pass\nword", "pässwort"] {
+            assert_eq!(parse_password(password), None);
+        }
+        assert_eq!((parse_password("secret08\r\n"), parse_password("")), (Some("secret08"), Some("")));
     }
 }

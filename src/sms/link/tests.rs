@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::session::tests::{Seen, as_seen};
+use super::settings::{Mode, Settings};
+use super::tls::Connector;
 use super::*;
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
@@ -32,6 +34,7 @@ use crate::sms::DeliveryReport;
 use crate::sms::links::{self, Links, SmscConfig};
 use crate::sms::outbox::tests::{item, phone as msisdn};
 use crate::sms::outbox::{Item, NO_LINK_AFTER, Outbox};
+use crate::sms::route::table::Table;
 use crate::subscriber::admission::Unavailable;
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
@@ -57,17 +60,17 @@ struct Running {
 }
 
 impl Running {
-    fn start(smsc: SocketAddr, change: impl FnOnce(&mut Config)) -> Self {
+    fn start(smsc: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
         Self::start_with(smsc, None, change)
     }
 
-    fn start_with(smsc: SocketAddr, tls: Option<tls::Files>, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { address: smsc.to_string(), ..Config::default() };
+    fn start_with(smsc: SocketAddr, tls: Option<Connector>, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut config = Settings { address: smsc.to_string(), ..Settings::default() };
         change(&mut config);
         Self::start_all(vec![config], tls)
     }
 
-    fn start_all(smscs: Vec<Config>, tls: Option<tls::Files>) -> Self {
+    fn start_all(smscs: Vec<Settings>, tls: Option<Connector>) -> Self {
         let clock = Clock::manual(Timestamp::from_unix_millis(1_795_338_900_000));
         let metrics = Arc::new(Metrics::new());
         let (sender, reports) = crate::sms::reports();
@@ -78,14 +81,14 @@ impl Running {
                 (!left.is_zero()).then(|| (Code::parse(CODE).unwrap(), left))
             }
         };
-        let with_files = |settings| {
+        let with_password = |settings| {
             let password = Zeroizing::new("secret08".to_owned());
-            SmscConfig { settings, password, tls: tls.clone() }
+            SmscConfig { settings, password, connector: tls.clone() }
         };
-        let smscs = smscs.into_iter().map(with_files).collect();
-        let config = links::Config { smscs, routes: Vec::new() };
-        let (outbox, queue) = config.outbox(20_000, clock.clone(), &metrics).unwrap();
-        let links = Links::new(&config, queue, release, sender, clock.clone(), Arc::clone(&metrics)).unwrap();
+        let smscs: Vec<_> = smscs.into_iter().map(with_password).collect();
+        let config = links::Config { table: Table::of_all(smscs.len()), smscs };
+        let (outbox, queue) = config.outbox(20_000, clock.clone(), &metrics);
+        let links = Links::new(config, queue, release, sender, clock.clone(), Arc::clone(&metrics));
         let drain = CancellationToken::new();
         let task = spawn_local(links.run(drain.clone()));
         Self { outbox, reports, clock, metrics, drain, task }

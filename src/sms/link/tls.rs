@@ -8,60 +8,20 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::WantsClientCert;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, ConfigBuilder, Error, RootCertStore,
-};
-use serde::Deserialize;
+use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, RootCertStore};
+use settings::{FileProblem, Section, file, secret_file, text};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use zeroize::Zeroizing;
-
-use crate::sms::Misconfigured;
 
 /// Room for a TLS record of the largest size (RFC 8446 §5.2, RFC 5246 §6.2.3).
 const RECORD_BYTES_MAX: usize = 5 + (1 << 14) + 2_048;
 /// The plain bytes that are taken at once: those of a full record.
 const PLAIN_BYTES_MAX: usize = 1 << 14;
-
-/// `[smsc.tls]`: TLS to the SMSC. Its files are read by `config`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The certificates, in PEM, one of which vouches for the SMSC's.
-    pub ca_file: PathBuf,
-    /// The name that the SMSC's certificate is for; by default the host of its address.
-    #[serde(default)]
-    pub server_name: Option<String>,
-    /// Our certificate, and those that lead to its authority's, in PEM, where the SMSC asks for one.
-    #[serde(default)]
-    pub certificate_file: Option<PathBuf>,
-    /// The certificate's private key, in PEM.
-    #[serde(default)]
-    pub key_file: Option<PathBuf>,
-}
-
-/// What stands in the files of [`Config`].
-#[derive(Clone)]
-pub struct Files {
-    /// That of `ca_file`.
-    pub ca: String,
-    /// Those of `certificate_file` and `key_file`.
-    pub client: Option<(String, Zeroizing<String>)>,
-}
-
-/// Shows no key.
-impl fmt::Debug for Files {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Files").field("client", &self.client.is_some()).finish_non_exhaustive()
-    }
-}
 
 /// What connections to one SMSC begin with.
 #[derive(Clone, Debug)]
@@ -70,46 +30,93 @@ pub(in crate::sms) struct Connector {
     name: ServerName<'static>,
 }
 
+/// Our certificate and those that lead to its authority's, and its private key.
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
 impl Connector {
-    /// `host` is that of the SMSC's address.
-    pub(in crate::sms) fn new(config: &Config, files: &Files, host: &str) -> Result<Self, Misconfigured> {
-        let name = config.server_name.as_deref().unwrap_or(host).to_owned();
-        let name = ServerName::try_from(name)
-            .map_err(|_| Misconfigured::new("server_name", "a host's name or an IP address"))?;
-        let mut roots = RootCertStore::empty();
-        for root in certificates(&files.ca).unwrap_or_default() {
-            let expected = "a file with certificates of authorities";
-            roots.add(root).map_err(|_| Misconfigured::new("ca_file", expected))?;
+    /// Reads `[smsc.tls]` and the files that it names; `host` is that of the SMSC's address.
+    pub(in crate::sms) fn read(section: &Section<'_>, host: &str) -> Option<Self> {
+        let of_authorities = "a file with the PEM certificates of authorities";
+        let (_, roots) = section
+            .required(
+                "ca_file",
+                file(of_authorities, |pem| {
+                    parse_roots(pem).ok_or_else(|| FileProblem::other(of_authorities))
+                }),
+            )
+            .unzip();
+        let name = "the name in the SMSC's certificate: a host's name or an IP address";
+        let name = match section.has("server_name") {
+            true => section.get("server_name", text(name, parse_name)),
+            false => parse_name(host).or_else(|| section.miss("server_name", name)),
+        };
+        let (chain, key) = (section.has("certificate_file"), section.has("key_file"));
+        let identity = (chain || key).then(|| read_identity(section));
+        let connector = Self::new(roots?, identity.map_or(Some(None), |read| read.map(Some))?, name?);
+        if connector.is_none() {
+            section.conflict(
+                "key_file",
+                "another key",
+                "the private key of the certificate in certificate_file",
+            );
         }
-        if roots.is_empty() {
-            return Err(Misconfigured::new("ca_file", "a file with PEM certificates"));
-        }
+        connector
+    }
+
+    /// `None` if the private key is not that of the certificate.
+    pub(super) fn new(
+        roots: RootCertStore,
+        identity: Option<Identity>,
+        name: ServerName<'static>,
+    ) -> Option<Self> {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring offers what TLS 1.2 and 1.3 need")
             .with_root_certificates(roots);
-        let config = Arc::new(with_client_certificate(builder, files)?);
-        Ok(Self { config, name })
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).ok()?,
+        };
+        Some(Self { config: Arc::new(config), name })
     }
 }
 
-fn with_client_certificate(
-    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
-    files: &Files,
-) -> Result<ClientConfig, Misconfigured> {
-    let Some((chain, key)) = &files.client else { return Ok(builder.with_no_client_auth()) };
-    let expected = "a file with PEM certificates, ours first";
-    let chain = certificates(chain).ok_or_else(|| Misconfigured::new("certificate_file", expected))?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|_| Misconfigured::new("key_file", "a file with a private key in PEM"))?;
-    let expected = "the private key of the certificate in certificate_file";
-    builder.with_client_auth_cert(chain, key).map_err(|_| Misconfigured::new("key_file", expected))
+fn read_identity(section: &Section<'_>) -> Option<Identity> {
+    let of_ours = "a file with PEM certificates, ours first";
+    let chain = section.required(
+        "certificate_file",
+        file(of_ours, |pem| parse_certificates(pem).ok_or_else(|| FileProblem::other(of_ours))),
+    );
+    let of_key = "a file with a private key in PEM";
+    let key = section.required(
+        "key_file",
+        secret_file(of_key, |pem| parse_key(pem).ok_or_else(|| FileProblem::other(of_key))),
+    );
+    Some((chain?.1, key?.1))
+}
+
+fn parse_name(name: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(name.to_owned()).ok()
+}
+
+/// The private key in a PEM text.
+pub(super) fn parse_key(pem: &str) -> Option<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()
 }
 
 /// The certificates in a PEM text; `None` if one is broken or there is none.
-fn certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn parse_certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
     let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().ok()?;
     (!chain.is_empty()).then_some(chain)
+}
+
+/// The authorities in a PEM text; `None` if one is broken or there is none.
+pub(super) fn parse_roots(pem: &str) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for root in parse_certificates(pem)? {
+        roots.add(root).ok()?;
+    }
+    Some(roots)
 }
 
 /// Why there is no TLS, or none any more.

@@ -1,9 +1,10 @@
 //! Templates compiled at the start, and the texts made from them.
 
+use ::settings::{Entry, Form, Section};
 use smpp::text::gsm7;
 
 use super::money::{AMOUNT_CHARS_MAX, grouped};
-use super::settings::{self, Config, Problem, TemplateError};
+use super::settings::{self, Common};
 use super::template::{Field, Lengths, Parser, Part, Purpose, Template};
 use super::text::{SEGMENT_SEPTETS, Text};
 use crate::clock::Timestamp;
@@ -22,6 +23,33 @@ const REFERENCE_CHARS: usize = 4;
 /// `HH:MM`.
 const TIME_CHARS: usize = 5;
 
+/// A template that always fits one segment.
+struct Compiled<'a> {
+    purpose: Purpose,
+    common: &'a Common,
+    longest: &'a Lengths,
+}
+
+impl Form for Compiled<'_> {
+    type Value = Template;
+
+    fn allowed(&self) -> String {
+        "a template such as \"Your code is {code}\"".into()
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<Template> {
+        let Some(text) = entry.text() else { return entry.refuse(self.allowed()) };
+        let parser = Parser::new(self.purpose, &self.common.bank, &self.common.host);
+        let compiled = parser.parse(text).and_then(|template| template.fitting(self.purpose, self.longest));
+        compiled
+            .or_else(|problem| {
+                let (found, allowed) = problem.words();
+                entry.refuse_found(found, allowed).ok_or(())
+            })
+            .ok()
+    }
+}
+
 /// The messages of a bank, ready to be rendered.
 #[derive(Clone, Debug)]
 pub struct Templates {
@@ -36,45 +64,33 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Compiles the templates and checks that each text fits one segment with codes of up to
-    /// `code_length_max` digits, the longest amount whole, and 10 characters of a cut payee.
-    ///
-    /// # Errors
-    ///
-    /// The first setting that cannot be used, and why.
-    pub(crate) fn new(config: &Config, code_length_max: CodeLength) -> Result<Self, TemplateError> {
-        settings::check_word("sms.bank", &config.bank)?;
-        settings::check_word("sms.time_zone", &config.time_zone)?;
-        settings::check_host(&config.host)?;
-        let zone_error = |error: gsm7::NotInAlphabet| TemplateError {
-            setting: "sms.time_zone",
-            problem: Problem::NotGsm(error.character),
-        };
-        let zone = gsm7::encode(&format!(" {}", config.time_zone)).map_err(zone_error)?;
+    /// Reads `[sms]`: each template fits one segment with codes of up to `code_length_max` digits, the longest amount
+    /// whole, and 10 characters of a cut payee.
+    pub(crate) fn read(section: &Section<'_>, code_length_max: CodeLength) -> Option<Self> {
+        let common = Common::read(section);
         let longest = Lengths {
             code: code_length_max.digits().into(),
             amount: AMOUNT_CHARS_MAX,
             payee: PAYEE_CHARS_MIN + CUT_MARK.len(),
             account: ACCOUNT_CHARS,
             reference: REFERENCE_CHARS,
-            validity: TIME_CHARS + zone.len(),
+            validity: TIME_CHARS + common.zone.len(),
         };
-        let compile = |setting, template, purpose| {
-            let parser = Parser::new(purpose, &config.bank, &config.host);
-            let checked = parser.parse(template).and_then(|template| {
-                template.check(purpose, &longest)?;
-                Ok(template)
-            });
-            checked.map_err(|problem| TemplateError { setting, problem })
+        let template = |name, purpose, default| {
+            section.or_written(name, Compiled { purpose, common: &common, longest: &longest }, default)
         };
-        Ok(Self {
-            payment_id: compile("sms.payment_id", &config.payment_id, Purpose::Payment)?,
-            payment_en: compile("sms.payment_en", &config.payment_en, Purpose::Payment)?,
-            login_id: compile("sms.login_id", &config.login_id, Purpose::Login)?,
-            login_en: compile("sms.login_en", &config.login_en, Purpose::Login)?,
-            locale: config.locale,
-            utc_offset_minutes: settings::utc_offset_minutes(&config.utc_offset)?,
-            zone,
+        let payment_id = template("payment_id", Purpose::Payment, settings::PAYMENT_ID);
+        let payment_en = template("payment_en", Purpose::Payment, settings::PAYMENT_EN);
+        let login_id = template("login_id", Purpose::Login, settings::LOGIN_ID);
+        let login_en = template("login_en", Purpose::Login, settings::LOGIN_EN);
+        Some(Self {
+            payment_id: payment_id?,
+            payment_en: payment_en?,
+            login_id: login_id?,
+            login_en: login_en?,
+            locale: common.locale,
+            utc_offset_minutes: common.utc_offset_minutes,
+            zone: common.zone,
         })
     }
 

@@ -104,7 +104,8 @@ impl Template {
         self.parts.iter().enumerate().filter(counts).count()
     }
 
-    pub(super) fn check(&self, purpose: Purpose, longest: &Lengths) -> Result<(), Problem> {
+    /// The template if it has the fields that it must have and fits one segment.
+    pub(super) fn fitting(self, purpose: Purpose, longest: &Lengths) -> Result<Self, Problem> {
         for (name, field) in Field::ALL {
             let needed = match field {
                 Field::Code => true,
@@ -120,7 +121,7 @@ impl Template {
             }
         }
         let septets = self.septets(longest, false);
-        if septets > SEGMENT_SEPTETS { Err(Problem::TooLong { septets }) } else { Ok(()) }
+        if septets > SEGMENT_SEPTETS { Err(Problem::TooLong(septets)) } else { Ok(self) }
     }
 }
 

@@ -16,8 +16,13 @@ fn digits(length: u8) -> CodeLength {
     CodeLength::new(length).unwrap()
 }
 
+/// `[sms]` of this text.
+fn read(toml: &str, length: u8) -> Result<Templates, ::settings::Mistakes> {
+    ::settings::from_toml(toml, |root| Templates::read(root, digits(length)))
+}
+
 fn templates() -> Templates {
-    Templates::new(&Config::default(), digits(10)).unwrap()
+    read("", 10).unwrap()
 }
 
 fn payment(amount: &str, currency: &str, name: &str) -> Subject {
@@ -34,10 +39,9 @@ fn shown(templates: &Templates, locale: Locale, subject: &Subject, code: &str) -
     gsm7::decode(&bytes)
 }
 
-fn refused(change: impl FnOnce(&mut Config)) -> TemplateError {
-    let mut config = Config::default();
-    change(&mut config);
-    Templates::new(&config, digits(10)).unwrap_err()
+/// What is wrong with one setting.
+fn refused(name: &str, value: &str) -> String {
+    read(&format!("{name} = {value:?}"), 10).unwrap_err().to_string()
 }
 
 #[test]
@@ -144,8 +148,7 @@ fn no_currency_has_more_fraction_digits_than_the_longest_amount() {
 #[test]
 fn local_time_is_cut_to_the_minute_on_both_sides_of_utc_and_of_midnight() {
     let time = |utc_offset: &str, millis: u64| {
-        let config = Config { utc_offset: utc_offset.into(), ..Config::default() };
-        let templates = Templates::new(&config, digits(6)).unwrap();
+        let templates = read(&format!("utc_offset = \"{utc_offset}\""), 6).unwrap();
         String::from_utf8(templates.local_time(Timestamp::from_unix_millis(millis)).to_vec()).unwrap()
     };
     assert_eq!(time("+07:00", 1_795_338_959_999), "16:15");
@@ -155,70 +158,84 @@ fn local_time_is_cut_to_the_minute_on_both_sides_of_utc_and_of_midnight() {
 }
 
 #[test]
-fn settings_of_another_form_are_refused_by_name() {
+fn settings_of_another_form_are_refused() {
     for offset in ["", "7", "+7:00", "+07:60", "+15:00", "+0700", "07:00 ", "+0a:00", "−07:00"] {
-        assert_eq!(refused(|c| c.utc_offset = offset.into()).setting, "sms.utc_offset", "{offset:?}");
+        assert_eq!(
+            refused("utc_offset", offset),
+            format!(
+                "1:14: utc_offset: found {offset:?}, \
+                 allowed an offset from UTC such as \"+07:00\", up to 14 hours"
+            )
+        );
     }
     for host in ["", "bank example", "https://bank.example", "bänk.example", "bank.example\n"] {
-        assert_eq!(refused(|c| c.host = host.into()).setting, "sms.host", "{host:?}");
+        assert_eq!(
+            refused("host", host),
+            format!("1:8: host: found {host:?}, allowed a host name such as \"bank.example\"")
+        );
     }
-    assert_eq!(refused(|c| c.bank = " ".into()).setting, "sms.bank");
-    assert_eq!(refused(|c| c.bank = "Bank\nContoh".into()).setting, "sms.bank");
-    assert_eq!(refused(|c| c.bank = "Bank ç".into()).problem, Problem::NotGsm('ç'));
+    for bank in [" ", "Bank\nContoh", "Bank ç"] {
+        let allowed = "at least one character of the GSM 7-bit alphabet, without line breaks";
+        assert_eq!(refused("bank", bank), format!("1:8: bank: found {bank:?}, allowed {allowed}"));
+    }
+    assert_eq!(refused("locale", "nl"), "1:10: locale: found \"nl\", allowed \"id\" or \"en\"");
 }
 
 #[test]
-fn a_template_is_refused_with_its_name_and_what_is_wrong() {
-    let of = |template: &str| refused(|c| c.payment_en = template.into());
+fn a_template_is_refused_with_what_is_wrong() {
+    let payment = "allowed {bank}, {host}, {code}, {reference} and {validity}, and in payments {amount}, {payee} \
+                   and {account}";
+    let pairs = "allowed braces and brackets in pairs";
+    let often = "allowed {code} up to four times, and other fields once";
     let whole = "{code} {amount} {payee}";
-    let with = |more: &str| of(&format!("{whole}{more}")).problem;
-    assert_eq!(of("{code} {amount}").setting, "sms.payment_en");
-    for (template, field) in [
-        ("{amount} {payee}", "code"),
-        ("{code} {payee}", "amount"),
-        ("{code} {amount}", "payee"),
-        ("{code} {amount}[ {payee}]", "payee"),
+    for (template, expected) in [
+        ("{amount} {payee}".into(), "found no {code} outside brackets, allowed a text with {code}".into()),
+        ("{code} {payee}".into(), "found no {amount} outside brackets, allowed a text with {amount}".into()),
+        ("{code} {amount}".into(), "found no {payee} outside brackets, allowed a text with {payee}".into()),
+        (
+            "{code} {amount}[ {payee}]".into(),
+            "found no {payee} outside brackets, allowed a text with {payee}".into(),
+        ),
+        (format!("{whole}{{name}}"), format!("found {{name}}, {payment}")),
+        (format!("{whole}{{ code}}"), format!("found {{ code}}, {payment}")),
+        (format!("{whole}{{"), format!("found '{{' without its other half, {pairs}")),
+        (format!("{whole}}}"), format!("found '}}' without its other half, {pairs}")),
+        (format!("{whole}["), format!("found '[' without its other half, {pairs}")),
+        (format!("{whole}]"), format!("found ']' without its other half, {pairs}")),
+        (format!("{whole}[[]]"), format!("found '[' without its other half, {pairs}")),
+        (format!("{whole}[a][b]"), "found a second part in brackets, allowed one".into()),
+        (format!("{whole}{{amount}}"), format!("found {{amount}} too often, {often}")),
+        (format!("{whole}{{code}}{{code}}{{code}}{{code}}"), format!("found {{code}} too often, {often}")),
+        (format!("{whole}ç"), "found 'ç', allowed the characters of the GSM 7-bit alphabet".into()),
     ] {
-        assert_eq!(of(template).problem, Problem::Missing(field));
+        assert_eq!(refused("payment_en", &template), format!("1:14: payment_en: {expected}"));
     }
-    assert_eq!(with("{name}"), Problem::UnknownField("name".into()));
-    assert_eq!(with("{ code}"), Problem::UnknownField(" code".into()));
-    assert_eq!(with("{"), Problem::Unbalanced('{'));
-    assert_eq!(with("}"), Problem::Unbalanced('}'));
-    assert_eq!(with("["), Problem::Unbalanced('['));
-    assert_eq!(with("]"), Problem::Unbalanced(']'));
-    assert_eq!(with("[[]]"), Problem::Unbalanced('['));
-    assert_eq!(with("[a][b]"), Problem::SecondOptionalPart);
-    assert_eq!(with("{amount}"), Problem::TooOften("amount"));
-    assert_eq!(with("{code}{code}{code}{code}"), Problem::TooOften("code"));
-    assert_eq!(with("ç"), Problem::NotGsm('ç'));
-    assert_eq!(refused(|c| c.login_id = "x".into()).problem, Problem::Missing("code"));
     assert_eq!(
-        refused(|c| c.login_id = "{code}{amount}".into()).problem,
-        Problem::UnknownField("amount".into())
+        refused("login_id", "x"),
+        "1:12: login_id: found no {code} outside brackets, allowed a text with {code}"
     );
-    assert_eq!(of("{code}").to_string(), "sms.payment_en: {amount} must stand in it, outside brackets");
+    assert_eq!(refused("login_id", "{code}{amount}"), format!("1:12: login_id: found {{amount}}, {payment}"));
 }
 
 #[test]
 fn a_template_that_does_not_fit_with_the_longest_fields_is_refused() {
     // 10 digits, 28 characters of amount, 12 of payee.
     let fits = format!("{{code}}{{amount}}{{payee}}{}", "x".repeat(110));
-    let config = |template: &str| Config { payment_en: template.into(), ..Config::default() };
-    assert!(Templates::new(&config(&fits), digits(10)).is_ok());
-    let compile = |template: &str, length| Templates::new(&config(template), digits(length)).map(drop);
-    let too_long =
-        |septets| TemplateError { setting: "sms.payment_en", problem: Problem::TooLong { septets } };
-    assert_eq!(compile(&format!("{fits}x"), 10), Err(too_long(161)));
-    assert_eq!(compile(&format!("{fits}xxxx"), 6), Ok(()));
-    assert_eq!(compile(&format!("{fits}€xxx"), 6), Err(too_long(161)));
-    assert_eq!(compile(&format!("{fits}[{}]", "x".repeat(200)), 10), Ok(()), "what is in brackets can go");
+    let compile = |template: &str, length| {
+        let mistakes = read(&format!("payment_en = \"{template}\""), length).err();
+        mistakes.map(|mistakes| mistakes.to_string())
+    };
+    let too_long = "1:14: payment_en: found 161 septets with the longest fields, allowed the 160 of one SMS";
+    assert_eq!(compile(&fits, 10), None);
+    assert_eq!(compile(&format!("{fits}x"), 10).as_deref(), Some(too_long));
+    assert_eq!(compile(&format!("{fits}xxxx"), 6), None);
+    assert_eq!(compile(&format!("{fits}€xxx"), 6).as_deref(), Some(too_long));
+    assert_eq!(compile(&format!("{fits}[{}]", "x".repeat(200)), 10), None, "what is in brackets can go");
 }
 
 #[test]
 fn the_code_goes_where_the_template_has_it_and_nowhere_else() {
-    let config = Config { login_en: "{code}{code} x{code}".into(), ..Config::default() };
-    let templates = Templates::new(&config, digits(10)).unwrap();
+    let templates = read("login_en = \"{code}{code} x{code}\"", 10).unwrap();
     assert_eq!(shown(&templates, Locale::En, &Subject::Login, "012345"), "012345012345 x012345");
 }
 

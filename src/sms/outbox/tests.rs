@@ -2,8 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::msisdn::NumberingPlan;
-use crate::sms::message::{Config, Templates};
-use crate::sms::route::table;
+use crate::sms::message::Templates;
 use crate::subscriber::challenge::Locale;
 use crate::subscriber::code::CodeLength;
 use crate::subscriber::id::Id;
@@ -15,7 +14,7 @@ pub(in crate::sms) fn item(number: u8, expires_at: Timestamp) -> Item {
     id[15] = number;
     let challenge = ChallengeId(id);
     let length = CodeLength::new(10).unwrap();
-    let templates = Templates::new(&Config::default(), length).unwrap();
+    let templates = settings::from_toml("", |root| Templates::read(root, length)).unwrap();
     let reference = challenge.sms_reference();
     Item {
         subscriber: SubscriberId { corporate: Id::parse("ACME").unwrap(), user: Id::parse("budi").unwrap() },
@@ -35,7 +34,7 @@ pub(in crate::sms) fn phone(number: u8) -> Msisdn {
 fn small(places: usize) -> (Outbox, Queue, Clock, Arc<Metrics>) {
     let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
     let metrics = Arc::new(Metrics::new());
-    let table = Table::new(&[], &["a"]).unwrap();
+    let table = Table::of_all(1);
     let (outbox, queue) = outbox(places, table, clock.clone(), &metrics);
     (outbox, queue, clock, metrics)
 }
@@ -94,8 +93,9 @@ fn however_many_reserve_at_once_there_are_never_more_than_the_places_and_none_is
 
 #[test]
 fn abuse_47_a_route_that_is_full_or_down_refuses_its_own_numbers_alone() {
-    let route = |prefix: &str| table::Config { prefixes: vec![prefix.into()], smscs: vec!["a".into()] };
-    let table = Table::new(&[route(""), route("628120000001")], &["a"]).unwrap();
+    let route = |prefix: &str| format!("[[route]]\nprefixes = [\"{prefix}\"]\nsmscs = [\"a\"]\n");
+    let routes = route("") + &route("628120000001");
+    let table = settings::from_toml(&routes, |root| Some(Table::read(root, &["a"]))).unwrap();
     let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
     let (outbox, queue) = outbox(4, table, clock.clone(), &Arc::new(Metrics::new()));
     let places = [outbox.reserve(phone(1)).unwrap(), outbox.reserve(phone(1)).unwrap()];

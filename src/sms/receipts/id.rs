@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::Deserialize;
+use settings::words;
 
 /// The longest message id that is remembered: the specification's 64 bytes, and one that some SMSCs send
 /// beyond it.
@@ -51,19 +51,18 @@ impl fmt::Debug for MessageId {
     }
 }
 
-/// How an SMSC spells a message's id in its receipts, beside the spelling of its submit response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageIdForm {
-    /// The same bytes.
-    #[default]
-    Exact,
-    /// The same but for the case of letters, leading zeros and hyphens.
-    Folded,
-    /// Hexadecimal in the response, decimal in receipts.
-    HexThenDecimal,
-    /// Decimal in the response, hexadecimal in receipts.
-    DecimalThenHex,
+words! {
+    /// How an SMSC spells a message's id in its receipts, beside the spelling of its submit response.
+    pub(in crate::sms) enum MessageIdForm {
+        /// The same bytes.
+        Exact = "exact",
+        /// The same but for the case of letters, leading zeros and hyphens.
+        Folded = "folded",
+        /// Hexadecimal in the response, decimal in receipts.
+        HexThenDecimal = "hex_then_decimal",
+        /// Decimal in the response, hexadecimal in receipts.
+        DecimalThenHex = "decimal_then_hex",
+    }
 }
 
 const DECIMAL: u32 = 10;

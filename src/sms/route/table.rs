@@ -1,25 +1,17 @@
 //! `[[route]]`: which SMSCs carry SMS to which numbers.
 
-use serde::Deserialize;
+use std::cell::RefCell;
+
+use settings::{Entry, Form, Section, list, set, text};
 
 use super::prefixes::{PrefixError, Prefixes};
-use crate::sms::Misconfigured;
 
 /// The most routes; each may have many prefixes.
 const ROUTES_MAX: usize = 1_000;
+/// The most prefixes of one route; those of all together are bounded by [`Prefixes`].
+const PREFIXES_MAX: usize = 65_535;
 
-/// `[[route]]`: which SMSCs carry SMS to which numbers.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The first digits of the numbers, country code first, without `+`; `""` is every number that has no
-    /// longer prefix.
-    pub prefixes: Vec<String>,
-    /// Names of SMSCs, the preferred first.
-    pub smscs: Vec<String>,
-}
-
-/// Checked routes.
+/// Which SMSCs carry SMS to which numbers. Every number has a route.
 #[derive(Clone, Debug)]
 pub(in crate::sms) struct Table {
     /// Which route a number takes.
@@ -29,48 +21,70 @@ pub(in crate::sms) struct Table {
 }
 
 impl Table {
-    /// Routes over the SMSCs of these names; without any, all carry everything, in their order.
-    pub(in crate::sms) fn new(routes: &[Config], names: &[&str]) -> Result<Self, Misconfigured> {
-        let mut table = Self { prefixes: Prefixes::new(), smscs: Vec::new() };
-        if routes.is_empty() {
-            table.prefixes = Prefixes::of_all();
-            table.smscs.push((0..names.len()).collect());
-            return Ok(table);
-        }
-        if routes.len() > ROUTES_MAX {
-            return Err(Misconfigured::new("route", "at most 1000"));
-        }
-        for (index, route) in routes.iter().enumerate() {
-            table.add(route, names).map_err(|error| error.within(&format!("route[{index}]")))?;
-        }
-        if table.prefixes.cover_all() {
-            Ok(table)
-        } else {
-            Err(Misconfigured::new("route", "such that one has the prefix \"\", for all other numbers"))
-        }
+    /// One route, over this many SMSCs in their order.
+    pub(in crate::sms) fn of_all(smscs: usize) -> Self {
+        Self { prefixes: Prefixes::of_all(), smscs: vec![(0..smscs).collect()] }
     }
 
-    fn add(&mut self, route: &Config, names: &[&str]) -> Result<(), Misconfigured> {
-        let index = u16::try_from(self.smscs.len()).expect("routes are at most 1,000");
-        if route.prefixes.is_empty() {
-            return Err(Misconfigured::new("prefixes", "one or more"));
+    /// Reads the tables `[[route]]` over the SMSCs of these names; without any, all carry everything, in their
+    /// order.
+    pub(in crate::sms) fn read(root: &Section<'_>, names: &[&str]) -> Self {
+        let sections = root.sections("route", 0..=ROUTES_MAX);
+        if sections.is_empty() {
+            return Self::of_all(names.len());
         }
-        for prefix in &route.prefixes {
-            self.prefixes.insert(prefix, index).map_err(|error| {
-                let expected = match error {
-                    PrefixError::NotDigits => "up to 15 digits each",
-                    PrefixError::Taken => "prefixes that no other route has, each once",
-                    PrefixError::TooMany => "fewer in all routes together",
+        let prefixes = RefCell::new(Prefixes::new());
+        let mut complete = true;
+        let smscs = (0..).zip(&sections).map(|(route, section)| {
+            // The first digits of the numbers, country code first, without `+`; `""` is every number that has no
+            // longer prefix.
+            let of_route = list(1..=PREFIXES_MAX, "prefixes", NewPrefix { prefixes: &prefixes, route });
+            complete &= section.required("prefixes", of_route).is_some();
+            // The preferred first.
+            let smscs = section.required("smscs", set(1..=names.len(), "names of [[smsc]]", smsc(names)));
+            smscs.unwrap_or_default().into()
+        });
+        let smscs = smscs.collect();
+        let prefixes = prefixes.into_inner();
+        if complete && !prefixes.cover_all() {
+            root.conflict("route", "no route for all other numbers", "one that has the prefix \"\"");
+        }
+        Self { prefixes, smscs }
+    }
+}
+
+/// The index of an SMSC, by its name.
+fn smsc(names: &[&str]) -> impl Form<Value = usize> {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    text(quoted.join(" or "), |name| names.iter().position(|known| *known == name))
+}
+
+/// A prefix that no route has yet; reading it gives it to this one.
+struct NewPrefix<'a> {
+    prefixes: &'a RefCell<Prefixes>,
+    route: u16,
+}
+
+impl Form for NewPrefix<'_> {
+    type Value = ();
+
+    fn allowed(&self) -> String {
+        "up to 15 digits".into()
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<()> {
+        let Some(prefix) = entry.text() else { return entry.refuse(self.allowed()) };
+        self.prefixes
+            .borrow_mut()
+            .insert(prefix, self.route)
+            .or_else(|error| {
+                let allowed = match error {
+                    PrefixError::NotDigits => "up to 15 digits",
+                    PrefixError::Taken => "a prefix that no route before has",
+                    PrefixError::TooMany => "fewer digits in the prefixes of all routes together",
                 };
-                Misconfigured::new("prefixes", expected)
-            })?;
-        }
-        let position = |name: &String| names.iter().position(|known| known == name);
-        let smscs: Option<Box<[usize]>> = route.smscs.iter().map(position).collect();
-        let once = |smscs: &[usize]| (1..smscs.len()).all(|index| !smscs[..index].contains(&smscs[index]));
-        let smscs = smscs.filter(|smscs| !smscs.is_empty() && once(smscs));
-        let expected = "one or more names of [[smsc]], each once";
-        self.smscs.push(smscs.ok_or_else(|| Misconfigured::new("smscs", expected))?);
-        Ok(())
+                entry.refuse(allowed).ok_or(())
+            })
+            .ok()
     }
 }

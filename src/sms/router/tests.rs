@@ -3,7 +3,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Outbox, outbox};
-use crate::sms::route::table::{Config, Table};
+use crate::sms::route::table::Table;
 use crate::subscriber::admission::Unavailable;
 
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
@@ -22,11 +22,11 @@ struct House {
 
 impl House {
     /// SMSCs `a`, `b`, … with this many links each; all links are bound.
-    fn new(links: &[usize], routes: &[Config]) -> Self {
+    fn new(links: &[usize], routes: &[String]) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
         let names = &["a", "b", "c"][..links.len()];
-        let table = Table::new(routes, names).unwrap();
+        let table = table(routes, names).unwrap();
         let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let smscs = links.iter().zip(names).map(|(count, name)| (*count, metrics.smsc(name)));
         let router = Router::new(queue, smscs, clock.clone(), Arc::clone(&metrics));
@@ -95,9 +95,12 @@ impl House {
     }
 }
 
-fn route(prefixes: &[&str], smscs: &[&str]) -> Config {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Config { prefixes: owned(prefixes), smscs: owned(smscs) }
+fn route(prefixes: &[&str], smscs: &[&str]) -> String {
+    format!("[[route]]\nprefixes = {prefixes:?}\nsmscs = {smscs:?}\n")
+}
+
+fn table(routes: &[String], names: &[&str]) -> Result<Table, settings::Mistakes> {
+    settings::from_toml(&routes.concat(), |root| Some(Table::read(root, names)))
 }
 
 #[test]
@@ -113,15 +116,30 @@ fn the_longest_prefix_decides_which_smsc_carries_an_sms() {
 
 #[test]
 fn a_route_that_cannot_be_followed_is_refused_by_name() {
-    let refused = |routes: &[Config]| Table::new(routes, &["a", "b"]).unwrap_err().to_string();
-    assert!(refused(&[route(&["x"], &["a"])]).starts_with("route[0].prefixes: must be up to 15 digits"));
-    assert!(refused(&[route(&[], &["a"])]).starts_with("route[0].prefixes: must be one or more"));
-    let twice = [route(&["", "62"], &["a"]), route(&["62"], &["b"])];
-    assert!(refused(&twice).starts_with("route[1].prefixes: must be prefixes that no other"));
-    assert!(refused(&[route(&[""], &["a", "z"])]).starts_with("route[0].smscs: must be one or more names"));
-    assert!(refused(&[route(&[""], &["a", "a"])]).starts_with("route[0].smscs"));
-    assert!(refused(&[route(&[""], &[])]).starts_with("route[0].smscs"));
-    assert!(refused(&[route(&["62"], &["a"])]).ends_with("for all other numbers"));
+    let refused = |routes: &[String]| table(routes, &["a", "b"]).unwrap_err().to_string();
+    for (route, expected) in [
+        (route(&["", "x"], &["a"]), "2:17: route[0].prefixes[1]: found \"x\", allowed up to 15 digits"),
+        (
+            route(&[], &["a"]),
+            "2:12: route[0].prefixes: found 0 prefixes, allowed a list of 1 to 65535 prefixes",
+        ),
+        (route(&[""], &["a", "z"]), "3:15: route[0].smscs[1]: found \"z\", allowed \"a\" or \"b\""),
+        (route(&[""], &["a", "a"]), "3:15: route[0].smscs[1]: found \"a\", allowed each once"),
+        (
+            route(&[""], &[]),
+            "3:9: route[0].smscs: found 0 names of [[smsc]], allowed a list of 1 to 2 names of [[smsc]]",
+        ),
+        (
+            route(&["62"], &["a"]),
+            "1:1: route: found no route for all other numbers, allowed one that has the prefix \"\"",
+        ),
+    ] {
+        assert_eq!(refused(&[route]), expected);
+    }
+    assert_eq!(
+        refused(&[route(&["", "62"], &["a"]), route(&["62"], &["b"])]),
+        "5:13: route[1].prefixes[0]: found \"62\", allowed a prefix that no route before has"
+    );
 }
 
 #[test]

@@ -21,7 +21,6 @@ use super::*;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, SmsMetrics};
 use crate::sms::DeliveryReport;
-use crate::sms::link::settings::Config;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Item, Outbox, outbox};
 use crate::sms::receipts::{MessageIdForm, Receipts};
@@ -112,16 +111,15 @@ impl io::Write for Kernel {
 }
 
 impl Esme {
-    fn with(change: impl FnOnce(&mut Config), reports_max: usize, release: Option<Release>) -> Self {
+    fn with(change: impl FnOnce(&mut Settings), reports_max: usize, release: Option<Release>) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
-        let table = Table::new(&[], &["main"]).unwrap();
+        let table = Table::of_all(1);
         let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let metrics = leak(metrics);
         let (sender, reports) = mpsc::channel(reports_max);
-        let mut config = Config::default();
-        change(&mut config);
-        let settings = Settings::new(&config, "secret08").unwrap();
+        let mut settings = Settings::default();
+        change(&mut settings);
         let from_item = {
             let clock = clock.clone();
             move |item: &Item| {
@@ -131,7 +129,7 @@ impl Esme {
         };
         let release = release.unwrap_or_else(|| Box::new(from_item));
         let receipts =
-            Receipts::new(MessageIdForm::default(), config.receipts_max.min(100), config.receipts_age_max);
+            Receipts::new(MessageIdForm::Exact, settings.receipts_max.min(100), settings.receipts_age_max);
         let smsc = [(2, metrics.smsc("main"))];
         let routes = Router::new(queue, smsc, clock.clone(), Arc::clone(metrics));
         let lane = leak(routes.lane(0));
@@ -155,7 +153,7 @@ impl Esme {
     }
 
     /// Bound, the bind's PDUs exchanged.
-    fn bound(change: impl FnOnce(&mut Config)) -> Self {
+    fn bound(change: impl FnOnce(&mut Settings)) -> Self {
         let mut esme = Self::with(change, 1_000, None);
         esme.bind();
         esme

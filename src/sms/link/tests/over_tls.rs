@@ -11,9 +11,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::*;
 use crate::sms::link::connect::{ConnectError, connect};
-use crate::sms::link::settings::Settings;
 use crate::sms::link::socket::Socket;
-use crate::sms::link::tls::{Connector, Files, TlsError};
+use crate::sms::link::tls::TlsError;
 
 const NAME: &str = "smsc.test";
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
@@ -43,10 +42,13 @@ impl Authority {
         Identity { certificate, key: key.serialize_pem() }
     }
 
-    /// What a gateway that trusts this authority is given.
-    fn files(&self, client: Option<Identity>) -> Option<Files> {
-        let client = client.map(|identity| (identity.certificate, Zeroizing::new(identity.key)));
-        Some(Files { ca: self.0.pem(), client })
+    /// What connections of a gateway that trusts this authority begin with.
+    fn connector(&self, client: Option<&Identity>) -> Option<Connector> {
+        let pair = |client: &Identity| {
+            (tls::parse_certificates(&client.certificate).unwrap(), tls::parse_key(&client.key).unwrap())
+        };
+        let roots = tls::parse_roots(&self.0.pem()).unwrap();
+        Some(Connector::new(roots, client.map(pair), NAME.try_into().unwrap()).unwrap())
     }
 }
 
@@ -73,12 +75,6 @@ fn acceptor(
     TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()))
 }
 
-fn with_tls(config: &mut Config) {
-    let server_name = Some(NAME.to_owned());
-    let ca_file = "ca.pem".into();
-    config.tls = Some(tls::Config { ca_file, server_name, certificate_file: None, key_file: None });
-}
-
 async fn accept(script: &Script, acceptor: &TlsAcceptor) -> io::Result<Peer<TlsStream<TcpStream>>> {
     let peer = script.accept().await;
     let stream = patiently(acceptor.accept(peer.stream)).await?;
@@ -89,14 +85,11 @@ async fn accept(script: &Script, acceptor: &TlsAcceptor) -> io::Result<Peer<TlsS
 async fn meets(identity: &Identity, trusted: &Authority) -> Result<(), ConnectError> {
     let script = Script::listen().await;
     let acceptor = acceptor(identity, BOTH, None);
-    let mut config = Config { address: script.addr().to_string(), ..Config::default() };
-    with_tls(&mut config);
-    let settings = Settings::new(&config, "").unwrap();
-    let files = trusted.files(None).unwrap();
-    let connector = Connector::new(config.tls.as_ref().unwrap(), &files, "").unwrap();
+    let settings = Settings { address: script.addr().to_string(), ..Settings::default() };
+    let connector = trusted.connector(None);
     let clock = Clock::manual(Timestamp::from_unix_millis(0));
     let (connected, _) =
-        tokio::join!(connect(&settings, Some(&connector), &clock), accept(&script, &acceptor));
+        tokio::join!(connect(&settings, connector.as_ref(), &clock), accept(&script, &acceptor));
     connected.map(drop)
 }
 
@@ -122,7 +115,7 @@ async fn l12_an_smsc_that_is_not_trusted_is_counted_and_not_tried_again_soon() {
     let authority = Authority::new();
     let acceptor = acceptor(&Authority::new().issue(NAME, |_| {}), BOTH, None);
     let script = Script::listen().await;
-    let running = Running::start_with(script.addr(), authority.files(None), with_tls);
+    let running = Running::start_with(script.addr(), authority.connector(None), |_| {});
     assert!(accept(&script, &acceptor).await.is_err());
     until(|| running.metrics.sms.tls_failures.get() == 1).await;
     settle().await;
@@ -140,7 +133,7 @@ async fn l12_sms_go_over_tls_1_3_and_to_a_peer_with_1_2_only() {
     for versions in [BOTH, &[&TLS12]] {
         let acceptor = acceptor(&authority.issue(NAME, |_| {}), versions, None);
         let script = Script::listen().await;
-        let mut running = Running::start_with(script.addr(), authority.files(None), with_tls);
+        let mut running = Running::start_with(script.addr(), authority.connector(None), |_| {});
         let mut peer = accept(&script, &acceptor).await.unwrap();
         peer.bind().await;
         running.send(1);
@@ -164,12 +157,12 @@ async fn l12_a_client_certificate_is_shown_where_the_smsc_asks_for_one() {
         let acceptor = acceptor(&theirs.issue(NAME, |_| {}), versions, Some(&ours));
         let script = Script::listen().await;
         let identity = ours.issue("gateway.test", |_| {});
-        let running = Running::start_with(script.addr(), theirs.files(Some(identity)), with_tls);
+        let running = Running::start_with(script.addr(), theirs.connector(Some(&identity)), |_| {});
         accept(&script, &acceptor).await.unwrap().bind().await;
         until(|| running.metrics.sms.link_bound.get() == 1).await;
         running.stop().await;
 
-        let running = Running::start_with(script.addr(), theirs.files(None), with_tls);
+        let running = Running::start_with(script.addr(), theirs.connector(None), |_| {});
         assert!(accept(&script, &acceptor).await.is_err());
         until(|| running.metrics.sms.tls_failures.get() == 1).await;
         assert_eq!(running.metrics.sms.binds.get(), 0);
@@ -185,11 +178,8 @@ async fn l12_a_thousand_sms_arrive_over_tls_as_they_were_sent() {
     let tls = smsc_simulator::Tls { listen, certificates: certificate, key, client_ca: None };
     let config = smsc_simulator::Config { tls: Some(tls), ..smsc_simulator::Config::default() };
     let simulator = Simulator::start(config).await.unwrap();
-    let change = |config: &mut Config| {
-        with_tls(config);
-        (config.window, config.binds) = (256, 2);
-    };
-    let mut running = Running::start_with(simulator.tls_addr().unwrap(), authority.files(None), change);
+    let change = |config: &mut Settings| (config.window, config.binds) = (256, 2);
+    let mut running = Running::start_with(simulator.tls_addr().unwrap(), authority.connector(None), change);
     until(|| running.metrics.sms.link_bound.get() == 2).await;
     for _ in 0..4 {
         (0..250).for_each(|number| running.send(number));
@@ -215,14 +205,11 @@ async fn l12_tls_takes_no_more_than_a_record_beyond_what_the_socket_takes() {
     let authority = Authority::new();
     let acceptor = acceptor(&authority.issue(NAME, |_| {}), BOTH, None);
     let script = Script::listen().await;
-    let mut config = Config { address: script.addr().to_string(), ..Config::default() };
-    with_tls(&mut config);
-    let settings = Settings::new(&config, "").unwrap();
-    let files = authority.files(None).unwrap();
-    let connector = Connector::new(config.tls.as_ref().unwrap(), &files, "").unwrap();
+    let settings = Settings { address: script.addr().to_string(), ..Settings::default() };
+    let connector = authority.connector(None);
     let clock = Clock::manual(Timestamp::from_unix_millis(0));
     let (connected, peer) =
-        tokio::join!(connect(&settings, Some(&connector), &clock), accept(&script, &acceptor));
+        tokio::join!(connect(&settings, connector.as_ref(), &clock), accept(&script, &acceptor));
     let Socket { stream, tls } = connected.unwrap();
     let (mut tls, mut peer) = (tls.unwrap(), peer.unwrap());
     let plain = [7; 100_000];
@@ -244,28 +231,12 @@ async fn l12_tls_takes_no_more_than_a_record_beyond_what_the_socket_takes() {
 }
 
 #[test]
-fn files_that_are_no_good_are_refused_by_setting_and_not_quoted() {
+fn a_connector_shows_no_key() {
     let authority = Authority::new();
     let identity = authority.issue(NAME, |_| {});
-    let other = authority.issue(NAME, |_| {});
-    let config = |name: &str| tls::Config {
-        ca_file: "ca.pem".into(),
-        server_name: Some(name.into()),
-        certificate_file: None,
-        key_file: None,
-    };
-    let refused = |name: &str, ca: &str, client: Option<(&str, &str)>| {
-        let client = client.map(|(chain, key)| (chain.to_owned(), Zeroizing::new(key.to_owned())));
-        let files = Files { ca: ca.into(), client };
-        Connector::new(&config(name), &files, "").unwrap_err().to_string()
-    };
-    let ca = authority.0.pem();
-    let (chain, key) = (identity.certificate.as_str(), identity.key.as_str());
-    assert!(refused("no name", &ca, None).starts_with("server_name: "));
-    assert!(refused(NAME, "", None).starts_with("ca_file: "));
-    assert!(refused(NAME, &ca, Some(("x", key))).starts_with("certificate_file: "));
-    assert!(refused(NAME, &ca, Some((chain, "x"))).starts_with("key_file: "));
-    assert!(refused(NAME, &ca, Some((chain, &other.key))).starts_with("key_file: "));
-    let files = authority.files(Some(identity)).unwrap();
-    assert!(!format!("{files:?}").contains("PRIVATE"));
+    let connector = authority.connector(Some(&identity)).unwrap();
+    let password = Zeroizing::new("secret08".to_owned());
+    let shown =
+        format!("{:?}", SmscConfig { settings: Settings::default(), password, connector: Some(connector) });
+    assert!(!shown.contains("PRIVATE") && !shown.contains("secret08"), "{shown}");
 }

@@ -8,10 +8,10 @@ async fn two() -> [Script; 2] {
 }
 
 /// A gateway with links to all of them, named `a` and `b`.
-fn start(scripts: &[Script], change: impl Fn(&mut Config)) -> Running {
+fn start(scripts: &[Script], change: impl Fn(&mut Settings)) -> Running {
     let configs = scripts.iter().zip(["a", "b"]).map(|(script, name)| {
         let mut config =
-            Config { name: name.into(), address: script.addr().to_string(), ..Config::default() };
+            Settings { name: name.into(), address: script.addr().to_string(), ..Settings::default() };
         change(&mut config);
         config
     });
@@ -19,7 +19,7 @@ fn start(scripts: &[Script], change: impl Fn(&mut Config)) -> Running {
 }
 
 /// A gateway with one bound link to each.
-async fn bound(scripts: &[Script; 2], change: impl Fn(&mut Config)) -> (Running, Peer, Peer) {
+async fn bound(scripts: &[Script; 2], change: impl Fn(&mut Settings)) -> (Running, Peer, Peer) {
     let running = start(scripts, change);
     let (mut a, mut b) = (scripts[0].accept().await, scripts[1].accept().await);
     a.bind().await;
@@ -31,7 +31,7 @@ async fn bound(scripts: &[Script; 2], change: impl Fn(&mut Config)) -> (Running,
 #[tokio::test(flavor = "local")]
 async fn links_of_one_smsc_share_the_load() {
     let script = Script::listen().await;
-    let three = |config: &mut Config| (config.binds, config.window) = (3, 2);
+    let three = |config: &mut Settings| (config.binds, config.window) = (3, 2);
     let mut running = start(std::slice::from_ref(&script), three);
     let mut peers = Vec::new();
     for _ in 0..3 {
@@ -71,7 +71,7 @@ async fn links_of_one_smsc_share_the_load() {
 #[tokio::test(flavor = "local")]
 async fn a_transmitter_sends_and_its_receiver_hears_the_receipts() {
     let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
-    let pair = |config: &mut Config| config.mode = Mode::TransmitterReceiver;
+    let pair = |config: &mut Settings| config.mode = Mode::TransmitterReceiver;
     let mut running = Running::start(simulator.smpp_addr(), pair);
     until(|| running.metrics.sms.binds.get() == 2).await;
     assert_eq!(running.metrics.sms.link_bound.get(), 1, "one of the two sends");
@@ -172,7 +172,7 @@ async fn l6_told_to_stop_every_link_drains_and_unbinds() {
 #[tokio::test(flavor = "local")]
 async fn s6_a_link_that_is_throttled_slows_down_and_the_others_go_on() {
     let script = Script::listen().await;
-    let two = |config: &mut Config| (config.binds, config.window) = (2, 4);
+    let two = |config: &mut Settings| (config.binds, config.window) = (2, 4);
     let mut running = start(std::slice::from_ref(&script), two);
     let (mut slow, mut quick) = (script.accept().await, script.accept().await);
     slow.bind().await;
@@ -250,7 +250,7 @@ async fn s4_with_black_holes_and_lost_links_no_send_is_accepted_twice() {
         ..smsc_simulator::Config::default()
     };
     let simulator = Simulator::start(config).await.unwrap();
-    let change = |config: &mut Config| (config.binds, config.mark_tlv) = (3, 0x1400);
+    let change = |config: &mut Settings| (config.binds, config.mark_tlv) = (3, Some(smpp::tlv::Tag(0x1400)));
     let mut running = Running::start(simulator.smpp_addr(), change);
     let (mut sent, mut settled) = (0, std::collections::HashSet::new());
     for ordinal in 0..8 {

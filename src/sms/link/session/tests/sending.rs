@@ -112,7 +112,7 @@ fn s6_what_is_throttled_is_tried_again_after_a_pause_and_first() {
     for status in [CommandStatus::ESME_RTHROTTLED, CommandStatus(0x410)] {
         let mut esme = Esme::bound(|config| {
             config.window = 2;
-            config.retry_statuses = vec![0x410];
+            config.retry_statuses = vec![CommandStatus(0x410)];
         });
         (1..=3).for_each(|number| esme.send(number));
         let first = esme.submits();

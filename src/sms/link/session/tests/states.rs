@@ -284,7 +284,7 @@ fn a_bind_states_role_version_and_type() {
         (Role::Transmitter, InterfaceVersion::V33, CommandId::BIND_TRANSMITTER, 0x33),
         (Role::Receiver, InterfaceVersion::V34, CommandId::BIND_RECEIVER, 0x34),
     ] {
-        let change = |config: &mut Config| {
+        let change = |config: &mut Settings| {
             (config.interface_version, config.system_type) = (version, "OTP".into());
             config.mode = Mode::TransmitterReceiver;
         };

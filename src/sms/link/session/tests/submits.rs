@@ -2,15 +2,16 @@
 
 use std::sync::{Mutex, Once};
 
+use smpp::pdu::{DataCoding, Npi, Ton};
 use smpp::tlv::Tag;
 
 use super::*;
 use crate::sms::link::session::sending::GATHER;
-use crate::sms::link::settings::ValidityForm;
+use crate::sms::link::settings::{Sender, ValidityForm};
 
 #[test]
 fn a_submit_is_as_operators_want_it() {
-    let mut esme = Esme::bound(|config| config.sender = "+628120000001".into());
+    let mut esme = Esme::bound(|config| config.sender = Sender::parse("+628120000001").unwrap());
     esme.send(7);
     let bytes = esme.step(usize::MAX);
     let Body::SubmitSm(submit) = codec::decode(&bytes).unwrap().pdu.body else { panic!("a submit_sm") };
@@ -194,12 +195,12 @@ fn s10_validity_is_a_period_a_point_in_time_or_none() {
 #[test]
 fn s12_what_the_smsc_wants_in_a_submit_is_in_it() {
     let mut esme = Esme::bound(|config| {
-        config.sender = "3355".into();
-        (config.source_ton, config.source_npi) = (Some(6), Some(8));
-        (config.destination_ton, config.destination_npi) = (0, 1);
+        config.sender = Sender::parse("3355").unwrap();
+        (config.source_ton, config.source_npi) = (Some(Ton(6)), Some(Npi(8)));
+        (config.destination_ton, config.destination_npi) = (Ton(0), Npi(1));
         config.service_type = "OTP".into();
-        (config.esm_class, config.protocol_id, config.priority_flag) = (3, 64, 2);
-        (config.registered_delivery, config.data_coding) = (17, 0xF1);
+        (config.esm_class, config.protocol_id, config.priority_flag) = (EsmClass(3), 64, 2);
+        (config.registered_delivery, config.data_coding) = (17, DataCoding(0xF1));
     });
     esme.send(7);
     let bytes = esme.step(usize::MAX);
@@ -214,7 +215,7 @@ fn s12_what_the_smsc_wants_in_a_submit_is_in_it() {
 
 #[test]
 fn s4_each_send_carries_its_challenge_and_ordinal_where_it_is_asked_for() {
-    let mut esme = Esme::bound(|config| config.mark_tlv = 0x1400);
+    let mut esme = Esme::bound(|config| config.mark_tlv = Some(Tag(0x1400)));
     let mut resent = item(7, START.plus(TTL));
     resent.ordinal = 2;
     esme.outbox.reserve(resent.phone).unwrap().put(resent);
