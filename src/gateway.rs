@@ -138,7 +138,7 @@ impl Gateway {
                 text: self.text(locale, subject, issued.challenge, issued.expires_at, issued.code_length),
                 expires_at: issued.expires_at,
             });
-            self.metrics.challenges_issued.inc();
+            self.metrics.api.challenges_issued.inc();
         }
         self.counted(decided)
     }
@@ -260,14 +260,14 @@ impl Gateway {
 
     fn counted<T>(&self, decided: Decided<Outcome<T>>) -> Decided<Outcome<T>> {
         if let Outcome::Replayed(_) = decided.peek() {
-            self.metrics.replays.inc();
+            self.metrics.api.replays.inc();
         }
         decided
     }
 
     fn note_unknown(&self, unknown: bool) {
         if unknown {
-            self.metrics.unknown_presented.inc();
+            self.metrics.api.unknown_presented.inc();
         }
     }
 }

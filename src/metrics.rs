@@ -1,6 +1,7 @@
 //! Everything that Prometheus scrapes: one struct, passed in, its labels resolved at the start.
 //!
-//! Label values are names of enums, never input. Prefix `otpgw_`, base units.
+//! A metric's name and help are said once, where its field is declared. Label values are names of enums,
+//! never input. Prefix `otpgw_`, base units.
 
 use std::marker::PhantomData;
 
@@ -37,6 +38,40 @@ named! {
     }
 }
 
+named! {
+    /// What becomes of a submit.
+    pub enum SubmitOutcome {
+        /// The SMSC took it.
+        Accepted = "accepted",
+        /// The SMSC refused it permanently.
+        Rejected = "rejected",
+        /// The SMSC refused it for now; it is tried again.
+        Throttled = "throttled",
+        /// The SMSC could not deal with it; another link takes it.
+        Rerouted = "rerouted",
+        /// In doubt: written in full and never answered.
+        Unknown = "unknown",
+        /// Not written: the challenge had ended, or too little time was left.
+        Dropped = "dropped",
+    }
+}
+
+named! {
+    /// What a delivery receipt comes to.
+    pub enum ReceiptOutcome {
+        /// Its send is known, and what it says is reported.
+        Matched = "matched",
+        /// Its send is known, and it says nothing new.
+        Repeated = "repeated",
+        /// Its response has not come yet; it is held until then.
+        Held = "held",
+        /// Nothing is known of its message, and it says nothing worth holding.
+        Unmatched = "unmatched",
+        /// What it says cannot be taken now: the SMSC is to send it again.
+        Deferred = "deferred",
+    }
+}
+
 /// The statuses that the API answers with, the rest being counted as 500.
 const STATUSES: [u16; 15] =
     [200, 201, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, UNFORESEEN];
@@ -45,27 +80,98 @@ const UNFORESEEN: u16 = 500;
 
 /// A counter for each value of an enum.
 #[derive(Debug)]
-struct CounterBy<E> {
+pub struct CounterBy<E> {
     counters: Box<[IntCounter]>,
     by: PhantomData<E>,
 }
 
 impl<E: Named> CounterBy<E> {
-    fn new(counters: &IntCounterVec) -> Self {
-        let counters = E::ALL.iter().map(|value| counters.with_label_values(&[value.name()])).collect();
-        Self { counters, by: PhantomData }
-    }
-
-    fn of(&self, value: E) -> &IntCounter {
+    /// The counter of a value.
+    pub fn of(&self, value: E) -> &IntCounter {
         &self.counters[value.index()]
     }
 }
 
-/// Counts and times of one API call.
-#[derive(Debug)]
-struct CallMetrics {
-    by_status: [IntCounter; STATUSES.len()],
-    duration: Histogram,
+/// A group of metrics: each field with its type, its name, how it is made, and a doc comment that is its help.
+macro_rules! metrics {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $group:ident {
+            $( $(#[doc = $help:literal])+ $field_visibility:vis $field:ident: $type:ty = $name:literal, $make:expr; )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        $visibility struct $group {
+            $( $(#[doc = $help])+ $field_visibility $field: $type, )+
+        }
+
+        impl $group {
+            fn new(registry: &Registry) -> Self {
+                Self { $( $field: ($make)(registry, $name, concat!($($help),+).trim_start()), )+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// What the API and the store count.
+    pub struct ApiMetrics {
+        /// API requests answered.
+        requests: Requests = "otpgw_requests_total", requests;
+        /// Time from a request's head to its reply.
+        durations: Durations = "otpgw_request_duration_seconds", durations;
+        /// Verify decisions by verdict.
+        verdicts: CounterBy<VerdictKind> = "otpgw_verdicts_total", counter_by("verdict");
+        /// Challenges issued.
+        pub challenges_issued: IntCounter = "otpgw_challenges_issued_total", counter;
+        /// Calls answered from a remembered idempotency key.
+        pub replays: IntCounter = "otpgw_idempotent_replays_total", counter;
+        /// Challenge ids presented that were none of the presenter's.
+        pub unknown_presented: IntCounter = "otpgw_unknown_challenges_presented_total", counter;
+        /// Subscribers loaded.
+        pub subscribers: IntGauge = "otpgw_subscribers", gauge;
+        /// Memory of challenges, sends and remembered keys.
+        pub live_bytes: IntGauge = "otpgw_live_bytes", gauge;
+        /// Open API connections.
+        pub connections: IntGauge = "otpgw_connections", gauge;
+        /// API connections closed at once since there were too many.
+        pub connections_refused: IntCounter = "otpgw_connections_refused_total", counter;
+    }
+}
+
+metrics! {
+    /// What the links count.
+    pub struct SmsMetrics {
+        /// Links to the SMSC that are bound and can send.
+        links_bound: IntGaugeVec = "otpgw_sms_smsc_links_bound", gauge_by_smsc;
+        /// 1 while nothing or little is sent to the SMSC since it fails.
+        circuit_open: IntGaugeVec = "otpgw_sms_smsc_circuit_open", gauge_by_smsc;
+        /// How often the SMSC was found to fail.
+        circuit_opened: IntCounterVec = "otpgw_sms_smsc_circuit_opened_total", counter_by_smsc;
+        /// Places of the outbox that are taken.
+        pub outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
+        /// Links that are bound and can send, to all SMSCs.
+        pub link_bound: IntGauge = "otpgw_sms_link_bound", gauge;
+        /// Submits that wait for their response.
+        pub in_flight: IntGauge = "otpgw_sms_in_flight", gauge;
+        /// Binds that succeeded.
+        pub binds: IntCounter = "otpgw_sms_binds_total", counter;
+        /// Connections or binds that failed, and links that were lost.
+        pub link_failures: IntCounter = "otpgw_sms_link_failures_total", counter;
+        /// Connections to SMSCs without TLS that both sides accept.
+        pub tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
+        /// Submits written in full.
+        pub submitted: IntCounter = "otpgw_sms_submitted_total", counter;
+        /// What became of submits.
+        pub submits: CounterBy<SubmitOutcome> = "otpgw_sms_submits_total", counter_by("outcome");
+        /// What became of delivery receipts.
+        pub receipts: CounterBy<ReceiptOutcome> = "otpgw_sms_receipts_total", counter_by("outcome");
+        /// Odd PDUs that were understood all the same.
+        pub anomalies: IntCounter = "otpgw_sms_anomalies_total", counter;
+        /// Time from a submit written in full to its response.
+        pub submit_duration: Histogram = "otpgw_sms_submit_duration_seconds", submit_duration;
+    }
 }
 
 /// What is counted for one SMSC, by its name.
@@ -81,76 +187,18 @@ pub struct SmscMetrics {
     pub circuit_opened: IntCounter,
 }
 
-/// What the links count.
-#[derive(Debug)]
-pub struct SmsMetrics {
-    links_bound: IntGaugeVec,
-    circuit_open: IntGaugeVec,
-    circuit_opened: IntCounterVec,
-    /// Places of the outbox that are taken.
-    pub outbox_items: IntGauge,
-    /// Links that are bound and can send, to all SMSCs.
-    pub link_bound: IntGauge,
-    /// Submits without a response yet.
-    pub in_flight: IntGauge,
-    /// Binds that succeeded.
-    pub binds: IntCounter,
-    /// Connections or binds that failed, and links that were lost.
-    pub link_failures: IntCounter,
-    /// Connections that ended since there was no TLS, or none any more.
-    pub tls_failures: IntCounter,
-    /// Submits written in full.
-    pub submitted: IntCounter,
-    /// Submits that the SMSC accepted.
-    pub accepted: IntCounter,
-    /// Submits that the SMSC refused for good.
-    pub rejected: IntCounter,
-    /// Submits that the SMSC refused for now and that are tried again.
-    pub throttled: IntCounter,
-    /// Submits that the SMSC could not deal with and that another link takes.
-    pub rerouted: IntCounter,
-    /// Submits in doubt: written in full and never answered.
-    pub unknown: IntCounter,
-    /// Items dropped unsent: the challenge had ended or too little time was left.
-    pub dropped: IntCounter,
-    /// Receipts that found their message and were news of it.
-    pub receipts_matched: IntCounter,
-    /// Receipts that found their message and said nothing new.
-    pub receipts_repeated: IntCounter,
-    /// Receipts of no known message, held until a response brings it.
-    pub receipts_held: IntCounter,
-    /// Receipts for unknown or forgotten messages that said nothing worth holding.
-    pub receipts_unmatched: IntCounter,
-    /// Receipts answered with 0x64 since the gateway was behind.
-    pub receipts_deferred: IntCounter,
-    /// PDUs that were not as the specification has them and were understood all the same.
-    pub anomalies: IntCounter,
-    /// From a submit written in full to its response.
-    pub submit_duration: Histogram,
-}
+/// By call, then by status.
+type Requests = Box<[[IntCounter; STATUSES.len()]]>;
+/// By call.
+type Durations = Box<[Histogram]>;
 
 /// All metrics of the gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// By [`Named::index`].
-    calls: Box<[CallMetrics]>,
-    verdicts: CounterBy<VerdictKind>,
-    /// Challenges issued.
-    pub challenges_issued: IntCounter,
-    /// Calls answered from a remembered idempotency key.
-    pub replays: IntCounter,
-    /// Ids presented that were none of the presenter's.
-    pub unknown_presented: IntCounter,
-    /// Subscribers loaded.
-    pub subscribers: IntGauge,
-    /// Bytes of challenges, sends and remembered keys.
-    pub live_bytes: IntGauge,
-    /// Open API connections.
-    pub connections: IntGauge,
-    /// Connections closed at once since there were too many.
-    pub connections_refused: IntCounter,
-    /// What the ESME link counts.
+    /// What the API and the store count.
+    pub api: ApiMetrics,
+    /// What the links count.
     pub sms: SmsMetrics,
 }
 
@@ -164,69 +212,22 @@ impl Metrics {
     /// Registers every metric, so that each is scraped from the first second on.
     pub fn new() -> Self {
         let registry = Registry::new();
-        let requests = registered(
-            &registry,
-            labelled("otpgw_requests_total", "API requests answered.", &["call", "status"]),
-        );
-        let durations = registered(
-            &registry,
-            HistogramVec::new(
-                HistogramOpts::new(
-                    "otpgw_request_duration_seconds",
-                    "Time from a request's head to its reply.",
-                )
-                .buckets(DURATION_BUCKETS_SECONDS.to_vec()),
-                &["call"],
-            ),
-        );
-        let verdicts = registered(
-            &registry,
-            labelled("otpgw_verdicts_total", "Verify decisions by verdict.", &["verdict"]),
-        );
         let info = Opts::new("otpgw_build_info", "The running version; always 1.");
         let info = registered(&registry, IntGaugeVec::new(info, &["version"]));
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let counter = |name, help| registered(&registry, IntCounter::new(name, help));
-        let gauge = |name, help| registered(&registry, IntGauge::new(name, help));
-        let call_metrics = |call: Call| CallMetrics {
-            by_status: STATUSES.map(|status| requests.with_label_values(&[call.name(), &status.to_string()])),
-            duration: durations.with_label_values(&[call.name()]),
-        };
-        Self {
-            calls: Call::ALL.iter().map(|call| call_metrics(*call)).collect(),
-            verdicts: CounterBy::new(&verdicts),
-            challenges_issued: counter("otpgw_challenges_issued_total", "Challenges issued."),
-            replays: counter(
-                "otpgw_idempotent_replays_total",
-                "Calls answered from a remembered idempotency key.",
-            ),
-            unknown_presented: counter(
-                "otpgw_unknown_challenges_presented_total",
-                "Challenge ids presented that were none of the presenter's.",
-            ),
-            subscribers: gauge("otpgw_subscribers", "Subscribers loaded."),
-            live_bytes: gauge("otpgw_live_bytes", "Memory of challenges, sends and remembered keys."),
-            connections: gauge("otpgw_connections", "Open API connections."),
-            connections_refused: counter(
-                "otpgw_connections_refused_total",
-                "API connections closed at once since there were too many.",
-            ),
-            sms: SmsMetrics::new(&registry),
-            registry,
-        }
+        Self { api: ApiMetrics::new(&registry), sms: SmsMetrics::new(&registry), registry }
     }
 
     /// Counts one answered request.
     pub fn answered(&self, call: Call, status: u16, seconds: f64) {
-        let metrics = &self.calls[call.index()];
         let index = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
-        metrics.by_status[index].inc();
-        metrics.duration.observe(seconds);
+        self.api.requests[call.index()][index].inc();
+        self.api.durations[call.index()].observe(seconds);
     }
 
     /// Counts one decision of verify.
     pub fn verdict(&self, verdict: VerdictKind) {
-        self.verdicts.of(verdict).inc();
+        self.api.verdicts.of(verdict).inc();
     }
 
     /// What is counted for the SMSC of this name, which an operator gave it: there are few.
@@ -247,76 +248,46 @@ impl Metrics {
     }
 }
 
-impl SmsMetrics {
-    fn new(registry: &Registry) -> Self {
-        let counter = |name, help| registered(registry, IntCounter::new(name, help));
-        let gauge = |name, help| registered(registry, IntGauge::new(name, help));
-        let submits = registered(
-            registry,
-            labelled("otpgw_sms_submits_total", "What became of submits.", &["outcome"]),
-        );
-        let receipts = registered(
-            registry,
-            labelled("otpgw_sms_receipts_total", "What became of delivery receipts.", &["outcome"]),
-        );
-        let submit_duration = HistogramOpts::new(
-            "otpgw_sms_submit_duration_seconds",
-            "Time from a submit written in full to its response.",
-        );
-        let by_smsc =
-            |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &["smsc"]));
-        Self {
-            links_bound: by_smsc(
-                "otpgw_sms_smsc_links_bound",
-                "Links to the SMSC that are bound and can send.",
-            ),
-            circuit_open: by_smsc(
-                "otpgw_sms_smsc_circuit_open",
-                "1 while nothing or little is sent to the SMSC since it fails.",
-            ),
-            circuit_opened: registered(
-                registry,
-                labelled(
-                    "otpgw_sms_smsc_circuit_opened_total",
-                    "How often the SMSC was found to fail.",
-                    &["smsc"],
-                ),
-            ),
-            outbox_items: gauge("otpgw_sms_outbox_items", "Places of the outbox that are taken."),
-            link_bound: gauge("otpgw_sms_link_bound", "Links that are bound and can send, to all SMSCs."),
-            in_flight: gauge("otpgw_sms_in_flight", "Submits that wait for their response."),
-            binds: counter("otpgw_sms_binds_total", "Binds that succeeded."),
-            link_failures: counter(
-                "otpgw_sms_link_failures_total",
-                "Connections or binds that failed, and links that were lost.",
-            ),
-            tls_failures: counter(
-                "otpgw_sms_tls_failures_total",
-                "Connections to SMSCs without TLS that both sides accept.",
-            ),
-            submitted: counter("otpgw_sms_submitted_total", "Submits written in full."),
-            accepted: submits.with_label_values(&["accepted"]),
-            rejected: submits.with_label_values(&["rejected"]),
-            throttled: submits.with_label_values(&["throttled"]),
-            rerouted: submits.with_label_values(&["rerouted"]),
-            unknown: submits.with_label_values(&["unknown"]),
-            dropped: submits.with_label_values(&["dropped"]),
-            receipts_matched: receipts.with_label_values(&["matched"]),
-            receipts_repeated: receipts.with_label_values(&["repeated"]),
-            receipts_held: receipts.with_label_values(&["held"]),
-            receipts_unmatched: receipts.with_label_values(&["unmatched"]),
-            receipts_deferred: receipts.with_label_values(&["deferred"]),
-            anomalies: counter("otpgw_sms_anomalies_total", "Odd PDUs that were understood all the same."),
-            submit_duration: registered(
-                registry,
-                Histogram::with_opts(submit_duration.buckets(SUBMIT_BUCKETS_SECONDS.to_vec())),
-            ),
-        }
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    registered(registry, IntCounter::new(name, help))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(registry, IntGauge::new(name, help))
+}
+
+fn counter_by<E: Named>(label: &'static str) -> impl FnOnce(&Registry, &str, &str) -> CounterBy<E> {
+    move |registry, name, help| {
+        let counters = registered(registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+        let counters = E::ALL.iter().map(|value| counters.with_label_values(&[value.name()])).collect();
+        CounterBy { counters, by: PhantomData }
     }
 }
 
-fn labelled(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-    IntCounterVec::new(Opts::new(name, help), labels)
+fn counter_by_smsc(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &["smsc"]))
+}
+
+fn gauge_by_smsc(registry: &Registry, name: &str, help: &str) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), &["smsc"]))
+}
+
+fn submit_duration(registry: &Registry, name: &str, help: &str) -> Histogram {
+    let options = HistogramOpts::new(name, help).buckets(SUBMIT_BUCKETS_SECONDS.to_vec());
+    registered(registry, Histogram::with_opts(options))
+}
+
+fn requests(registry: &Registry, name: &str, help: &str) -> Requests {
+    let requests = registered(registry, IntCounterVec::new(Opts::new(name, help), &["call", "status"]));
+    let by_status =
+        |call: &Call| STATUSES.map(|status| requests.with_label_values(&[call.name(), &status.to_string()]));
+    Call::ALL.iter().map(by_status).collect()
+}
+
+fn durations(registry: &Registry, name: &str, help: &str) -> Durations {
+    let options = HistogramOpts::new(name, help).buckets(DURATION_BUCKETS_SECONDS.to_vec());
+    let durations = registered(registry, HistogramVec::new(options, &["call"]));
+    Call::ALL.iter().map(|call| durations.with_label_values(&[call.name()])).collect()
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
@@ -341,6 +312,9 @@ mod tests {
             "otpgw_requests_total{call=\"other\",status=\"500\"} 1",
             "otpgw_verdicts_total{verdict=\"approved\"} 1",
             "otpgw_verdicts_total{verdict=\"locked\"} 0",
+            "otpgw_sms_submits_total{outcome=\"dropped\"} 0",
+            "otpgw_sms_receipts_total{outcome=\"deferred\"} 0",
+            "# HELP otpgw_sms_link_bound Links that are bound and can send, to all SMSCs.",
             "otpgw_sms_link_bound 0",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");

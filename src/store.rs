@@ -159,7 +159,7 @@ impl Store {
                 let mut subscriber = Subscriber::from_first(first);
                 rest.iter().for_each(|event| subscriber.apply(event));
                 self.enrolled.fetch_add(1, Ordering::Relaxed);
-                self.metrics.subscribers.inc();
+                self.metrics.api.subscribers.inc();
                 self.count_live_bytes(0, subscriber.heap_bytes());
                 place.insert(subscriber);
                 outcome
@@ -205,7 +205,7 @@ impl Store {
     /// Brings the gauges of the store up to date: for each scrape, not for each decision.
     pub fn observe(&self) {
         let live_bytes = self.live_bytes.load(Ordering::Relaxed);
-        self.metrics.live_bytes.set(i64::try_from(live_bytes).unwrap_or(i64::MAX));
+        self.metrics.api.live_bytes.set(i64::try_from(live_bytes).unwrap_or(i64::MAX));
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(enrol("B"), Ok(()));
         assert_eq!(enrol("C"), Err(EnrolRefused::Full));
         assert_eq!(store.read(&id("C"), |_| ()), None);
-        assert_eq!(store.metrics.subscribers.get(), 2);
+        assert_eq!(store.metrics.api.subscribers.get(), 2);
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         let store = store(1);
         let absent = |subscriber: Option<&Subscriber>| Decision::unchanged(subscriber.is_none());
         assert!(store.decide(&id("A"), absent).without_waiting());
-        assert_eq!((store.read(&id("A"), |_| ()), store.metrics.subscribers.get()), (None, 0));
+        assert_eq!((store.read(&id("A"), |_| ()), store.metrics.api.subscribers.get()), (None, 0));
     }
 
     #[test]

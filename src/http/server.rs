@@ -146,7 +146,7 @@ impl Acceptor {
             self.workers[worker].try_send((stream, place)).ok()
         });
         if dealt.is_none() {
-            self.metrics.connections_refused.inc();
+            self.metrics.api.connections_refused.inc();
         }
     }
 }
@@ -174,9 +174,9 @@ impl Worker {
         while let Some((stream, place)) = dealt.recv().await {
             let worker = Arc::clone(&worker);
             connections.spawn(async move {
-                worker.metrics.connections.inc();
+                worker.metrics.api.connections.inc();
                 worker.serve(stream).await;
-                worker.metrics.connections.dec();
+                worker.metrics.api.connections.dec();
                 drop(place);
             });
         }

@@ -26,6 +26,7 @@ use recent::Recent;
 use super::DeliveryReport;
 use super::outbox::Item;
 use crate::clock::Timestamp;
+use crate::metrics::ReceiptOutcome;
 use crate::msisdn::Msisdn;
 use crate::subscriber::challenge::{ChallengeId, Delivery};
 use crate::subscriber::id::SubscriberId;
@@ -81,21 +82,6 @@ impl Early {
     fn is_of(&self, phone: Msisdn) -> bool {
         self.handset.is_some_and(|handset| phone.ends_like(handset.as_bytes()))
     }
-}
-
-/// What a receipt came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReceiptOutcome {
-    /// Its send is known, and what it says is reported.
-    Matched,
-    /// The same, but the report cannot be taken now: the SMSC is to send the receipt again.
-    Deferred,
-    /// Its send is known, and it says nothing new.
-    Repeated,
-    /// Its response has not come yet; it is held until then.
-    Held,
-    /// Nothing is known of its message, and it says nothing worth holding.
-    Unmatched,
 }
 
 /// A receipt as it came: which message it is about, and from which handset.

@@ -46,7 +46,7 @@ use super::DeliveryReport;
 use super::outbox::{Outgoing, Queue};
 use super::receipts::Sent;
 use crate::clock::Clock;
-use crate::metrics::{Metrics, SmscMetrics};
+use crate::metrics::{Metrics, SmscMetrics, SubmitOutcome};
 use crate::subscriber::challenge::Delivery;
 
 /// How often circuits and what waits are looked at: a dead code is reported within a second.
@@ -179,7 +179,7 @@ impl Router {
             let Ok(report) = reports.try_reserve() else { return };
             if let Some(Outgoing { item, .. }) = lanes.take_expired(now) {
                 tracing::debug!(challenge = %item.challenge, "not sent: too little time left");
-                lanes.metrics.sms.dropped.inc();
+                lanes.metrics.sms.submits.of(SubmitOutcome::Dropped).inc();
                 report.send(Sent::of(&item).report(Delivery::Expired));
             } else if !lanes.is_empty() {
                 return;
@@ -200,7 +200,7 @@ impl Router {
         let mut lanes = self.lanes();
         while let Some(Outgoing { item, .. }) = lanes.take_any() {
             tracing::warn!(challenge = %item.challenge, "not sent: the gateway stopped");
-            lanes.metrics.sms.dropped.inc();
+            lanes.metrics.sms.submits.of(SubmitOutcome::Dropped).inc();
             // The gateway stops too: a report that finds no place is of no use to it.
             let _ = reports.try_send(Sent::of(&item).report(Delivery::Dropped));
             count += 1;

@@ -146,7 +146,7 @@ impl House {
         assert_eq!(items, i64::try_from(queued).unwrap(), "a place of the outbox leaked, or is missing");
         self.api.gateway.store().observe();
         let held = self.api.gateway.store().read(&subscriber(), Subscriber::heap_bytes).unwrap();
-        assert_eq!(self.api.metrics.live_bytes.get(), i64::try_from(held).unwrap());
+        assert_eq!(self.api.metrics.api.live_bytes.get(), i64::try_from(held).unwrap());
     }
 }
 

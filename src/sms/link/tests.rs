@@ -29,7 +29,7 @@ use super::settings::{Mode, Settings};
 use super::tls::Connector;
 use super::*;
 use crate::clock::{Clock, Timestamp};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SubmitOutcome};
 use crate::sms::DeliveryReport;
 use crate::sms::links::{self, Links, SmscConfig};
 use crate::sms::outbox::tests::{item, phone as msisdn};
@@ -323,7 +323,7 @@ async fn s3_an_answer_that_has_come_counts_however_late_we_look() {
     assert_eq!(peer.stream.try_write(&bytes).unwrap(), bytes.len());
     running.clock.advance(Duration::from_secs(60));
     assert_eq!(running.report().await, (1, Delivery::Accepted));
-    assert_eq!(running.metrics.sms.unknown.get(), 0);
+    assert_eq!(running.metrics.sms.submits.of(SubmitOutcome::Unknown).get(), 0);
     drop(peer);
     running.stop().await;
 }

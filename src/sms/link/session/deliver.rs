@@ -7,7 +7,8 @@ use smpp::tlv::{Tag, Tlvs};
 
 use super::context::Context;
 use crate::clock::Timestamp;
-use crate::sms::receipts::{Incoming, ReceiptOutcome};
+use crate::metrics::ReceiptOutcome;
+use crate::sms::receipts::Incoming;
 
 /// A deliver_sm or a data_sm.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,7 @@ impl<'a> Deliver<'a> {
         let metrics = context.metrics;
         let Some(receipt) = &self.receipt else {
             if self.esm_class.is_receipt() {
-                metrics.receipts_unmatched.inc();
+                metrics.receipts.of(ReceiptOutcome::Unmatched).inc();
             }
             // Or a message from a phone, which nobody here reads.
             return CommandStatus::ESME_ROK;
@@ -63,15 +64,15 @@ impl<'a> Deliver<'a> {
         let reference = self.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
         let incoming = Incoming { receipt, handset: self.handset, reference };
         let report = |report| context.reports.try_send(report).is_ok();
-        let (counter, status) = match context.receipts.borrow_mut().received(&incoming, now, report) {
-            ReceiptOutcome::Matched => (&metrics.receipts_matched, CommandStatus::ESME_ROK),
-            ReceiptOutcome::Repeated => (&metrics.receipts_repeated, CommandStatus::ESME_ROK),
-            ReceiptOutcome::Held => (&metrics.receipts_held, CommandStatus::ESME_ROK),
-            ReceiptOutcome::Unmatched => (&metrics.receipts_unmatched, CommandStatus::ESME_ROK),
+        let outcome = context.receipts.borrow_mut().received(&incoming, now, report);
+        metrics.receipts.of(outcome).inc();
+        match outcome {
+            ReceiptOutcome::Matched
+            | ReceiptOutcome::Repeated
+            | ReceiptOutcome::Held
+            | ReceiptOutcome::Unmatched => CommandStatus::ESME_ROK,
             // The SMSC will send it again.
-            ReceiptOutcome::Deferred => (&metrics.receipts_deferred, CommandStatus::ESME_RX_T_APPN),
-        };
-        counter.inc();
-        status
+            ReceiptOutcome::Deferred => CommandStatus::ESME_RX_T_APPN,
+        }
     }
 }

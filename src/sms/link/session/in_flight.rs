@@ -6,7 +6,7 @@ use smpp::status::CommandStatus;
 
 use super::context::Context;
 use crate::clock::Timestamp;
-use crate::metrics::SmsMetrics;
+use crate::metrics::{SmsMetrics, SubmitOutcome};
 use crate::sms::link::log_throttle::LogThrottle;
 use crate::sms::link::retry_queue::Retry;
 use crate::sms::link::submits::{FullyWritten, Refusal, Submits};
@@ -67,7 +67,7 @@ impl<'a> InFlight<'a> {
             context.metrics.anomalies.inc();
             return None;
         }
-        context.metrics.accepted.inc();
+        context.metrics.submits.of(SubmitOutcome::Accepted).inc();
         None
     }
 
@@ -85,7 +85,7 @@ impl<'a> InFlight<'a> {
             return self.on_submit_refused(submit, status, context, now);
         }
         if let Some(sent) = self.submits.answered_late(sequence) {
-            context.metrics.rejected.inc();
+            context.metrics.submits.of(SubmitOutcome::Rejected).inc();
             tracing::warn!(challenge = %sent.challenge, %status, "submit rejected late");
             context.report_late(sent, Delivery::Rejected, LATE_NOT_REPORTED);
         } else {
@@ -104,12 +104,12 @@ impl<'a> InFlight<'a> {
         let Context { lane, settings, metrics, .. } = context;
         match Refusal::of(status, &settings.retry_statuses) {
             Refusal::Throttled(not_taken) => {
-                metrics.throttled.inc();
+                metrics.submits.of(SubmitOutcome::Throttled).inc();
                 lane.unsent(now);
                 return Some(Retry::Throttled(submit.take_back(not_taken)));
             }
             Refusal::Full(not_taken) => {
-                metrics.throttled.inc();
+                metrics.submits.of(SubmitOutcome::Throttled).inc();
                 lane.unsent(now);
                 return Some(Retry::Full(submit.take_back(not_taken)));
             }
@@ -122,7 +122,7 @@ impl<'a> InFlight<'a> {
                 match lane.failover(submit.outgoing(), now) {
                     Some(failover) => {
                         failover.send(submit.take_back(not_taken));
-                        metrics.rerouted.inc();
+                        metrics.submits.of(SubmitOutcome::Rerouted).inc();
                     }
                     None => self.on_rejected(submit, status, context, now),
                 }
@@ -142,7 +142,7 @@ impl<'a> InFlight<'a> {
         context: &Context<'a>,
         now: Timestamp,
     ) {
-        context.metrics.rejected.inc();
+        context.metrics.submits.of(SubmitOutcome::Rejected).inc();
         let sent = submit.rejected();
         match self.rejected.should_log(now) {
             Some(suppressed) => {
@@ -165,7 +165,7 @@ impl<'a> InFlight<'a> {
             context.expect_receipt(sent, reference, now);
         });
         if count > 0 {
-            metrics.unknown.inc_by(count);
+            metrics.submits.of(SubmitOutcome::Unknown).inc_by(count);
             let smsc = &settings.name;
             tracing::warn!(smsc, submits = count, "no answer in time: not known whether the SMSC has them");
         }
@@ -184,7 +184,7 @@ impl<'a> InFlight<'a> {
         };
         self.submits.end(in_doubt, |outgoing| unsent.push(outgoing));
         if count > 0 {
-            metrics.unknown.inc_by(count);
+            metrics.submits.of(SubmitOutcome::Unknown).inc_by(count);
             let smsc = &settings.name;
             tracing::warn!(smsc, submits = count, "link lost: not known whether the SMSC has them");
         }

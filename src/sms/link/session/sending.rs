@@ -8,6 +8,7 @@ use tokio::sync::mpsc::Permit;
 use super::context::Context;
 use super::output::Output;
 use crate::clock::Timestamp;
+use crate::metrics::SubmitOutcome;
 use crate::sms::DeliveryReport;
 use crate::sms::link::compose::Composer;
 use crate::sms::link::pace::Pace;
@@ -234,7 +235,7 @@ impl Sending {
 }
 
 fn drop_item(item: &Item, report: Permit<'_, DeliveryReport>, context: &Context<'_>, now: Timestamp) {
-    context.metrics.dropped.inc();
+    context.metrics.submits.of(SubmitOutcome::Dropped).inc();
     context.lane.unsent(now);
     let in_time = item.expires_at.since(now) >= LEFT_MIN;
     let delivery = if in_time { Delivery::Dropped } else { Delivery::Expired };

@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
+use crate::metrics::ReceiptOutcome;
 use crate::sms::link::connect::{ConnectError, connect};
 use crate::sms::link::socket::Socket;
 use crate::sms::link::tls::TlsError;
@@ -184,7 +185,7 @@ async fn l12_a_thousand_sms_arrive_over_tls_as_they_were_sent() {
     for _ in 0..4 {
         (0..250).for_each(|number| running.send(number));
         // Time for what gathers.
-        running.pass_until(|metrics| metrics.sms.receipts_matched.get() % 250 == 0).await;
+        running.pass_until(|metrics| metrics.sms.receipts.of(ReceiptOutcome::Matched).get() % 250 == 0).await;
         let mut delivered = 0;
         while delivered < 250 {
             match running.report().await.1 {

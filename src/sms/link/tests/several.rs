@@ -1,6 +1,7 @@
 //! Several links, and several SMSCs.
 
 use super::*;
+use crate::metrics::SubmitOutcome;
 
 /// Two SMSCs that do what the test says.
 async fn two() -> [Script; 2] {
@@ -181,7 +182,7 @@ async fn s6_a_link_that_is_throttled_slows_down_and_the_others_go_on() {
     running.send(1);
     let throttled = slow.submit().await;
     slow.refuse(throttled.sequence, CommandStatus::ESME_RTHROTTLED).await;
-    until(|| running.metrics.sms.throttled.get() == 1).await;
+    until(|| running.metrics.sms.submits.of(SubmitOutcome::Throttled).get() == 1).await;
     running.send(2);
     let submit = quick.submit().await;
     quick.accept(submit.sequence).await;
@@ -281,7 +282,10 @@ async fn s4_with_black_holes_and_lost_links_no_send_is_accepted_twice() {
         }
     })
     .await;
-    assert!(sent >= 250 && running.metrics.sms.unknown.get() > 0, "{sent} sent, and none was in doubt");
+    assert!(
+        sent >= 250 && running.metrics.sms.submits.of(SubmitOutcome::Unknown).get() > 0,
+        "{sent} sent, and none was in doubt"
+    );
     assert_eq!(simulator.repeated(), 0);
     running.stop().await;
     simulator.stop().await;

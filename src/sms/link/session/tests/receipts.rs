@@ -4,6 +4,7 @@ use smpp::pdu::DataSm;
 use smpp::tlv::{Tag, TlvBuffer};
 
 use super::*;
+use crate::metrics::ReceiptOutcome;
 
 #[test]
 fn receipts_say_what_became_of_a_message() {
@@ -30,8 +31,20 @@ fn receipts_say_what_became_of_a_message() {
         assert_eq!(esme.reported(), report.into_iter().collect::<Vec<_>>(), "{receipt}");
     }
     let metrics = &esme.metrics.sms;
-    assert_eq!((metrics.receipts_matched.get(), metrics.receipts_repeated.get()), (5, 4));
-    assert_eq!((metrics.receipts_held.get(), metrics.receipts_unmatched.get()), (1, 1));
+    assert_eq!(
+        (
+            metrics.receipts.of(ReceiptOutcome::Matched).get(),
+            metrics.receipts.of(ReceiptOutcome::Repeated).get()
+        ),
+        (5, 4)
+    );
+    assert_eq!(
+        (
+            metrics.receipts.of(ReceiptOutcome::Held).get(),
+            metrics.receipts.of(ReceiptOutcome::Unmatched).get()
+        ),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -100,7 +113,7 @@ fn d7_with_the_reports_full_a_receipt_is_put_off_and_nothing_waits() {
     assert_eq!(esme.reported(), [(1, Delivery::Accepted)]);
     assert_eq!(esme.receipt("id:id-1 stat:DELIVRD"), 0, "the SMSC sends it again");
     assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
-    assert_eq!(esme.metrics.sms.receipts_deferred.get(), 1);
+    assert_eq!(esme.metrics.sms.receipts.of(ReceiptOutcome::Deferred).get(), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! When items are submitted, when again, and when never.
 
 use super::*;
+use crate::metrics::SubmitOutcome;
 use crate::sms::link::retry_queue::RETRY_PAUSE;
 use crate::sms::link::session::sending::GATHER;
 
@@ -52,7 +53,7 @@ fn s4_abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
     let submits = esme.submits();
     assert_eq!(submits.iter().map(|submit| submit.1).collect::<Vec<_>>(), [2], "its slot is free");
     assert_eq!(esme.reported(), [(1, Delivery::Unknown)]);
-    assert_eq!(esme.metrics.sms.unknown.get(), 1);
+    assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Unknown).get(), 1);
     assert_eq!(esme.end(), (vec![], vec![(2, Delivery::Unknown)]));
 }
 
@@ -125,7 +126,7 @@ fn s6_what_is_throttled_is_tried_again_after_a_pause_and_first() {
         assert_eq!((again.len(), again[0].1), (1, 1));
         assert_ne!(again[0].0, first[0].0);
         assert_eq!(esme.reported(), [(2, Delivery::Accepted)], "a refusal for now is no news");
-        assert_eq!(esme.metrics.sms.throttled.get(), 1);
+        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Throttled).get(), 1);
     }
 }
 
@@ -233,7 +234,7 @@ fn other_refusals_are_final() {
     assert_eq!(esme.reported(), (0..=9).map(|number| (number, Delivery::Rejected)).collect::<Vec<_>>());
     esme.pass(RETRY_PAUSE);
     assert_eq!(esme.submits(), []);
-    assert_eq!(esme.metrics.sms.rejected.get(), 10);
+    assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Rejected).get(), 10);
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn what_the_smsc_could_not_deal_with_goes_to_another_link_once_and_is_final_with
         let sequence = esme.submits()[0].0;
         esme.refuse(sequence, status);
         assert_eq!(esme.reported(), [(2, Delivery::Rejected)]);
-        assert_eq!(esme.metrics.sms.rerouted.get(), 1);
+        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Rerouted).get(), 1);
     }
 }
 

@@ -6,6 +6,7 @@ use smpp::pdu::{DataCoding, Npi, Ton};
 use smpp::tlv::Tag;
 
 use super::*;
+use crate::metrics::SubmitOutcome;
 use crate::sms::link::session::sending::GATHER;
 use crate::sms::link::settings::{Sender, ValidityForm};
 
@@ -45,7 +46,7 @@ fn a_dead_code_is_dropped_and_reported() {
     esme.send(1);
     assert_eq!(esme.submits(), []);
     assert_eq!(esme.reported(), [(1, Delivery::Dropped)]);
-    assert_eq!((*asked.lock().unwrap(), esme.metrics.sms.dropped.get()), (1, 1));
+    assert_eq!((*asked.lock().unwrap(), esme.metrics.sms.submits.of(SubmitOutcome::Dropped).get()), (1, 1));
 }
 
 #[test]
