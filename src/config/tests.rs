@@ -80,7 +80,7 @@ fn every_setting_of_every_section_stands_in_the_example() {
         let more = if section == "route" { route } else { "" };
         let whole = format!("{EXAMPLE}\n{more}");
         let with_unknown = whole.replacen(&format!("\n{header}"), &format!("\n{header}\nzzzzzzzzzz = 1"), 1);
-        let (_, text) = files[0].split_once(&header).expect(&header);
+        let (_, text) = files[0].split_once(&format!("\n{header}")).expect(&header);
         let end = text.find("\n[").unwrap_or(text.len());
         for setting in known(&folder, &with_unknown) {
             let is_table = files[0].contains(&format!("[{section}.{setting}]"));
@@ -168,5 +168,52 @@ fn abuse_35_a_loaded_configuration_shows_no_secret() {
     let shown = format!("{:?}", Folder::new().load(EXAMPLE).unwrap());
     for secret in ["5a5a5a", "\"secret\""] {
         assert!(!shown.contains(secret), "{secret} shows");
+    }
+}
+
+#[test]
+fn abuse_18_limits_end_where_they_should() {
+    let folder = Folder::new();
+    let minimal = without_settings(EXAMPLE);
+    let load = |section: &str, setting: &str| {
+        let (key, _) = setting.split_once(' ').unwrap();
+        let loaded = folder.load(&format!("[{section}]\n{setting}\n{minimal}"));
+        if let Err(mistake) = &loaded {
+            assert!(mistake.starts_with("gateway.toml:2:") && mistake.lines().count() == 1, "{mistake}");
+            assert!(mistake.contains(&format!(": {section}.{key}: found ")), "{mistake}");
+        }
+        loaded.is_ok()
+    };
+    for (section, key, least, most, outside) in [
+        ("challenge", "ttl", "'30s'", "'10m'", &["'29s'", "'601s'", "'1000000000years'"][..]),
+        ("challenge", "attempts", "1", "5", &["0", "6"]),
+        ("challenge", "resends", "0", "4", &["-1", "5"]),
+        ("challenge", "first_resend_after", "'1s'", "'10m'", &["'0s'", "'601s'"]),
+        ("challenge", "next_resend_after", "'1s'", "'10m'", &["'0s'", "'601s'"]),
+        ("challenge", "open_max", "1", "5", &["0", "6"]),
+        ("challenge", "sends_per_day", "1", "100", &["0", "101"]),
+        ("lockout", "failures", "1", "10", &["0", "11"]),
+        ("lockout", "duration", "'1m'", "'24h'", &["'0s'", "'86401s'"]),
+        ("lockout", "duration_max", "'15m'", "'24h'", &["'59s'", "'86401s'"]),
+        ("lockout", "failures_to_disable", "1", "100", &["0", "101"]),
+        ("codes", "length", "6", "8", &["5", "11"]),
+        ("codes", "long_length", "6", "10", &["5", "11"]),
+        ("api", "workers", "0", "256", &["-1", "257"]),
+        ("api", "connections_max", "1", "1000000", &["0", "1000001"]),
+        ("api", "body_bytes_max", "1024", "16384", &["1023", "16385", "18446744073709551615"]),
+        ("api", "idle_timeout", "'1s'", "'10m'", &["'999ms'", "'601s'", "'1000000000years'"]),
+        ("api", "body_timeout", "'1s'", "'60s'", &["'0s'", "'61s'"]),
+        ("store", "subscribers_max", "1", "100000000", &["0", "100000001"]),
+        ("store", "live_bytes_max", "1048576", "1099511627776", &["1048575", "1099511627777"]),
+        ("shutdown", "drain_timeout", "'0s'", "'60s'", &["'61s'"]),
+        ("outbox", "items_max", "1", "1000000", &["0", "1000001"]),
+    ] {
+        assert!(
+            load(section, &format!("{key} = {least}")) && load(section, &format!("{key} = {most}")),
+            "{key}"
+        );
+        for value in outside {
+            assert!(!load(section, &format!("{key} = {value}")), "{section}.{key} = {value}");
+        }
     }
 }
