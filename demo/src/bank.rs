@@ -323,6 +323,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_called_undecided() {
+        const UNKNOWN: &str =
+            r#"{"type":"https://otp-gateway.example/problems/outcome-unknown","retry_after_seconds":0}"#;
+        const APPROVED: &str = r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#;
+        let unknown = || Some((503, UNKNOWN));
+        let script = vec![Some((201, SENT)), unknown(), unknown(), unknown(), Some((200, APPROVED))];
+        let (bank, id, keys) = bank(script).await;
+        bank.generate(&id, &LOCALE).await;
+        let form = ConfirmForm { code: "482913".into() };
+        assert_eq!(bank.confirm(&id, &form).await, Outcome::NoAnswer);
+        assert!(matches!(bank.confirm(&id, &form).await, Outcome::Approved { .. }));
+        let keys = keys.lock().unwrap();
+        assert!(keys.len() == 5 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
+    }
+
+    #[tokio::test]
     async fn a_key_that_belongs_to_a_lost_act_is_left_for_the_next_one() {
         const REUSED: &str = r#"{"type":"https://otp-gateway.example/problems/idempotency-key-reused"}"#;
         let (bank, id, keys) = bank(vec![Some((422, REUSED)), Some((201, SENT)), Some((201, SENT))]).await;

@@ -16,7 +16,8 @@ use crate::outcome::{Answer, Document};
 
 /// For one answer. The gateway decides in microseconds; this is for a machine that is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A call that gets no answer is repeated once, under the same idempotency key.
+/// A call that gets no answer, or whose outcome the gateway does not know, is repeated once, under the same
+/// idempotency key.
 const TRIES: usize = 2;
 /// The longest answer that is read, in bytes; ours have a few hundred.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -41,7 +42,7 @@ impl Call {
     }
 }
 
-/// No answer came that could be understood: what the gateway did is unknown.
+/// No answer came that says what the gateway did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unanswered;
 
@@ -61,7 +62,7 @@ impl Gateway {
         Self { client, addr, authorization: format!("Bearer {api_key}") }
     }
 
-    /// One act, repeated with the same key if its answer is lost, so that it is done once.
+    /// One act, repeated with the same key while its outcome is unknown, so that it is done once.
     pub(crate) async fn call(
         &self,
         call: Call,
@@ -72,6 +73,10 @@ impl Gateway {
         for _ in 0..TRIES {
             let request = self.request(call, idempotency_key, body.clone())?;
             match clock::within(ANSWER_TIMEOUT, self.send(request)).await {
+                Some(Ok(answer)) if answer.is_outcome_unknown() => {
+                    tracing::warn!(?call, "the gateway does not know the outcome");
+                    clock::pause(answer.retry_after().min(ANSWER_TIMEOUT)).await;
+                }
                 Some(Ok(answer)) => return Ok(answer),
                 Some(Err(error)) => tracing::warn!(%error, ?call, "the gateway did not answer"),
                 None => tracing::warn!(?call, "the gateway did not answer in time"),

@@ -1,5 +1,7 @@
 //! What the bank answers the page: the gateway's replies, reduced to what a customer needs to know.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::payment::{Field, Receipt};
@@ -72,7 +74,7 @@ pub(crate) enum Outcome {
     UnknownSubscriber,
     /// No SMS can be sent at present; nothing was decided.
     Unavailable,
-    /// No answer came. The act may be repeated: it will not be done twice.
+    /// What the gateway did is unknown. The act may be repeated: it will not be done twice.
     NoAnswer,
 }
 
@@ -106,6 +108,16 @@ impl Answer {
     /// Whether the idempotency key was used for something else: nothing was decided.
     pub(crate) fn is_key_reused(&self) -> bool {
         self.kind() == "idempotency-key-reused"
+    }
+
+    /// Whether the call may or may not have taken effect: it is to be repeated under its key.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        self.status == 503 && self.kind() == "outcome-unknown"
+    }
+
+    /// How long to wait before the call is repeated.
+    pub(crate) fn retry_after(&self) -> Duration {
+        Duration::from_secs(self.document.retry_after_seconds.unwrap_or_default())
     }
 
     /// The last part of a problem's `type`.
@@ -159,8 +171,8 @@ impl Answer {
     fn refusal_by_type(&self, retry_after_seconds: u64) -> Outcome {
         match (self.status, self.kind()) {
             (429, "too-early") => Outcome::TooSoon { retry_after_seconds },
-            (429, _) => Outcome::DailyLimit { retry_after_seconds },
-            (503, _) => Outcome::Unavailable,
+            (429, "sends-used-up") => Outcome::DailyLimit { retry_after_seconds },
+            (503, "unavailable") => Outcome::Unavailable,
             (400, _) => match self.document.field.as_deref() {
                 Some("/transaction/reference") => Outcome::Invalid { field: Field::Reference },
                 Some("/transaction/amount") => Outcome::Invalid { field: Field::Amount },
@@ -215,7 +227,8 @@ mod tests {
         let used_up =
             r#"{"type":"https://otp-gateway.example/problems/sends-used-up","retry_after_seconds":60}"#;
         assert_eq!(refusal(429, used_up), Outcome::DailyLimit { retry_after_seconds: 60 });
-        assert_eq!(refusal(503, r#"{"reason":"no_link","retry_after_seconds":5}"#), Outcome::Unavailable);
+        let unavailable = r#"{"type":"https://otp-gateway.example/problems/unavailable","reason":"no_link"}"#;
+        assert_eq!(refusal(503, unavailable), Outcome::Unavailable);
     }
 
     #[test]
@@ -231,6 +244,8 @@ mod tests {
             (422, "{}"),
             (401, "{}"),
             (500, "{}"),
+            (503, "{}"),
+            (503, r#"{"type":"https://otp-gateway.example/problems/outcome-unknown"}"#),
             (400, r#"{"field":"/code"}"#),
         ] {
             assert_eq!(refusal(status, problem), Outcome::NoAnswer, "{status} {problem}");
