@@ -1,7 +1,7 @@
 //! The headers of every reply.
 
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
@@ -38,17 +38,5 @@ pub(crate) async fn complete(mut response: Response) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        name_head_no_more(headers);
-    }
     response
-}
-
-/// axum names HEAD wherever there is GET, which goes without saying.
-fn name_head_no_more(headers: &mut HeaderMap) {
-    let Some(allow) = headers.get(ALLOW).and_then(|allow| allow.to_str().ok()) else { return };
-    let methods: Vec<&str> = allow.split(',').filter(|method| *method != "HEAD").collect();
-    if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
-        headers.insert(ALLOW, allow);
-    }
 }

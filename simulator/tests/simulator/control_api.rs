@@ -72,7 +72,10 @@ async fn a_behavior_is_written_by_our_own_page_alone() {
     assert_eq!(write(web, "DELETE /messages", "application/toml", "").await.status, 415);
     let foreign = "application/toml\nOrigin: http://evil.example";
     assert_eq!(write(web, "PUT /behavior", foreign, "seed = 2").await.status, 403);
-    assert_eq!(write(web, "POST /behavior", "application/toml", "").await.header("allow"), Some("GET, PUT"));
+    assert_eq!(
+        write(web, "POST /behavior", "application/toml", "").await.header("allow"),
+        Some("GET,HEAD,PUT")
+    );
     assert_eq!(simulator.behavior(), Behavior::default());
 }
 
