@@ -179,11 +179,12 @@ impl Inbox {
         self.ring().list(message);
     }
 
-    /// Wakes those who wait for what [`Inbox::deliver`] took in.
+    /// Wakes those who wait for what [`Inbox::deliver`] took in, if it took anything in.
     pub(crate) fn wake(&self) {
         // No reader, nothing to wake: spares the lock inside.
         if self.newest.receiver_count() > 0 {
-            self.newest.send_replace(self.cursor());
+            let newest = self.cursor();
+            self.newest.send_if_modified(|before| std::mem::replace(before, newest) != newest);
         }
     }
 

@@ -199,7 +199,7 @@ impl Simulator {
     /// Submits accepted, segments each by itself.
     #[must_use]
     pub fn submits_accepted(&self) -> u64 {
-        self.smsc.metrics().submits_accepted.get()
+        self.smsc.metrics().submits.accepted.get()
     }
 
     /// Has the SMSC unbind every session, as an operator does for maintenance. New ones may bind at once.

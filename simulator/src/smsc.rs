@@ -67,10 +67,10 @@ impl Smsc {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < CONNECTIONS_MAX => {
-                        self.metrics.connections.inc();
+                        self.metrics.connections.accepted.inc();
                         connections.spawn(connection::run(Arc::clone(&self), stream, tls.clone()));
                     }
-                    Ok(_) => self.metrics.connections_refused.inc(),
+                    Ok(_) => self.metrics.connections.refused.inc(),
                     Err(error) => {
                         tracing::warn!(%error, "accepting an SMPP connection failed");
                         clock::timer(clock::now() + ACCEPT_RETRY).await;

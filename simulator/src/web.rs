@@ -31,7 +31,6 @@ use crate::inbox::{Inbox, Page};
 use crate::metrics::Metrics;
 use crate::smsc::Smsc;
 use behavior::{TOML, Written, profile_list};
-use counters::Counters;
 use details::Full;
 use list::List;
 use originate::Originated;
@@ -183,7 +182,7 @@ async fn set_behavior(
 }
 
 async fn counters(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(Counters::new(&web.metrics, &web.inbox.counts()))
+    Json(counters::counters(&web.metrics, &web.inbox.counts()))
 }
 
 async fn about(State(web): State<Arc<Web>>) -> impl IntoResponse {

@@ -90,7 +90,7 @@ impl DeliveryWindow {
         let timeout = self.response_timeout;
         while let Some(first) = self.in_flight.pop_front_if(|first| first.sent + timeout <= at.now) {
             first.delivery.settle(ReceiptOutcome::Unanswered, at.wall);
-            self.metrics.receipts_unanswered.inc();
+            self.metrics.receipts.unanswered.inc();
         }
     }
 
@@ -116,7 +116,7 @@ impl DeliveryWindow {
             }
             delivery.sent(at.wall);
             self.in_flight.push_back(InFlight { sequence: number, sent: at.now, delivery });
-            self.metrics.receipts_sent.inc();
+            self.metrics.receipts.sent.inc();
         }
     }
 
@@ -130,10 +130,10 @@ impl DeliveryWindow {
         };
         if status.is_ok() {
             delivery.settle(ReceiptOutcome::Acknowledged, at.wall);
-            self.metrics.receipts_acknowledged.inc();
+            self.metrics.receipts.acknowledged.inc();
             return true;
         }
-        self.metrics.receipts_refused.inc();
+        self.metrics.receipts.refused.inc();
         delivery.settle(ReceiptOutcome::Refused, at.wall);
         delivery.refused += 1;
         if is_temporary(status) && delivery.refused < ATTEMPTS_MAX {
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(session.sent(now).len(), 1);
         session.window.give_up_unanswered(&at(now + TIMEOUT));
         assert_eq!(session.sent(now + TIMEOUT).len(), 1);
-        assert_eq!(session.window.metrics.receipts_unanswered.get(), 1);
+        assert_eq!(session.window.metrics.receipts.unanswered.get(), 1);
     }
 
     #[test]

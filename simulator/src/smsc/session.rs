@@ -12,8 +12,8 @@
 //!                          Closed ◄── disconnected, or silent in spite of enquire_link
 //! ```
 //!
-//! An enquire_link is answered in every state but the last two. A behaviour can make a session go quiet in
-//! any of the others: it then neither reads nor writes, until its time is up.
+//! An enquire_link is answered in every state but the last two. A behaviour can make a session that is open or
+//! bound go Quiet: it then neither reads nor writes, until its time is up or the operator has it unbind.
 
 mod binding;
 mod hearing;
@@ -30,7 +30,7 @@ use smpp::frame;
 use super::mailbox::Mailbox;
 use super::shared::Orders;
 use crate::clock::Moment;
-use state::State;
+use state::{Liveness, State};
 pub(super) use state::{Session, UNBIND_TIMEOUT};
 
 impl Session {
@@ -55,16 +55,16 @@ impl Session {
     }
 
     fn wants_pdus(&self) -> bool {
-        self.quiet.is_none() && !matches!(self.state, State::Closing { .. } | State::Closed)
+        !matches!(self.state, State::Quiet { .. } | State::Closing { .. } | State::Closed)
     }
 
     /// Whether deliveries that others left are welcome.
     pub(super) fn receives(&self) -> bool {
-        self.is_receiver() && self.quiet.is_none() && !self.deliveries.is_full()
+        self.is_receiver() && !self.deliveries.is_full()
     }
 
     fn is_receiver(&self) -> bool {
-        matches!(&self.state, State::Bound(bound) if bound.role.receives())
+        matches!(&self.state, State::Bound { bound, .. } if bound.role.receives())
     }
 
     /// Whether the connection is to be closed now.
@@ -72,25 +72,23 @@ impl Session {
         match self.state {
             State::Closing { .. } => self.output.is_empty(),
             State::Closed => true,
-            State::Open { .. } | State::Bound(_) | State::Unbinding { .. } => false,
+            State::Open { .. } | State::Bound { .. } | State::Quiet { .. } | State::Unbinding { .. } => false,
         }
     }
 
-    /// Whether the last words are written, and were meant as such.
+    /// Whether the session was closed in order, and everything is written.
     pub(super) fn ends_in_order(&self) -> bool {
         matches!(self.state, State::Closing { .. }) && self.output.is_empty()
     }
 
     /// When [`Session::on_time`] has something to do, if nothing comes before.
     pub(super) fn due(&self) -> Instant {
-        if let Some(until) = self.quiet {
-            return until;
-        }
         let alive = match self.state {
+            State::Quiet { until, .. } => return until,
             State::Open { until } | State::Unbinding { until, .. } | State::Closing { until } => until,
-            State::Bound(_) | State::Closed => match self.asked {
-                Some(asked) => asked + self.smsc.config.response_timeout,
-                None => self.heard + self.smsc.config.enquire_link_interval,
+            State::Bound { .. } | State::Closed => match self.liveness {
+                Liveness::Asked(at) => at + self.smsc.config.response_timeout,
+                Liveness::Heard(at) => at + self.smsc.config.enquire_link_interval,
             },
         };
         // When the output is full, it is the next write that lets receipts go on.
@@ -102,8 +100,7 @@ impl Session {
     /// Takes all whole PDUs out of `input`; returns how many bytes they had.
     pub(super) fn on_bytes(&mut self, input: &[u8], at: &Moment) -> usize {
         self.plan = self.smsc.plan.load_full();
-        self.heard = at.now;
-        self.asked = None;
+        self.liveness = Liveness::Heard(at.now);
         let mut consumed = 0;
         while self.wants_pdus() {
             match frame::cut(&input[consumed..], frame::COMMAND_LENGTH_MAX) {
@@ -114,24 +111,19 @@ impl Session {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::debug!(%error, "closing: the stream is not SMPP any more");
-                    self.smsc.metrics.framing_errors.inc();
+                    self.smsc.metrics.errors.framing.inc();
                     self.close_after_writing(at.now);
                 }
             }
         }
-        if std::mem::take(&mut self.delivered) {
-            self.smsc.inbox.wake();
-        }
+        self.smsc.inbox.wake();
         consumed
     }
 
     /// Does what is due: receipts, answers, timers.
     pub(super) fn on_time(&mut self, at: &Moment) {
-        if let Some(until) = self.quiet {
-            if until <= at.now {
-                self.close();
-            }
-            return;
+        if matches!(self.state, State::Quiet { .. }) {
+            return self.keep_alive(at.now);
         }
         self.deliveries.give_up_unanswered(at);
         // Before the receipts, which are due at the same time when there is no delay: an ESME that gets a
@@ -150,7 +142,6 @@ impl Session {
             self.close();
         }
         if orders.unbind != self.orders.unbind {
-            self.quiet = None;
             self.unbind(at.now);
         }
         self.orders = orders;

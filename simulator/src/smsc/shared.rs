@@ -50,7 +50,7 @@ impl Smsc {
         metrics: Arc<Metrics>,
         capture: Option<Capture>,
     ) -> Self {
-        let dropped = &metrics.receipts_dropped;
+        let dropped = &metrics.receipts.dropped;
         let account = |esme: &Esme| Arc::new(Account::new(esme.clone(), dropped.clone()));
         Self {
             accounts: config.esmes.iter().map(account).collect(),

@@ -18,7 +18,7 @@ use crate::clock::Moment;
 impl Session {
     pub(super) fn on_bind(&mut self, role: Role, bind: &Bind<'_>, sequence: SequenceNumber, at: &Moment) {
         if !matches!(self.state, State::Open { .. }) {
-            self.smsc.metrics.binds_refused.inc();
+            self.smsc.metrics.binds.refused.inc();
             return self.reply(CommandStatus::ESME_RALYBND, sequence, role.response(BindResp::default()));
         }
         let smsc = Arc::clone(&self.smsc);
@@ -39,9 +39,9 @@ impl Session {
             return self.refuse_bind(CommandStatus::ESME_RALYBND, role, sequence, at);
         }
         tracing::info!(?role, system_id = %account.system_id, "bound");
-        smsc.metrics.binds_accepted.inc();
+        smsc.metrics.binds.accepted.inc();
         smsc.metrics.sessions_bound.inc();
-        self.state = State::Bound(Bound { role, account: Arc::clone(account) });
+        self.state = State::Bound { bound: Bound { role, account: Arc::clone(account) }, submits: 0 };
         self.accept_bind(role, account, sequence, at);
         if role.receives() {
             account.receivers.join(&self.mailbox);
@@ -50,7 +50,7 @@ impl Session {
 
     fn refuse_bind(&mut self, status: CommandStatus, role: Role, sequence: SequenceNumber, at: &Moment) {
         tracing::info!(%status, "bind refused");
-        self.smsc.metrics.binds_refused.inc();
+        self.smsc.metrics.binds.refused.inc();
         self.reply(status, sequence, role.response(BindResp::default()));
         self.close_after_writing(at.now);
     }

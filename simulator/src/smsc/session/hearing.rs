@@ -39,13 +39,17 @@ impl Session {
             Body::Unbind => self.on_unbind(sequence, at),
             Body::UnbindResp => match self.state {
                 State::Unbinding { .. } => self.close_after_writing(at.now),
-                State::Open { .. } | State::Bound(_) | State::Closing { .. } | State::Closed => {
-                    self.smsc.metrics.stray_responses.inc();
+                State::Open { .. }
+                | State::Bound { .. }
+                | State::Quiet { .. }
+                | State::Closing { .. }
+                | State::Closed => {
+                    self.smsc.metrics.errors.stray_response.inc();
                 }
             },
             // These go from the SMSC to the ESME.
             Body::DeliverSm(_) | Body::Outbind(_) | Body::AlertNotification(_) => {
-                self.smsc.metrics.unknown_commands.inc();
+                self.smsc.metrics.errors.unknown_command.inc();
                 self.reply(CommandStatus::ESME_RINVCMDID, sequence, Body::GenericNack);
             }
             Body::SubmitSmResp(_)
@@ -54,16 +58,16 @@ impl Session {
             | Body::BindTransceiverResp(_)
             | Body::QuerySmResp(_)
             | Body::CancelSmResp
-            | Body::ReplaceSmResp => self.smsc.metrics.stray_responses.inc(),
+            | Body::ReplaceSmResp => self.smsc.metrics.errors.stray_response.inc(),
         }
     }
 
     fn on_malformed(&mut self, error: &DecodeError) {
         tracing::debug!(%error, "malformed PDU");
         if error.kind == DecodeErrorKind::UnknownCommand {
-            self.smsc.metrics.unknown_commands.inc();
+            self.smsc.metrics.errors.unknown_command.inc();
         } else {
-            self.smsc.metrics.malformed_pdus.inc();
+            self.smsc.metrics.errors.malformed.inc();
         }
         if let Some(reply) = error.reply() {
             self.send(&reply);
@@ -76,7 +80,7 @@ impl Session {
             _ => pdu.status,
         };
         if !self.deliveries.answered(pdu.sequence, status, at) {
-            self.smsc.metrics.stray_responses.inc();
+            self.smsc.metrics.errors.stray_response.inc();
         }
     }
 
@@ -91,7 +95,7 @@ impl Session {
 /// Requests about messages.
 impl Session {
     fn on_query(&mut self, query: &QuerySm<'_>, sequence: SequenceNumber) {
-        self.smsc.metrics.requests.query.inc();
+        self.smsc.metrics.requests.query_sm.inc();
         let smsc = Arc::clone(&self.smsc);
         let found = self.submitter().and_then(|bound| smsc.query(query, &bound.account));
         match found {
@@ -110,13 +114,13 @@ impl Session {
     }
 
     fn on_cancel(&mut self, cancel: &CancelSm<'_>, sequence: SequenceNumber, at: &Moment) {
-        self.smsc.metrics.requests.cancel.inc();
+        self.smsc.metrics.requests.cancel_sm.inc();
         let result = self.submitter().and_then(|bound| self.smsc.cancel(cancel, &bound.account, at));
         self.reply(result.err().unwrap_or_default(), sequence, Body::CancelSmResp);
     }
 
     fn on_replace(&mut self, replace: &ReplaceSm<'_>, sequence: SequenceNumber, at: &Moment) {
-        self.smsc.metrics.requests.replace.inc();
+        self.smsc.metrics.requests.replace_sm.inc();
         let result = self.submitter().and_then(|bound| self.smsc.replace(replace, &bound.account, at));
         self.reply(result.err().unwrap_or_default(), sequence, Body::ReplaceSmResp);
     }

@@ -7,7 +7,7 @@ use smpp::pdu::{Body, CommandId, SequenceNumber};
 use smpp::status::CommandStatus;
 
 use super::super::faults;
-use super::state::{Answer, Session, State};
+use super::state::{Answer, Liveness, Session, State};
 use crate::behavior::{Disconnect, IdForm, Malformed, Response};
 use crate::clock::Moment;
 
@@ -86,7 +86,7 @@ impl Session {
 
     /// Sends the deliveries that are due, those of others included, as far as there is room.
     pub(super) fn deliver(&mut self, at: &Moment) {
-        let State::Bound(bound) = &self.state else {
+        let State::Bound { bound, .. } = &self.state else {
             return;
         };
         if !bound.role.receives() {
@@ -109,21 +109,24 @@ impl Session {
     pub(super) fn keep_alive(&mut self, now: Instant) {
         let config = &self.smsc.config;
         match self.state {
-            State::Open { until } | State::Unbinding { until, .. } | State::Closing { until } => {
+            State::Open { until }
+            | State::Quiet { until, .. }
+            | State::Unbinding { until, .. }
+            | State::Closing { until } => {
                 if until <= now {
                     self.close();
                 }
             }
-            State::Bound(_) => match self.asked {
-                Some(asked) if asked + config.response_timeout <= now => {
+            State::Bound { .. } => match self.liveness {
+                Liveness::Asked(at) if at + config.response_timeout <= now => {
                     tracing::info!("closing: the ESME does not answer enquire_link");
                     self.close();
                 }
-                None if self.heard + config.enquire_link_interval <= now => {
+                Liveness::Heard(at) if at + config.enquire_link_interval <= now => {
                     self.request(Body::EnquireLink);
-                    self.asked = Some(now);
+                    self.liveness = Liveness::Asked(now);
                 }
-                Some(_) | None => {}
+                Liveness::Asked(_) | Liveness::Heard(_) => {}
             },
             State::Closed => {}
         }

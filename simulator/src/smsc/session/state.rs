@@ -65,18 +65,45 @@ pub(super) struct Bound {
 }
 
 pub(super) enum State {
-    Open { until: Instant },
-    Bound(Bound),
-    Unbinding { bound: Bound, until: Instant },
-    Closing { until: Instant },
+    Open {
+        until: Instant,
+    },
+    Bound {
+        bound: Bound,
+        /// Since the bind.
+        submits: u32,
+    },
+    /// Neither reads nor says anything any more, and leaves the connection open.
+    Quiet {
+        /// Who was bound, if it was not the bind that made the session go quiet.
+        bound: Option<Bound>,
+        until: Instant,
+    },
+    Unbinding {
+        bound: Bound,
+        until: Instant,
+    },
+    Closing {
+        until: Instant,
+    },
     Closed,
+}
+
+/// The last sign of the ESME's life.
+#[derive(Clone, Copy)]
+pub(super) enum Liveness {
+    /// When something came from it.
+    Heard(Instant),
+    /// When it was asked whether it is still there, which it has not answered.
+    Asked(Instant),
 }
 
 impl State {
     /// Who is bound, while the session is.
     pub(super) const fn bound(&self) -> Option<&Bound> {
         match self {
-            Self::Bound(bound) | Self::Unbinding { bound, .. } => Some(bound),
+            Self::Bound { bound, .. } | Self::Unbinding { bound, .. } => Some(bound),
+            Self::Quiet { bound, .. } => bound.as_ref(),
             Self::Open { .. } | Self::Closing { .. } | Self::Closed => None,
         }
     }
@@ -106,15 +133,7 @@ pub(in crate::smsc) struct Session {
     pub(super) deliveries: DeliveryWindow,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) sequence: Sequence,
-    pub(super) heard: Instant,
-    /// When we asked whether the ESME is still there, if it owes the answer.
-    pub(super) asked: Option<Instant>,
-    /// Whether messages came in that nobody was woken for yet.
-    pub(super) delivered: bool,
-    /// Submits since the bind.
-    pub(super) submits: u32,
-    /// Until when the session neither reads nor says anything, if it went quiet.
-    pub(super) quiet: Option<Instant>,
+    pub(super) liveness: Liveness,
 }
 
 impl Session {
@@ -129,19 +148,15 @@ impl Session {
             deliveries: DeliveryWindow::new(metrics, config.receipt_window, config.response_timeout),
             mailbox: Arc::default(),
             sequence: Sequence::default(),
-            heard: now,
-            asked: None,
-            delivered: false,
-            submits: 0,
-            quiet: None,
+            liveness: Liveness::Heard(now),
             smsc,
         }
     }
 
     pub(super) fn unbind(&mut self, now: Instant) {
         match &self.state {
-            State::Open { .. } => self.close_after_writing(now),
-            State::Bound(bound) => {
+            State::Open { .. } | State::Quiet { bound: None, .. } => self.close_after_writing(now),
+            State::Bound { bound, .. } | State::Quiet { bound: Some(bound), .. } => {
                 self.state = State::Unbinding { bound: bound.clone(), until: now + UNBIND_TIMEOUT };
                 self.request(Body::Unbind);
             }
@@ -171,9 +186,8 @@ impl Session {
         }
     }
 
-    /// Neither reads nor says anything any more, and leaves the connection open.
     pub(super) fn go_quiet(&mut self, now: Instant) {
-        self.quiet = Some(now + QUIET_TIME);
+        self.state = State::Quiet { bound: self.state.bound().cloned(), until: now + QUIET_TIME };
     }
 
     /// Sends a request of our own.

@@ -21,12 +21,12 @@ impl Session {
     ) {
         let smsc = Arc::clone(&self.smsc);
         let Ok(bound) = self.submitter().cloned() else {
-            smsc.metrics.submits_refused.inc();
+            smsc.metrics.submits.refused.inc();
             return self.refuse_submit(CommandStatus::ESME_RINVBNDSTS, command, sequence);
         };
         let account = &bound.account;
         if self.answers.len() >= account.esme.window || !account.is_within_rate() {
-            smsc.metrics.submits_throttled.inc();
+            smsc.metrics.submits.throttled.inc();
             let status = self.plan.behavior.session.limit_status.0;
             return self.refuse_submit(status, command, sequence);
         }
@@ -39,7 +39,7 @@ impl Session {
         match result {
             Ok(outcome) => self.take(outcome, &bound, command, sequence, at),
             Err(status) => {
-                smsc.metrics.submits_refused.inc();
+                smsc.metrics.submits.refused.inc();
                 self.refuse_submit(status, command, sequence);
             }
         }
@@ -68,13 +68,12 @@ impl Session {
         let Outcome { treatment, answered, id, receipts } = outcome;
         let metrics = &self.smsc.metrics;
         match id {
-            Some(_) => metrics.submits_accepted.inc(),
+            Some(_) => metrics.submits.accepted.inc(),
             None => {
-                metrics.submits_refused.inc();
+                metrics.submits.refused.inc();
                 metrics.faults.refused.inc();
             }
         }
-        self.delivered |= id.is_some();
         let own = bound.role.receives() && treatment.receipts.bind == Carrier::Same;
         for receipt in receipts {
             if own {
@@ -94,12 +93,11 @@ impl Session {
     /// What `[session]` has happen after this many submits: or after the next one, if there were more before
     /// the behaviour was changed.
     fn count_submit(&mut self, at: &Moment) {
-        self.submits = self.submits.saturating_add(1);
-        if !matches!(self.state, State::Bound(_)) {
-            return;
-        }
+        let State::Bound { submits, .. } = &mut self.state else { return };
+        *submits = submits.saturating_add(1);
+        let submits = *submits;
         let settings = &self.plan.behavior.session;
-        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() <= self.submits);
+        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() <= submits);
         let faults = &self.smsc.metrics.faults;
         if reached(settings.half_open_after) {
             faults.half_open.inc();
