@@ -22,7 +22,7 @@ impl Timestamp {
     }
 
     /// Milliseconds since the Unix epoch.
-    pub const fn unix_millis(self) -> u64 {
+    pub(crate) const fn unix_millis(self) -> u64 {
         self.0
     }
 
@@ -33,7 +33,7 @@ impl Timestamp {
     }
 
     /// How much later this instant is than `earlier`; zero when it is not later.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
@@ -86,7 +86,7 @@ impl Clock {
 
     /// The present instant.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { wall_at_start, start } => {
                 wall_at_start.plus(Instant::now().duration_since(*start))
@@ -97,7 +97,7 @@ impl Clock {
 
     /// How long this clock has run, finer than a [`Timestamp`]: for measuring durations.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
-    pub fn uptime(&self) -> Duration {
+    pub(crate) fn uptime(&self) -> Duration {
         match &self.0 {
             Source::System { start, .. } => Instant::now().duration_since(*start),
             Source::Manual(time) => Duration::from_millis(time.borrow().0),
@@ -106,7 +106,7 @@ impl Clock {
 
     /// Returns once the clock has reached `deadline`. Cancel safe.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
-    pub async fn sleep_until(&self, deadline: Timestamp) {
+    pub(crate) async fn sleep_until(&self, deadline: Timestamp) {
         match &self.0 {
             Source::System { wall_at_start, start } => {
                 let wake_at = *start + deadline.since(*wall_at_start);
@@ -121,7 +121,7 @@ impl Clock {
     }
 
     /// Returns once `duration` has passed since this call (not since the first poll). Cancel safe.
-    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + '_ {
+    pub(crate) fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + '_ {
         self.sleep_until(self.now().plus(duration))
     }
 

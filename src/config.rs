@@ -54,29 +54,29 @@ impl Log {
 #[derive(Debug)]
 pub struct Config {
     /// The API listener.
-    pub api: http::Config,
+    pub(crate) api: http::Config,
     /// The admin listener.
-    pub admin: http::AdminConfig,
+    pub(crate) admin: http::AdminConfig,
     /// What is logged.
     pub log: Log,
     /// How long requests in flight may take when the gateway shuts down; the links have a time of their own.
-    pub drain_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
     /// Who may call.
-    pub clients: Clients,
+    pub(crate) clients: Clients,
     /// The bank's CSV file. Enrolment reads it; it could be opened.
-    pub subscribers_file: PathBuf,
+    pub(crate) subscribers_file: PathBuf,
     /// How the country writes its own numbers.
-    pub numbering_plan: NumberingPlan,
+    pub(crate) numbering_plan: NumberingPlan,
     /// How much the store may hold.
-    pub store: store::Config,
+    pub(crate) store: store::Config,
     /// Limits and keys.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// The SMS texts.
-    pub templates: Templates,
+    pub(crate) templates: Templates,
     /// The most SMS that wait for the links.
-    pub outbox_items_max: usize,
+    pub(crate) outbox_items_max: usize,
     /// The links to the SMSCs, and which carries what.
-    pub links: links::Config,
+    pub(crate) links: links::Config,
     /// The file with the master keys, to be read again on SIGHUP.
     pub key_file: PathBuf,
 }

@@ -13,7 +13,7 @@ use crate::subscriber::id::{Id, SubscriberId};
 use crate::subscriber::{Authenticator, EnrolRefused};
 
 /// The columns of the bank's notice. They may stand in any order; each must be there.
-pub const COLUMNS: [&str; 8] = [
+pub(crate) const COLUMNS: [&str; 8] = [
     "company_name",
     "cif",
     "corporate_id",
@@ -43,11 +43,11 @@ const EMAIL_CHARS_MAX: usize = 254;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRow {
     /// The line, from 1.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The column's name, or `row`.
-    pub column: &'static str,
+    pub(crate) column: &'static str,
     /// What is wrong. It does not quote the row.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// Why the subscribers were not loaded.
@@ -87,7 +87,7 @@ impl std::error::Error for EnrolmentError {}
 /// # Errors
 ///
 /// [`EnrolmentError`]; the store is then not to be used.
-pub fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, EnrolmentError> {
+pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, EnrolmentError> {
     let io_error = |error| EnrolmentError::Io(path.into(), error);
     let file = File::open(path).map_err(io_error)?;
     // Rows with too few or too many fields are ours to report, with all the others.

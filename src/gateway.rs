@@ -22,7 +22,8 @@ use crate::sms::DeliveryReport;
 use crate::sms::message::{Templates, Text};
 use crate::sms::outbox::{Item, Outbox};
 use crate::store::{Decided, Store};
-use crate::subscriber::challenge::{ChallengeId, Delivery, Locale, Salt, State};
+use crate::subscriber::challenge::{Delivery, Locale, State};
+use crate::subscriber::challenge_id::{ChallengeId, Salt};
 use crate::subscriber::code::{Code, CodeLength, Keyring};
 use crate::subscriber::id::SubscriberId;
 use crate::subscriber::idempotency::{Idempotency, Outcome};
@@ -39,42 +40,42 @@ const REPORTS_AT_ONCE: usize = 256;
 
 /// Who calls, and under which idempotency key.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     /// The client's name.
-    pub client: &'a str,
+    pub(crate) client: &'a str,
     /// The idempotency key, 1 to 64 printable characters.
-    pub idempotency_key: Option<&'a str>,
+    pub(crate) idempotency_key: Option<&'a str>,
 }
 
 /// A challenge and what it is said to confirm.
 #[derive(Clone, Copy, Debug)]
-pub struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     /// Whose challenge.
-    pub subscriber: &'a SubscriberId,
+    pub(crate) subscriber: &'a SubscriberId,
     /// Which challenge.
-    pub challenge: ChallengeId,
+    pub(crate) challenge: ChallengeId,
     /// What it is to confirm.
-    pub subject: &'a Subject,
+    pub(crate) subject: &'a Subject,
 }
 
 /// A challenge as its caller may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChallengeView {
+pub(crate) struct ChallengeView {
     /// Where it stands.
-    pub state: State,
+    pub(crate) state: State,
     /// What became of its newest SMS.
-    pub delivery: Delivery,
+    pub(crate) delivery: Delivery,
     /// How often its SMS was given out to be sent.
-    pub sends: u8,
+    pub(crate) sends: u8,
     /// The attempts that are left while it is open.
-    pub attempts_left: u8,
+    pub(crate) attempts_left: u8,
     /// The first instant at which it can no longer be answered.
-    pub expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// The gateway's use cases over one store. Share it in an `Arc`.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     store: Store,
     policy: ArcSwap<Policy>,
     templates: Templates,
@@ -85,7 +86,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Puts the parts together.
-    pub fn new(
+    pub(crate) fn new(
         store: Store,
         policy: Policy,
         templates: Templates,
@@ -97,18 +98,18 @@ impl Gateway {
     }
 
     /// The store, for loading subscribers and for scrapes.
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// Issues from now on under the first key of `keys`; open challenges are answered under the key
     /// that they were issued under, as long as `keys` holds it.
-    pub fn replace_keys(&self, keys: &Keyring) {
+    pub(crate) fn replace_keys(&self, keys: &Keyring) {
         self.policy.rcu(|policy| policy.with_keys(keys.clone()));
     }
 
     /// Issues a challenge and queues its SMS.
-    pub fn generate(
+    pub(crate) fn generate(
         &self,
         caller: Caller<'_>,
         subscriber: &SubscriberId,
@@ -144,7 +145,12 @@ impl Gateway {
     }
 
     /// Compares an answer to a challenge: approved at most once.
-    pub fn verify(&self, caller: Caller<'_>, claim: Claim<'_>, code: &Code) -> Decided<Outcome<Verdict>> {
+    pub(crate) fn verify(
+        &self,
+        caller: Caller<'_>,
+        claim: Claim<'_>,
+        code: &Code,
+    ) -> Decided<Outcome<Verdict>> {
         let now = self.clock.now();
         let presented = claim.presented(caller, Call::Verify, Some(code.expose()));
         let command = Verify { subscriber: claim.subscriber, presented, code };
@@ -158,7 +164,7 @@ impl Gateway {
     }
 
     /// Queues the SMS of an open challenge once more: the same code, the same expiry.
-    pub fn resend(
+    pub(crate) fn resend(
         &self,
         caller: Caller<'_>,
         claim: Claim<'_>,
@@ -190,7 +196,7 @@ impl Gateway {
     }
 
     /// Ends an open challenge.
-    pub fn cancel(
+    pub(crate) fn cancel(
         &self,
         caller: Caller<'_>,
         claim: Claim<'_>,
@@ -205,7 +211,7 @@ impl Gateway {
 
     /// A challenge that is open or ended at most ten minutes ago.
     // A decision without events rather than a read: its reply, too, waits for what it speaks of.
-    pub fn challenge(
+    pub(crate) fn challenge(
         &self,
         subscriber: &SubscriberId,
         challenge: ChallengeId,
@@ -225,7 +231,7 @@ impl Gateway {
 
     /// The code for an SMS that is about to be written, and what is left of its time. `None` if it
     /// must not be sent any more: the challenge ended, or a newer send took its place.
-    pub fn release(&self, item: &Item) -> Option<(Code, Duration)> {
+    pub(crate) fn release(&self, item: &Item) -> Option<(Code, Duration)> {
         let (now, policy) = (self.clock.now(), self.policy.load());
         let release = |subscriber: &Subscriber| {
             subscriber.release(&item.subscriber, item.challenge, item.ordinal, &policy, now)
@@ -235,7 +241,7 @@ impl Gateway {
 
     /// Takes in reports from the links until they hang up. A report waits for nothing: what is lost of it
     /// is what became of one SMS, and nobody is told.
-    pub async fn take_reports(&self, mut reports: mpsc::Receiver<DeliveryReport>) {
+    pub(crate) async fn take_reports(&self, mut reports: mpsc::Receiver<DeliveryReport>) {
         let mut batch = Vec::with_capacity(REPORTS_AT_ONCE);
         while reports.recv_many(&mut batch, REPORTS_AT_ONCE).await > 0 {
             for DeliveryReport { subscriber, challenge, ordinal, delivery } in batch.drain(..) {

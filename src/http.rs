@@ -2,7 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod api;
-pub mod auth;
+pub(crate) mod auth;
 mod problem;
 pub(crate) mod server;
 mod wire;
@@ -14,30 +14,30 @@ use settings::{Form, minutes, seconds, settings, text};
 
 settings! {
     /// `[api]`: the listener that the banking core calls.
-    pub struct Config {
+    pub(crate) struct Config {
         /// Whether plain HTTP may listen on an address that is not loopback, since a proxy in front terminates
         /// TLS.
-        pub plaintext_behind_proxy: bool = false,
+        pub(crate) plaintext_behind_proxy: bool = false,
         /// Where it listens.
-        pub listen: SocketAddr [address(plaintext_behind_proxy)] = (Ipv4Addr::LOCALHOST, 8080).into(),
+        pub(crate) listen: SocketAddr [address(plaintext_behind_proxy)] = (Ipv4Addr::LOCALHOST, 8080).into(),
         /// Worker threads; 0 for one per core.
-        pub workers: usize [0..=256] = 0,
+        pub(crate) workers: usize [0..=256] = 0,
         /// Connections open at a time. One more is closed at once.
-        pub connections_max: usize [1..=1_000_000] = 10_000,
+        pub(crate) connections_max: usize [1..=1_000_000] = 10_000,
         /// The largest body, in bytes. The longest valid one is under 1 KiB.
-        pub body_bytes_max: usize [1024..=16 * 1024] = 8 * 1024,
+        pub(crate) body_bytes_max: usize [1024..=16 * 1024] = 8 * 1024,
         /// How long a head may take to arrive, and how long a connection may idle.
-        pub idle_timeout: Duration [seconds(1)..=minutes(10)] = seconds(60),
+        pub(crate) idle_timeout: Duration [seconds(1)..=minutes(10)] = seconds(60),
         /// How long a body may take to arrive.
-        pub body_timeout: Duration [seconds(1)..=seconds(60)] = seconds(10),
+        pub(crate) body_timeout: Duration [seconds(1)..=seconds(60)] = seconds(10),
     }
 }
 
 settings! {
     /// `[admin]`: the listener for Prometheus and probes.
-    pub struct AdminConfig {
+    pub(crate) struct AdminConfig {
         /// Where it listens. It has no authentication: keep it off public networks.
-        pub listen: SocketAddr = (Ipv4Addr::LOCALHOST, 9464).into(),
+        pub(crate) listen: SocketAddr = (Ipv4Addr::LOCALHOST, 9464).into(),
     }
 }
 

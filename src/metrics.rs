@@ -22,7 +22,7 @@ const SUBMIT_BUCKETS_SECONDS: [f64; 9] = [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 500e
 
 named! {
     /// The API calls.
-    pub enum Call {
+    pub(crate) enum Call {
         /// `POST /v1/otp/generate`.
         Generate = "generate",
         /// `POST /v1/otp/verify`.
@@ -40,7 +40,7 @@ named! {
 
 named! {
     /// What becomes of a submit.
-    pub enum SubmitOutcome {
+    pub(crate) enum SubmitOutcome {
         /// The SMSC took it.
         Accepted = "accepted",
         /// The SMSC refused it permanently.
@@ -58,7 +58,7 @@ named! {
 
 named! {
     /// What a delivery receipt comes to.
-    pub enum ReceiptOutcome {
+    pub(crate) enum ReceiptOutcome {
         /// Its send is known, and what it says is reported.
         Matched = "matched",
         /// Its send is known, and it says nothing new.
@@ -80,14 +80,14 @@ const UNFORESEEN: u16 = 500;
 
 /// A counter for each value of an enum.
 #[derive(Debug)]
-pub struct CounterBy<E> {
+pub(crate) struct CounterBy<E> {
     counters: Box<[IntCounter]>,
     by: PhantomData<E>,
 }
 
 impl<E: Named> CounterBy<E> {
     /// The counter of a value.
-    pub fn of(&self, value: E) -> &IntCounter {
+    pub(crate) fn of(&self, value: E) -> &IntCounter {
         &self.counters[value.index()]
     }
 }
@@ -116,7 +116,7 @@ macro_rules! metrics {
 
 metrics! {
     /// What the API and the store count.
-    pub struct ApiMetrics {
+    pub(crate) struct ApiMetrics {
         /// API requests answered.
         requests: Requests = "otpgw_requests_total", requests;
         /// Time from a request's head to its reply.
@@ -124,25 +124,25 @@ metrics! {
         /// Verify decisions by verdict.
         verdicts: CounterBy<VerdictKind> = "otpgw_verdicts_total", counter_by("verdict");
         /// Challenges issued.
-        pub challenges_issued: IntCounter = "otpgw_challenges_issued_total", counter;
+        pub(crate) challenges_issued: IntCounter = "otpgw_challenges_issued_total", counter;
         /// Calls answered from a remembered idempotency key.
-        pub replays: IntCounter = "otpgw_idempotent_replays_total", counter;
+        pub(crate) replays: IntCounter = "otpgw_idempotent_replays_total", counter;
         /// Challenge ids presented that were none of the presenter's.
-        pub unknown_presented: IntCounter = "otpgw_unknown_challenges_presented_total", counter;
+        pub(crate) unknown_presented: IntCounter = "otpgw_unknown_challenges_presented_total", counter;
         /// Subscribers loaded.
-        pub subscribers: IntGauge = "otpgw_subscribers", gauge;
+        pub(crate) subscribers: IntGauge = "otpgw_subscribers", gauge;
         /// Memory of challenges, sends and remembered keys.
-        pub live_bytes: IntGauge = "otpgw_live_bytes", gauge;
+        pub(crate) live_bytes: IntGauge = "otpgw_live_bytes", gauge;
         /// Open API connections.
-        pub connections: IntGauge = "otpgw_connections", gauge;
+        pub(crate) connections: IntGauge = "otpgw_connections", gauge;
         /// API connections closed at once since there were too many.
-        pub connections_refused: IntCounter = "otpgw_connections_refused_total", counter;
+        pub(crate) connections_refused: IntCounter = "otpgw_connections_refused_total", counter;
     }
 }
 
 metrics! {
     /// What the links count.
-    pub struct SmsMetrics {
+    pub(crate) struct SmsMetrics {
         /// Links to the SMSC that are bound and can send.
         links_bound: IntGaugeVec = "otpgw_sms_smsc_links_bound", gauge_by_smsc;
         /// 1 while nothing or little is sent to the SMSC since it fails.
@@ -150,41 +150,41 @@ metrics! {
         /// How often the SMSC was found to fail.
         circuit_opened: IntCounterVec = "otpgw_sms_smsc_circuit_opened_total", counter_by_smsc;
         /// Places of the outbox that are taken.
-        pub outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
+        pub(crate) outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
         /// Links that are bound and can send, to all SMSCs.
-        pub link_bound: IntGauge = "otpgw_sms_link_bound", gauge;
+        pub(crate) link_bound: IntGauge = "otpgw_sms_link_bound", gauge;
         /// Submits that wait for their response.
-        pub in_flight: IntGauge = "otpgw_sms_in_flight", gauge;
+        pub(crate) in_flight: IntGauge = "otpgw_sms_in_flight", gauge;
         /// Binds that succeeded.
-        pub binds: IntCounter = "otpgw_sms_binds_total", counter;
+        pub(crate) binds: IntCounter = "otpgw_sms_binds_total", counter;
         /// Connections or binds that failed, and links that were lost.
-        pub link_failures: IntCounter = "otpgw_sms_link_failures_total", counter;
+        pub(crate) link_failures: IntCounter = "otpgw_sms_link_failures_total", counter;
         /// Connections to SMSCs without TLS that both sides accept.
-        pub tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
+        pub(crate) tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
         /// Submits written in full.
-        pub submitted: IntCounter = "otpgw_sms_submitted_total", counter;
+        pub(crate) submitted: IntCounter = "otpgw_sms_submitted_total", counter;
         /// What became of submits.
-        pub submits: CounterBy<SubmitOutcome> = "otpgw_sms_submits_total", counter_by("outcome");
+        pub(crate) submits: CounterBy<SubmitOutcome> = "otpgw_sms_submits_total", counter_by("outcome");
         /// What became of delivery receipts.
-        pub receipts: CounterBy<ReceiptOutcome> = "otpgw_sms_receipts_total", counter_by("outcome");
+        pub(crate) receipts: CounterBy<ReceiptOutcome> = "otpgw_sms_receipts_total", counter_by("outcome");
         /// Odd PDUs that were understood all the same.
-        pub anomalies: IntCounter = "otpgw_sms_anomalies_total", counter;
+        pub(crate) anomalies: IntCounter = "otpgw_sms_anomalies_total", counter;
         /// Time from a submit written in full to its response.
-        pub submit_duration: Histogram = "otpgw_sms_submit_duration_seconds", submit_duration;
+        pub(crate) submit_duration: Histogram = "otpgw_sms_submit_duration_seconds", submit_duration;
     }
 }
 
 /// What is counted for one SMSC, by its name.
 #[derive(Clone, Debug)]
-pub struct SmscMetrics {
+pub(crate) struct SmscMetrics {
     /// The SMSC's name in the configuration.
-    pub name: String,
+    pub(crate) name: String,
     /// Links that are bound and can send.
-    pub links_bound: IntGauge,
+    pub(crate) links_bound: IntGauge,
     /// 1 while its circuit is open or half-open.
-    pub circuit_open: IntGauge,
+    pub(crate) circuit_open: IntGauge,
     /// How often its circuit opened.
-    pub circuit_opened: IntCounter,
+    pub(crate) circuit_opened: IntCounter,
 }
 
 /// By call, then by status.
@@ -197,9 +197,9 @@ type Durations = Box<[Histogram]>;
 pub struct Metrics {
     registry: Registry,
     /// What the API and the store count.
-    pub api: ApiMetrics,
+    pub(crate) api: ApiMetrics,
     /// What the links count.
-    pub sms: SmsMetrics,
+    pub(crate) sms: SmsMetrics,
 }
 
 impl Default for Metrics {
@@ -219,19 +219,19 @@ impl Metrics {
     }
 
     /// Counts one answered request.
-    pub fn answered(&self, call: Call, status: u16, seconds: f64) {
+    pub(crate) fn answered(&self, call: Call, status: u16, seconds: f64) {
         let index = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
         self.api.requests[call.index()][index].inc();
         self.api.durations[call.index()].observe(seconds);
     }
 
     /// Counts one decision of verify.
-    pub fn verdict(&self, verdict: VerdictKind) {
+    pub(crate) fn verdict(&self, verdict: VerdictKind) {
         self.api.verdicts.of(verdict).inc();
     }
 
     /// What is counted for the SMSC of this name, which an operator gave it: there are few.
-    pub fn smsc(&self, name: &str) -> SmscMetrics {
+    pub(crate) fn smsc(&self, name: &str) -> SmscMetrics {
         SmscMetrics {
             name: name.into(),
             links_bound: self.sms.links_bound.with_label_values(&[name]),
@@ -241,7 +241,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub fn render(&self) -> Vec<u8> {
+    pub(crate) fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a Vec cannot fail");
         text

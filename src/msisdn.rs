@@ -12,7 +12,7 @@ pub struct Msisdn(u64);
 /// The fewest digits that we take for a phone number: a country code and a short national number.
 const DIGITS_MIN: usize = 8;
 /// ITU-T E.164: fifteen digits at most.
-pub const DIGITS_MAX: usize = 15;
+pub(crate) const DIGITS_MAX: usize = 15;
 /// The last digits, which every spelling of a number has: what is left of the shortest without its country
 /// code and area.
 const SUBSCRIBER_DIGITS: usize = 7;
@@ -107,7 +107,7 @@ impl Msisdn {
     }
 
     /// The digits without `+`, as SMPP addresses carry them (TON 1, NPI 1).
-    pub fn digits(self) -> String {
+    pub(crate) fn digits(self) -> String {
         self.0.to_string()
     }
 
@@ -120,7 +120,7 @@ impl Msisdn {
     }
 
     /// The same as [`Self::digits`], without an allocation.
-    pub fn digits_in(self, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    pub(crate) fn digits_in(self, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
         let (mut rest, mut start) = (self.0, DIGITS_MAX);
         while rest > 0 && start > 0 {
             start -= 1;
@@ -131,7 +131,7 @@ impl Msisdn {
     }
 
     /// For people who may know that it is their number, and not which one: `+62812*****45`.
-    pub fn masked(self) -> Masked {
+    pub(crate) fn masked(self) -> Masked {
         Masked(self)
     }
 }
@@ -144,7 +144,7 @@ impl fmt::Debug for Msisdn {
 
 /// Displays a number with its middle digits hidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Masked(Msisdn);
+pub(crate) struct Masked(Msisdn);
 
 impl fmt::Display for Masked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 /// An enum of named values; [`named!`] makes one, so that a value cannot be without a name, nor a name
 /// without a counter.
-pub trait Named: Copy + 'static {
+pub(crate) trait Named: Copy + 'static {
     /// Every value, in the order of declaration.
     const ALL: &'static [Self];
 

@@ -6,10 +6,10 @@
 //!    └─────────────── DeliveryReport ◄─────────────┘
 //! ```
 
-pub mod link;
-pub mod links;
-pub mod message;
-pub mod outbox;
+pub(crate) mod link;
+pub(crate) mod links;
+pub(crate) mod message;
+pub(crate) mod outbox;
 mod receipts;
 mod route;
 mod router;
@@ -18,12 +18,13 @@ use tokio::sync::mpsc;
 
 use receipts::MessageIdForm;
 
-use crate::subscriber::challenge::{ChallengeId, Delivery};
+use crate::subscriber::challenge::Delivery;
+use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::id::SubscriberId;
 
 /// What became of one send of a challenge's SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeliveryReport {
+pub(crate) struct DeliveryReport {
     pub(crate) subscriber: SubscriberId,
     pub(crate) challenge: ChallengeId,
     /// Which send of the challenge, from 0.

@@ -12,7 +12,8 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use settings::settings;
 
-pub use decided::{Decided, StoreError};
+pub use decided::Decided;
+pub(crate) use decided::StoreError;
 
 use decided::Mark;
 
@@ -29,10 +30,10 @@ settings! {
     /// `[store]`: how much it may hold.
     pub struct Config {
         /// The most subscribers.
-        pub subscribers_max: usize [1..=100_000_000] = 2_000_000,
+        pub(crate) subscribers_max: usize [1..=100_000_000] = 2_000_000,
         /// The most bytes of challenges, sends and remembered keys: 1 MiB to 1 TiB. New challenges are refused
         /// beyond it; answers to open ones are not.
-        pub live_bytes_max: usize [1 << 20..=1 << 40] = 4 << 30,
+        pub(crate) live_bytes_max: usize [1 << 20..=1 << 40] = 4 << 30,
     }
 }
 
@@ -101,7 +102,7 @@ impl Store {
     }
 
     /// Whether a new challenge would be one too many for the memory that it may hold.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.live_bytes.load(Ordering::Relaxed) >= self.config.live_bytes_max
     }
 
@@ -134,15 +135,14 @@ impl Store {
         decide: &impl Fn(Option<&Subscriber>) -> Decision<T>,
     ) -> T {
         let _abort = AbortOnPanic;
-        let Decision { outcome, events } = decide(Some(subscriber));
-        if !events.is_empty() {
-            let before = subscriber.heap_bytes();
-            for event in &events {
-                subscriber.apply(event);
-            }
-            // Counted under the lock, so that no decrease comes before its increase.
-            self.count_live_bytes(before, subscriber.heap_bytes());
+        let decision = decide(Some(subscriber));
+        if decision.events.is_empty() {
+            return decision.outcome;
         }
+        let before = subscriber.heap_bytes();
+        let outcome = decision.apply_to(subscriber);
+        // Counted under the lock, so that no decrease comes before its increase.
+        self.count_live_bytes(before, subscriber.heap_bytes());
         outcome
     }
 
@@ -203,7 +203,7 @@ impl Store {
     }
 
     /// Brings the gauges of the store up to date: for each scrape, not for each decision.
-    pub fn observe(&self) {
+    pub(crate) fn observe(&self) {
         let live_bytes = self.live_bytes.load(Ordering::Relaxed);
         self.metrics.api.live_bytes.set(i64::try_from(live_bytes).unwrap_or(i64::MAX));
     }
@@ -229,6 +229,10 @@ mod tests {
 
     fn store(subscribers_max: usize) -> Store {
         Store::new(Config { subscribers_max, ..Default::default() }, 10, Arc::new(Metrics::new()))
+    }
+
+    fn unknown_presented(store: &Store) -> Option<u32> {
+        store.read(&id("A"), |subscriber| subscriber.unknown_presented)
     }
 
     #[test]
@@ -257,7 +261,7 @@ mod tests {
         let enrolled = Event::Enrolled { phone: phone(), authenticator: Authenticator::SmsOtp };
         let events = vec![enrolled, Event::UnknownPresented];
         store.decide(&id("A"), |_| Decision { outcome: (), events: events.clone() }).without_waiting();
-        assert_eq!(store.read(&id("A"), Subscriber::unknown_presented), Some(1));
+        assert_eq!(unknown_presented(&store), Some(1));
     }
 
     #[tokio::test]
@@ -267,7 +271,7 @@ mod tests {
         let ends = store.hold_marks();
         let noted = |_: Option<&Subscriber>| Decision { outcome: 7, events: vec![Event::UnknownPresented] };
         let decided = store.decide(&id("A"), noted);
-        assert_eq!((*decided.peek(), store.read(&id("A"), Subscriber::unknown_presented)), (7, Some(1)));
+        assert_eq!((*decided.peek(), unknown_presented(&store)), (7, Some(1)));
         let mut durable = std::pin::pin!(decided.durable());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(durable.as_mut().poll(&mut context).is_pending());

@@ -12,22 +12,21 @@ pub mod challenge_id;
 pub mod code;
 mod commands;
 mod decide;
-pub mod event;
+pub(crate) mod event;
 pub mod id;
 pub mod idempotency;
-pub mod lockout;
+pub(crate) mod lockout;
 pub mod policy;
 pub(crate) mod tagged;
 pub mod transaction;
 pub mod verdict;
 
-pub use commands::{
-    Cancel, Cancelled, Decision, Draw, Enrol, EnrolRefused, Generate, GenerateRefused, Issued, Presented,
-    Resend, ResendRefused, Resent, Verify,
-};
-pub use event::Event;
+pub(crate) use commands::{Cancel, Cancelled, Enrol, EnrolRefused, Resend, ResendRefused, Resent};
+pub use commands::{Decision, Draw, Generate, GenerateRefused, Issued, Presented, Verify};
+pub(crate) use event::Event;
 
-use challenge::{Challenge, ChallengeId};
+use challenge::Challenge;
+use challenge_id::ChallengeId;
 use idempotency::Remembered;
 use lockout::Lockout;
 
@@ -51,8 +50,8 @@ pub struct Subscriber {
     phone: Msisdn,
     authenticator: Authenticator,
     lockout: Lockout,
-    /// How often an id was presented that is none of this subscriber's.
-    unknown_presented: u32,
+    /// How often a challenge id was presented that this subscriber does not have.
+    pub(crate) unknown_presented: u32,
     /// In the order of issue.
     challenges: Vec<Challenge>,
     /// At most a challenge's acts for each challenge held: see `forget_ended`.
@@ -76,22 +75,17 @@ impl Subscriber {
     }
 
     /// The challenge with this id, if at `now` it is open or ended at most ten minutes ago.
-    pub fn challenge(&self, id: ChallengeId, now: Timestamp) -> Option<&Challenge> {
+    pub(crate) fn challenge(&self, id: ChallengeId, now: Timestamp) -> Option<&Challenge> {
         self.challenges.iter().find(|challenge| challenge.id == id && !challenge.is_forgotten(now))
     }
 
     /// The registered phone.
-    pub fn phone(&self) -> Msisdn {
+    pub(crate) fn phone(&self) -> Msisdn {
         self.phone
     }
 
-    /// How often somebody presented a challenge id that is none of this subscriber's.
-    pub fn unknown_presented(&self) -> u32 {
-        self.unknown_presented
-    }
-
     /// The bytes that this subscriber holds outside its own struct.
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.challenges.capacity() * size_of::<Challenge>()
             + self.remembered.capacity() * size_of::<Remembered>()
             + self.sends.capacity() * size_of::<Timestamp>()

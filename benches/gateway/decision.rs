@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use otp_gateway::clock::Timestamp;
-use otp_gateway::subscriber::challenge::ChallengeId;
+use otp_gateway::subscriber::challenge_id::ChallengeId;
 use otp_gateway::subscriber::code::Code;
 use otp_gateway::subscriber::id::SubscriberId;
 use otp_gateway::subscriber::idempotency::Outcome;
@@ -77,11 +77,7 @@ impl Case {
 
 /// Takes a decision, applies its events, and returns its outcome.
 fn perform<T>(subscriber: &mut Subscriber, decide: impl Fn(&Subscriber) -> Decision<T>) -> T {
-    let Decision { outcome, events } = decide(subscriber);
-    for event in &events {
-        subscriber.apply(event);
-    }
-    outcome
+    decide(subscriber).apply_to(subscriber)
 }
 
 fn wrong(code: &Code) -> Code {

@@ -19,7 +19,7 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use otp_gateway::clock::Timestamp;
 use otp_gateway::metrics::Metrics;
 use otp_gateway::store::{Config, Store};
-use otp_gateway::subscriber::challenge::ChallengeId;
+use otp_gateway::subscriber::challenge_id::ChallengeId;
 use otp_gateway::subscriber::code::Code;
 use otp_gateway::subscriber::id::SubscriberId;
 use otp_gateway::subscriber::idempotency::Outcome;
@@ -54,11 +54,7 @@ impl Decide for &Store {
 impl Decide for PrivateMap {
     fn decide<T>(&mut self, id: &SubscriberId, decide: impl Fn(&Subscriber) -> Decision<T>) -> T {
         let subscriber = self.get_mut(id).expect("an enrolled subscriber");
-        let Decision { outcome, events } = decide(subscriber);
-        for event in &events {
-            subscriber.apply(event);
-        }
-        outcome
+        decide(subscriber).apply_to(subscriber)
     }
 }
 

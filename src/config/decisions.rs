@@ -13,11 +13,11 @@ settings! {
     /// `[codes]`: how long codes are. The master keys are beside it.
     pub struct Codes {
         /// Digits of a code.
-        pub length: CodeLength [CodeLength::MIN..=CodeLength::MAX] = CodeLength::MIN,
+        pub(crate) length: CodeLength [CodeLength::MIN..=CodeLength::MAX] = CodeLength::MIN,
         /// Digits of a code for a large payment.
-        pub long_length: CodeLength [length..=CodeLength::MAX] = CodeLength::EIGHT,
+        pub(crate) long_length: CodeLength [length..=CodeLength::MAX] = CodeLength::EIGHT,
         /// The amount of each currency from which a payment is large.
-        pub long_from: Vec<Amount> [LargeAmounts] = Vec::new(),
+        pub(crate) long_from: Vec<Amount> [LargeAmounts] = Vec::new(),
     }
 }
 
@@ -45,19 +45,19 @@ settings! {
     /// `[lockout]`: what failures lead to.
     pub struct Lockout {
         /// Consecutive failures, across challenges, that lock.
-        pub failures: u8 [1..=10] = 5,
+        pub(crate) failures: u8 [1..=10] = 5,
         /// How long a lock lasts at most.
-        pub duration_max: Duration [minutes(1)..=DAY] = DAY,
+        pub(crate) duration_max: Duration [minutes(1)..=DAY] = DAY,
         /// How long the first lock lasts. Each further one doubles.
-        pub duration: Duration [minutes(1)..=duration_max] = minutes(15),
+        pub(crate) duration: Duration [minutes(1)..=duration_max] = minutes(15),
         /// Failures since the last success that disable the authenticator (NIST SP 800-63B-4 §3.2.2).
-        pub failures_to_disable: u8 [1..=100] = 100,
+        pub(crate) failures_to_disable: u8 [1..=100] = 100,
     }
 }
 
 impl Codes {
     /// The longest code that these settings give.
-    pub fn length_max(&self) -> CodeLength {
+    pub(crate) fn length_max(&self) -> CodeLength {
         if self.long_from.is_empty() { self.length } else { self.long_length }
     }
 }

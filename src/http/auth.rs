@@ -13,7 +13,7 @@ const CLIENTS_MAX: usize = 1_000;
 
 words! {
     /// What a client may do.
-    pub enum Role {
+    pub(crate) enum Role {
         /// Generate, verify, resend, cancel and look up challenges.
         Core = "core",
         /// Propose changes of the registry.
@@ -27,19 +27,19 @@ words! {
 
 /// An authenticated caller.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     name: String,
     roles: Vec<Role>,
 }
 
 impl Client {
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether it may act in `role`.
-    pub fn has(&self, role: Role) -> bool {
+    pub(crate) fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 }
@@ -48,12 +48,12 @@ impl Client {
 // A plain hash map will do: what it compares are SHA-256 digests, of which a caller cannot choose
 // a prefix.
 #[derive(Clone, Debug)]
-pub struct Clients(Arc<HashMap<[u8; 32], Client>>);
+pub(crate) struct Clients(Arc<HashMap<[u8; 32], Client>>);
 
 impl Clients {
     /// Reads the tables `[[clients]]`: each has a name, the scope of its idempotency keys, what it may do, and the
     /// SHA-256 of its key as `otp-gateway key new api` prints it.
-    pub fn read(root: &Section<'_>) -> Option<Self> {
+    pub(crate) fn read(root: &Section<'_>) -> Option<Self> {
         let mut clients: HashMap<[u8; 32], Client> = HashMap::new();
         let mut complete = true;
         for section in root.sections("clients", 1..=CLIENTS_MAX) {
@@ -75,7 +75,7 @@ impl Clients {
     }
 
     /// The client whose key stands in an `Authorization: Bearer …` header's value.
-    pub fn authenticate(&self, authorization: &[u8]) -> Option<&Client> {
+    pub(crate) fn authenticate(&self, authorization: &[u8]) -> Option<&Client> {
         let (scheme, key) = authorization.split_at_checked(7)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") || key.len() > KEY_BYTES_MAX {
             return None;
@@ -112,7 +112,7 @@ impl Form for KeyHash {
 }
 
 /// The SHA-256 of a key, as `key_sha256` holds it.
-pub fn key_sha256(key: &str) -> String {
+pub(crate) fn key_sha256(key: &str) -> String {
     base16ct::lower::encode_string(&Sha256::digest(key))
 }
 

@@ -12,7 +12,8 @@ use serde::de::{DeserializeOwned, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::problem::Malformed;
-use crate::subscriber::challenge::{ChallengeId, Locale};
+use crate::subscriber::challenge::Locale;
+use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::code::Code;
 use crate::subscriber::id::{Id, SubscriberId};
 use crate::subscriber::transaction::{Subject, Transaction, TransactionError};

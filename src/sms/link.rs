@@ -26,7 +26,7 @@ mod supervisor;
 pub(super) mod tls;
 
 pub(super) use session::Role;
-pub use settings::WINDOW_MAX;
+pub(crate) use settings::WINDOW_MAX;
 pub(super) use shared::{Common, Smsc};
 pub(super) use supervisor::Link;
 

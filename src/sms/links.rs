@@ -66,7 +66,7 @@ impl fmt::Debug for SmscConfig {
 
 /// `[[smsc]]` and `[[route]]`.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// At least one, the preferred first.
     pub(in crate::sms) smscs: Vec<SmscConfig>,
     pub(in crate::sms) table: Table,
@@ -74,7 +74,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the tables `[[smsc]]` and `[[route]]`, and the files that they name.
-    pub fn read(root: &Section<'_>) -> Option<Self> {
+    pub(crate) fn read(root: &Section<'_>) -> Option<Self> {
         let sections = root.sections("smsc", 1..=SMSCS_MAX);
         let smscs: Vec<_> = sections.iter().map(SmscConfig::read).collect();
         // As they are written, so that a name that is refused is no other's.

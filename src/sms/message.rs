@@ -28,8 +28,8 @@ mod settings;
 mod template;
 mod text;
 
-pub use rendering::Templates;
-pub use text::Text;
+pub(crate) use rendering::Templates;
+pub(crate) use text::Text;
 pub(super) use text::{CODES_MAX, SEGMENT_SEPTETS};
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
 use crate::msisdn::Msisdn;
 use crate::subscriber::admission::Unavailable;
-use crate::subscriber::challenge::ChallengeId;
+use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::id::SubscriberId;
 
 /// How long no link may be bound before nothing more is taken in: an SMSC's restart or a short break of
@@ -33,7 +33,7 @@ pub(super) const LEFT_MIN: Duration = Duration::from_secs(10);
 
 /// An SMS that waits to be sent. It holds no code: that is derived just before the PDU is written.
 #[derive(Clone)]
-pub struct Item {
+pub(crate) struct Item {
     pub(crate) subscriber: SubscriberId,
     pub(crate) challenge: ChallengeId,
     /// Which send of the challenge, from 0.
@@ -87,7 +87,7 @@ impl Routing {
 
 /// The end of the queue where items go in. Clones share the queue.
 #[derive(Clone, Debug)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     items: mpsc::Sender<Outgoing>,
     routing: Arc<Routing>,
     clock: Clock,

@@ -28,7 +28,8 @@ use super::outbox::Item;
 use crate::clock::Timestamp;
 use crate::metrics::ReceiptOutcome;
 use crate::msisdn::Msisdn;
-use crate::subscriber::challenge::{ChallengeId, Delivery};
+use crate::subscriber::challenge::Delivery;
+use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::id::SubscriberId;
 
 /// Receipts that are held until their responses come: those of the largest window.

@@ -27,8 +27,10 @@ pub(super) enum Mark {
 
 /// Why nothing can be said of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreError {
-    /// The decision was taken, and it is not known whether it survives. The same call, made again, tells.
+pub(crate) enum StoreError {
+    /// The decision was taken, and it is not known whether it survives a restart. The same call, made again with
+    /// the same idempotency key, shows it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only a journal can fail to keep a decision"))]
     OutcomeUnknown,
 }
 
@@ -62,7 +64,7 @@ impl<T> Decided<T> {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn durable(self) -> Result<T, StoreError> {
+    pub(crate) async fn durable(self) -> Result<T, StoreError> {
         match self.mark {
             Mark::Memory => Ok(self.outcome),
             #[cfg(test)]

@@ -25,7 +25,7 @@ named! {
 
 impl Unavailable {
     /// When it is worth trying again.
-    pub fn retry_after(self) -> Duration {
+    pub(crate) fn retry_after(self) -> Duration {
         Duration::from_secs(match self {
             // A thousand SMS leave in a second; what fills the outbox drains soon or not at all.
             Self::OutboxFull => 1,

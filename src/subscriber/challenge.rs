@@ -10,12 +10,11 @@
 
 use std::time::Duration;
 
+use super::challenge_id::{ChallengeId, Salt};
 use super::code::{CodeLength, KeyId};
 use super::transaction::Digest;
 use crate::clock::Timestamp;
 use crate::named::named;
-
-pub use super::challenge_id::{ChallengeId, Salt, SmsReference};
 
 /// How long an ended challenge, and what was answered about it, can still be asked for.
 pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
@@ -35,7 +34,7 @@ named! {
 
 named! {
     /// What became of the newest SMS of a challenge.
-    pub enum Delivery {
+    pub(crate) enum Delivery {
         /// Waits to be sent.
         Queued = "queued",
         /// The SMSC took it.
@@ -82,7 +81,7 @@ impl Delivery {
 
 named! {
     /// Where a challenge stands at an instant.
-    pub enum State {
+    pub(crate) enum State {
         /// It can be answered.
         Open = "open",
         /// It was answered rightly, once.
@@ -100,7 +99,7 @@ named! {
 
 /// How an open challenge ended by an act; running out of time is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The right answer.
     Approved,
     /// By the caller or by a newer challenge.
@@ -113,7 +112,7 @@ pub enum End {
 
 /// One issued OTP. At most 128 bytes: a gateway holds millions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub(crate) struct Challenge {
     pub(crate) id: ChallengeId,
     pub(crate) salt: Salt,
     pub(crate) digest: Digest,
@@ -136,7 +135,7 @@ const _: () = assert!(size_of::<Challenge>() <= 128, "a live challenge has at mo
 
 impl Challenge {
     /// Where it stands at `now`. Expiry is derived, not recorded.
-    pub fn state(&self, now: Timestamp) -> State {
+    pub(crate) fn state(&self, now: Timestamp) -> State {
         match self.ended {
             Some((End::Approved, _)) => State::Approved,
             Some((End::Cancelled, _)) => State::Cancelled,
@@ -160,24 +159,19 @@ impl Challenge {
         self.ended_at(now).is_some_and(|ended| now.since(ended) > ENDED_KEPT_FOR)
     }
 
-    /// Its name.
-    pub fn id(&self) -> ChallengeId {
-        self.id
-    }
-
     /// The first instant at which it can no longer be answered.
-    pub fn expires_at(&self) -> Timestamp {
+    pub(crate) fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
     /// How many attempts are left while it is open.
-    pub fn attempts_left(&self) -> u8 {
+    pub(crate) fn attempts_left(&self) -> u8 {
         self.attempts_max.saturating_sub(self.attempts)
     }
 
     /// What is known of its newest SMS at `now`. The SMSC may not deliver it after the expiry; if it has not
     /// said a while later what became of it, nobody knows. Like the expiry that is derived, not recorded.
-    pub fn delivery(&self, now: Timestamp) -> Delivery {
+    pub(crate) fn delivery(&self, now: Timestamp) -> Delivery {
         match self.delivery {
             Delivery::Accepted if now >= self.expires_at.plus(RECEIPT_GRACE) => Delivery::Unknown,
             delivery => delivery,
@@ -185,7 +179,7 @@ impl Challenge {
     }
 
     /// How many times its SMS was given out to be sent.
-    pub fn sends(&self) -> u8 {
+    pub(crate) fn sends(&self) -> u8 {
         self.sends
     }
 }

@@ -18,14 +18,14 @@ impl fmt::Debug for Salt {
 
 impl ChallengeId {
     /// The id that 32 hexadecimal digits spell, in either case.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
         let decoded = base16ct::mixed::decode(text, &mut bytes).ok()?.len();
         (decoded == bytes.len()).then_some(Self(bytes))
     }
 
     /// What tells one SMS of a subscriber from another.
-    pub fn sms_reference(&self) -> SmsReference {
+    pub(crate) fn sms_reference(&self) -> SmsReference {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let bits = u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]]);
         SmsReference([19, 14, 9, 4].map(|shift| ALPHABET[(bits >> shift & 0x1F) as usize]))
@@ -47,11 +47,11 @@ impl fmt::Debug for ChallengeId {
 /// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
 /// challenges.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SmsReference([u8; 4]);
+pub(crate) struct SmsReference([u8; 4]);
 
 impl SmsReference {
     /// The four characters.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("Crockford's alphabet is ASCII")
     }
 }

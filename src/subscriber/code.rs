@@ -14,9 +14,9 @@ use super::tagged::Tagged;
 use super::transaction::Digest;
 
 /// The longest code.
-pub const CODE_DIGITS_MAX: usize = 10;
+pub(crate) const CODE_DIGITS_MAX: usize = 10;
 /// The shortest code (NIST SP 800-63B-4 §3.1.3.2).
-pub const CODE_DIGITS_MIN: usize = 6;
+pub(crate) const CODE_DIGITS_MIN: usize = 6;
 
 /// How many digits a code has: 6 to 10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -24,19 +24,19 @@ pub struct CodeLength(u8);
 
 impl CodeLength {
     /// [`CODE_DIGITS_MIN`].
-    pub const MIN: Self = Self(CODE_DIGITS_MIN as u8);
+    pub(crate) const MIN: Self = Self(CODE_DIGITS_MIN as u8);
     /// For large payments, where nothing else is set.
-    pub const EIGHT: Self = Self(8);
+    pub(crate) const EIGHT: Self = Self(8);
     /// [`CODE_DIGITS_MAX`].
-    pub const MAX: Self = Self(CODE_DIGITS_MAX as u8);
+    pub(crate) const MAX: Self = Self(CODE_DIGITS_MAX as u8);
 
     /// `None` outside 6 to 10.
-    pub fn new(digits: u8) -> Option<Self> {
+    pub(crate) fn new(digits: u8) -> Option<Self> {
         (CODE_DIGITS_MIN..=CODE_DIGITS_MAX).contains(&usize::from(digits)).then_some(Self(digits))
     }
 
     /// The number of digits.
-    pub fn digits(self) -> u8 {
+    pub(crate) fn digits(self) -> u8 {
         self.0
     }
 }
@@ -91,10 +91,10 @@ impl fmt::Debug for Code {
 
 /// Names a master key within the key file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyId(pub u16);
+pub(crate) struct KeyId(pub u16);
 
 /// The length of a master key, in bytes.
-pub const MASTER_KEY_BYTES: usize = 32;
+pub(crate) const MASTER_KEY_BYTES: usize = 32;
 
 /// What the purposes of one master key need: each purpose has a subkey of its own (HKDF, RFC 5869).
 #[derive(Clone)]
@@ -166,12 +166,12 @@ pub struct Keyring {
 }
 
 /// The most master keys at a time: one in use and those that challenges of the last minutes need.
-pub const KEYS_MAX: usize = 8;
+pub(crate) const KEYS_MAX: usize = 8;
 
 impl Keyring {
     /// The keys, the one that issues first. `None` unless there are 1 to [`KEYS_MAX`], whose ids and bytes are all
     /// different.
-    pub fn new(masters: &[(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)]) -> Option<Self> {
+    pub(crate) fn new(masters: &[(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)]) -> Option<Self> {
         let is_repeated = |index: usize| {
             let (id, key) = &masters[index];
             masters[..index].iter().any(|(earlier, bytes)| earlier == id || bytes == key)

@@ -11,7 +11,7 @@ use super::idempotency::Idempotency;
 use super::lockout::Lock;
 use super::transaction::{Digest, Subject};
 use super::verdict::Verdict;
-use super::{Authenticator, Event};
+use super::{Authenticator, Event, Subscriber};
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
 
@@ -21,17 +21,23 @@ pub struct Decision<T> {
     /// What is to be answered.
     pub outcome: T,
     /// What has happened once they are applied, in order.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl<T> Decision<T> {
     /// A decision after which nothing has changed.
-    pub fn unchanged(outcome: T) -> Self {
+    pub(crate) fn unchanged(outcome: T) -> Self {
         Self { outcome, events: Vec::new() }
     }
 
     pub(super) fn changed(outcome: T, event: Event) -> Self {
         Self { outcome, events: vec![event] }
+    }
+
+    /// Applies the events to the subscriber that was decided on, and returns the outcome.
+    pub fn apply_to(self, subscriber: &mut Subscriber) -> T {
+        self.events.iter().for_each(|event| subscriber.apply(event));
+        self.outcome
     }
 
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Decision<U> {
@@ -73,19 +79,19 @@ pub struct Issued {
     /// Its id.
     pub challenge: ChallengeId,
     /// What its SMS is told by.
-    pub sms_reference: SmsReference,
+    pub(crate) sms_reference: SmsReference,
     /// The digits of its code.
-    pub code_length: CodeLength,
+    pub(crate) code_length: CodeLength,
     /// When it was issued.
-    pub issued_at: Timestamp,
+    pub(crate) issued_at: Timestamp,
     /// The first instant at which it can no longer be answered.
-    pub expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
     /// The earliest resend after the issue; `None` when no resend is allowed.
-    pub resend_after: Option<Duration>,
+    pub(crate) resend_after: Option<Duration>,
     /// The attempts that it begins with.
-    pub attempts_left: u8,
+    pub(crate) attempts_left: u8,
     /// Where its SMS goes.
-    pub phone: Msisdn,
+    pub(crate) phone: Msisdn,
 }
 
 /// Why no challenge was issued.
@@ -130,41 +136,41 @@ pub struct Verify<'a> {
 
 /// A request to send the code again.
 #[derive(Clone, Copy, Debug)]
-pub struct Resend {
+pub(crate) struct Resend {
     /// Which challenge.
-    pub presented: Presented,
+    pub(crate) presented: Presented,
     /// What else the call needs.
-    pub admission: Admission,
+    pub(crate) admission: Admission,
 }
 
 /// A code was given out to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resent {
+pub(crate) struct Resent {
     /// The challenge, unchanged but for this.
-    pub challenge: ChallengeId,
+    pub(crate) challenge: ChallengeId,
     /// What its SMS is told by.
-    pub sms_reference: SmsReference,
+    pub(crate) sms_reference: SmsReference,
     /// Which send this is; the first SMS is 0.
-    pub ordinal: u8,
+    pub(crate) ordinal: u8,
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// As at the issue.
-    pub expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
     /// The digits of its code.
-    pub code_length: CodeLength,
+    pub(crate) code_length: CodeLength,
     /// The earliest next resend after this one; `None` when none is left.
-    pub resend_after: Option<Duration>,
+    pub(crate) resend_after: Option<Duration>,
     /// How many attempts are left.
-    pub attempts_left: u8,
+    pub(crate) attempts_left: u8,
     /// The language of the SMS.
-    pub locale: Locale,
+    pub(crate) locale: Locale,
     /// Where it goes.
-    pub phone: Msisdn,
+    pub(crate) phone: Msisdn,
 }
 
 /// Why a code was not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendRefused {
+pub(crate) enum ResendRefused {
     /// The call could not be taken in.
     Unavailable(Unavailable),
     /// The challenge cannot be answered either.
@@ -185,27 +191,27 @@ pub enum ResendRefused {
 
 /// A request to end a challenge.
 #[derive(Clone, Copy, Debug)]
-pub struct Cancel {
+pub(crate) struct Cancel {
     /// Which challenge.
-    pub presented: Presented,
+    pub(crate) presented: Presented,
 }
 
 /// A challenge was cancelled by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled {
+pub(crate) struct Cancelled {
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// A request to enrol a subscriber.
 #[derive(Clone, Copy, Debug)]
-pub struct Enrol {
+pub(crate) struct Enrol {
     /// The registered phone.
-    pub phone: Msisdn,
+    pub(crate) phone: Msisdn,
     /// What the subscriber confirms with.
-    pub authenticator: Authenticator,
+    pub(crate) authenticator: Authenticator,
     /// Whether the store holds fewer subscribers than it may.
-    pub has_room: bool,
+    pub(crate) has_room: bool,
 }
 
 /// Why a subscriber was not enrolled.

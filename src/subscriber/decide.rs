@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 
 impl Enrol {
     /// Enrols whoever is not.
-    pub fn decide(&self, subscriber: Option<&Subscriber>) -> Decision<Result<(), EnrolRefused>> {
+    pub(crate) fn decide(&self, subscriber: Option<&Subscriber>) -> Decision<Result<(), EnrolRefused>> {
         match subscriber {
             Some(_) => Decision::unchanged(Err(EnrolRefused::Duplicate)),
             None if !self.has_room => Decision::unchanged(Err(EnrolRefused::Full)),
@@ -34,7 +34,7 @@ impl Enrol {
 
 impl Generate<'_> {
     /// [`Subscriber::generate`], or that there is no such subscriber.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
         policy: &Policy,
@@ -47,7 +47,7 @@ impl Generate<'_> {
 
 impl Verify<'_> {
     /// [`Subscriber::verify`]; nobody's challenge is unknown.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
         policy: &Policy,
@@ -60,7 +60,7 @@ impl Verify<'_> {
 
 impl Resend {
     /// [`Subscriber::resend`]; nobody's challenge is unknown.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
         policy: &Policy,
@@ -73,7 +73,7 @@ impl Resend {
 
 impl Cancel {
     /// [`Subscriber::cancel`]; nobody's challenge is unknown.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
         policy: &Policy,
@@ -285,7 +285,7 @@ impl Subscriber {
     }
 
     /// Gives the same code out to be sent again, with the same expiry and the same counts.
-    pub fn resend(
+    pub(crate) fn resend(
         &self,
         command: &Resend,
         policy: &Policy,
@@ -373,7 +373,7 @@ impl Subscriber {
     }
 
     /// Ends an open challenge. A locked subscriber's challenge can be cancelled too.
-    pub fn cancel(
+    pub(crate) fn cancel(
         &self,
         command: &Cancel,
         policy: &Policy,
@@ -420,7 +420,7 @@ impl Subscriber {
 
     /// Takes note of what became of one send of a challenge's SMS; true if that is news. An
     /// earlier send than the newest counts only when it arrived.
-    pub fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
+    pub(crate) fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
         let held = self.challenges.iter().find(|held| held.id == challenge);
         let Some(held) = held else { return Decision::unchanged(false) };
         let newest = held.sends == ordinal.saturating_add(1);

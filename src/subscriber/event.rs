@@ -1,6 +1,7 @@
 //! What happened to a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
 
-use super::challenge::{Challenge, ChallengeId, Delivery, End};
+use super::challenge::{Challenge, Delivery, End};
+use super::challenge_id::ChallengeId;
 use super::idempotency::{Remembered, RememberedAct, RememberedKey};
 use super::policy::DAY;
 use super::verdict::Verdict;
@@ -13,7 +14,7 @@ pub(crate) const ENDED_KEPT_MAX: usize = 5;
 
 /// One change of one subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// The subscriber was enrolled. The first event of every subscriber, and no other's.
     Enrolled {
         /// The registered phone.
@@ -97,7 +98,7 @@ impl Subscriber {
     }
 
     /// Takes in one event. Live operation, recovery and tests all come through here.
-    pub fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, event: &Event) {
         match event {
             Event::Enrolled { phone, authenticator } => *self = Self::new(*phone, *authenticator),
             Event::Issued { challenge, key } => self.apply_issued(challenge, *key),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest corporate or user ID, in bytes.
-pub const ID_BYTES_MAX: usize = 32;
+pub(crate) const ID_BYTES_MAX: usize = 32;
 
 /// A corporate or user ID: 1 to 32 of `[A-Z0-9._-]`, upper-cased at parsing, so that two spellings
 /// of one ID are one subscriber. Inline, so that a look-up allocates nothing.
@@ -41,7 +41,7 @@ impl Id {
     }
 
     /// The canonical spelling.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).expect("an ID is ASCII")
     }
 

@@ -14,7 +14,7 @@ use super::verdict::Verdict;
 use crate::clock::Timestamp;
 
 /// The longest idempotency key, in printable ASCII characters.
-pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+pub(crate) const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 
 /// An idempotency key as it came with a call, and the request that it came with.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Idempotency {
 
 impl Idempotency {
     /// The key `key`, sent by `client` in `call`, over the request's canonical fields (`None`: absent).
-    pub fn new(client: &str, call: &str, key: &str, request: &[Option<&[u8]>]) -> Self {
+    pub(crate) fn new(client: &str, call: &str, key: &str, request: &[Option<&[u8]>]) -> Self {
         let scope = Tagged::new(Sha256::new(), "idempotency-key/1")
             .field(client.as_bytes())
             .field(call.as_bytes())
@@ -55,7 +55,7 @@ fn request_hash(fields: &[Option<&[u8]>]) -> Sha256 {
 
 /// An idempotency key and its request, as they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RememberedKey {
+pub(crate) struct RememberedKey {
     key: [u8; 16],
     request: u64,
     made_with: KeyId,

@@ -9,15 +9,15 @@ use crate::clock::Timestamp;
 
 /// The limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LockoutPolicy {
+pub(crate) struct LockoutPolicy {
     /// Consecutive failures that lock.
-    pub failures_max: u8,
+    pub(crate) failures_max: u8,
     /// How long the first lock lasts.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// How long a lock lasts at most.
-    pub duration_max: Duration,
+    pub(crate) duration_max: Duration,
     /// Failures since the last success that disable the authenticator.
-    pub failures_to_disable: u8,
+    pub(crate) failures_to_disable: u8,
 }
 
 /// A lock that a failure brought about.

@@ -29,7 +29,7 @@ pub struct Policy {
 impl Policy {
     /// The same limits under other keys.
     #[must_use]
-    pub fn with_keys(&self, keys: Keyring) -> Self {
+    pub(crate) fn with_keys(&self, keys: Keyring) -> Self {
         Self { keys, ..self.clone() }
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::admission::{Admission, Unavailable};
-use super::challenge::{Delivery, Locale, Salt, State};
+use super::challenge::{Delivery, Locale, State};
+use super::challenge_id::Salt;
 use super::code::{Code, CodeLength, Keyring};
 use super::event::ENDED_KEPT_MAX;
 use super::id::{Id, SubscriberId};
@@ -267,7 +268,7 @@ fn abuse_20_answers_without_an_open_challenge_count_nothing() {
     }
     let challenge = story.issue();
     assert_eq!(story.wrong(challenge), Verdict::Incorrect { attempts_left: 2 });
-    assert_eq!(story.subscriber.unknown_presented(), 20);
+    assert_eq!(story.subscriber.unknown_presented, 20);
 }
 
 #[test]
@@ -608,7 +609,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 impl Story {
     fn newest(&self, newest: usize) -> Option<ChallengeId> {
-        self.subscriber.challenges.iter().rev().nth(newest).map(Challenge::id)
+        self.subscriber.challenges.iter().rev().nth(newest).map(|challenge| challenge.id)
     }
 
     /// Takes one step; the challenge if it approved one.

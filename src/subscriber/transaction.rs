@@ -37,14 +37,14 @@ pub struct Transaction {
 
 /// An amount in its currency's minor units.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Amount {
+pub(crate) struct Amount {
     minor_units: u64,
     currency: Currency,
 }
 
 /// An ISO 4217 currency.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Currency {
+pub(crate) struct Currency {
     code: [u8; 3],
     minor_digits: u8,
 }
@@ -67,15 +67,15 @@ pub enum TransactionError {
 }
 
 /// The longest reference, in characters.
-pub const REFERENCE_CHARS_MAX: usize = 35;
+pub(crate) const REFERENCE_CHARS_MAX: usize = 35;
 /// The most integer digits of an amount.
-pub const AMOUNT_INTEGER_DIGITS_MAX: usize = 15;
+pub(crate) const AMOUNT_INTEGER_DIGITS_MAX: usize = 15;
 /// The most fraction digits that are read; those past the minor units must be zeros.
 const AMOUNT_FRACTION_DIGITS_MAX: usize = 8;
 /// The longest account: an IBAN has 34 characters.
-pub const ACCOUNT_CHARS_MAX: usize = 34;
+pub(crate) const ACCOUNT_CHARS_MAX: usize = 34;
 /// The longest beneficiary name, in characters.
-pub const NAME_CHARS_MAX: usize = 70;
+pub(crate) const NAME_CHARS_MAX: usize = 70;
 
 /// The printable characters of the GSM 7-bit default alphabet's basic set (3GPP TS 23.038 §6.2.1)
 /// beyond letters and digits of ASCII. No Cyrillic, and of Greek only what does not look Latin.
@@ -95,7 +95,7 @@ const TWO_DIGITS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BN
 
 impl Currency {
     /// The currency with this ISO 4217 alphabetic code, in upper case.
-    pub fn parse(code: &str) -> Option<Self> {
+    pub(crate) fn parse(code: &str) -> Option<Self> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
         // The tables are lists with blanks between: only whole codes may match.
         if !bytes.iter().all(u8::is_ascii_uppercase) {
@@ -108,7 +108,7 @@ impl Currency {
     }
 
     /// The alphabetic code.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         std::str::from_utf8(&self.code).expect("a currency code is ASCII")
     }
 }
@@ -126,7 +126,7 @@ impl Amount {
     ///
     /// [`TransactionError::Amount`] for another form, [`TransactionError::AmountPrecision`] for a
     /// value finer than the currency's minor unit.
-    pub fn parse(text: &str, currency: Currency) -> Result<Self, TransactionError> {
+    pub(crate) fn parse(text: &str, currency: Currency) -> Result<Self, TransactionError> {
         let (integer, fraction) = match text.split_once('.') {
             Some((integer, fraction)) if !fraction.is_empty() => (integer, fraction),
             Some(_) => return Err(TransactionError::Amount),
@@ -154,17 +154,17 @@ impl Amount {
     }
 
     /// The currency.
-    pub fn currency(&self) -> Currency {
+    pub(crate) fn currency(&self) -> Currency {
         self.currency
     }
 
     /// The value in the currency's minor units.
-    pub fn minor_units(&self) -> u64 {
+    pub(crate) fn minor_units(&self) -> u64 {
         self.minor_units
     }
 
     /// The integer digits and the fraction digits (empty for a currency without minor units).
-    pub fn decimal(&self) -> (String, String) {
+    pub(crate) fn decimal(&self) -> (String, String) {
         let width = usize::from(self.currency.minor_digits);
         let scale = 10_u64.pow(u32::from(self.currency.minor_digits));
         let fraction = self.minor_units % scale;
@@ -228,23 +228,15 @@ impl Transaction {
         })
     }
 
-    /// The bank's reference of the payment.
-    pub fn reference(&self) -> &str {
-        &self.reference
-    }
-
-    /// How much.
-    pub fn amount(&self) -> Amount {
+    pub(crate) fn amount(&self) -> Amount {
         self.amount
     }
 
-    /// To which account.
-    pub fn beneficiary_account(&self) -> &str {
+    pub(crate) fn beneficiary_account(&self) -> &str {
         &self.beneficiary_account
     }
 
-    /// To whom.
-    pub fn beneficiary_name(&self) -> &str {
+    pub(crate) fn beneficiary_name(&self) -> &str {
         &self.beneficiary_name
     }
 }

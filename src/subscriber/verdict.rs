@@ -37,7 +37,7 @@ pub enum Verdict {
 
 named! {
     /// A [`Verdict`] without its details: what it is called.
-    pub enum VerdictKind {
+    pub(crate) enum VerdictKind {
         /// [`Verdict::Approved`].
         Approved = "approved",
         /// [`Verdict::Incorrect`].
@@ -61,7 +61,7 @@ named! {
 
 impl Verdict {
     /// What it is called.
-    pub fn kind(self) -> VerdictKind {
+    pub(crate) fn kind(self) -> VerdictKind {
         match self {
             Self::Approved { .. } => VerdictKind::Approved,
             Self::Incorrect { .. } => VerdictKind::Incorrect,

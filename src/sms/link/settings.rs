@@ -12,7 +12,7 @@ use smpp::tlv::Tag;
 use crate::sms::MessageIdForm;
 
 /// The most submits without an answer: what a link may have to remember and, when it is lost, to report.
-pub const WINDOW_MAX: usize = 10_000;
+pub(crate) const WINDOW_MAX: usize = 10_000;
 /// The most binds to one SMSC: operators allow a handful.
 const BINDS_MAX: usize = 32;
 /// The highest rate of one link, in segments a second: more than any operator sells.

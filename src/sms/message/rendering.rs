@@ -8,7 +8,8 @@ use super::settings::{self, Common};
 use super::template::{Field, Lengths, Parser, Part, Purpose, Template};
 use super::text::{SEGMENT_SEPTETS, Text};
 use crate::clock::Timestamp;
-use crate::subscriber::challenge::{Locale, SmsReference};
+use crate::subscriber::challenge::Locale;
+use crate::subscriber::challenge_id::SmsReference;
 use crate::subscriber::code::CodeLength;
 use crate::subscriber::transaction::{Subject, Transaction};
 
@@ -52,7 +53,7 @@ impl Form for Compiled<'_> {
 
 /// The messages of a bank, ready to be rendered.
 #[derive(Clone, Debug)]
-pub struct Templates {
+pub(crate) struct Templates {
     payment_id: Template,
     payment_en: Template,
     login_id: Template,

@@ -5,7 +5,8 @@ use super::money::{MINOR_DIGITS_MAX, grouped};
 use super::rendering::{PAYEE_CHARS_MIN, cut};
 use super::*;
 use crate::clock::Timestamp;
-use crate::subscriber::challenge::{ChallengeId, Locale};
+use crate::subscriber::challenge::Locale;
+use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::code::{Code, CodeLength};
 use crate::subscriber::transaction::{Subject, Transaction};
 

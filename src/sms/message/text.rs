@@ -14,7 +14,7 @@ pub(in crate::sms) const CODES_MAX: usize = 4;
 /// With a code of the length that it was rendered for, it fits one segment. It never holds a code, and
 /// `Debug` does not show it.
 #[derive(Clone)]
-pub struct Text {
+pub(crate) struct Text {
     septets: [u8; SEGMENT_SEPTETS],
     length: u8,
     /// Where in `septets` the code is to be put in, in ascending order.
