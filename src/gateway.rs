@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use admission::Reservation;
 
+use crate::call::Call;
 use crate::clock::{Clock, Timestamp};
 use crate::entropy;
-use crate::metrics::{Call, Metrics};
+use crate::metrics::Metrics;
 use crate::named::Named as _;
 use crate::sms::DeliveryReport;
 use crate::sms::message::{Templates, Text};
@@ -130,18 +131,21 @@ impl Gateway {
         };
         let policy = self.policy.load();
         let decided = self.store.decide(subscriber, |held| command.decide(held, &policy, now));
-        if let Outcome::Fresh(Ok(issued)) = decided.peek() {
-            reservation.commit(Item {
-                subscriber: *subscriber,
-                challenge: issued.challenge,
-                ordinal: 0,
-                phone: issued.phone,
-                text: self.text(locale, subject, issued.challenge, issued.expires_at, issued.code_length),
-                expires_at: issued.expires_at,
-            });
-            self.metrics.api.challenges_issued.inc();
-        }
-        self.counted(decided)
+        decided.then(|outcome| {
+            self.count_replay(outcome);
+            if let Outcome::Fresh(Ok(issued)) = outcome {
+                let (expires_at, length) = (issued.expires_at, issued.code_length);
+                reservation.commit(Item {
+                    subscriber: *subscriber,
+                    challenge: issued.challenge,
+                    ordinal: 0,
+                    phone: issued.phone,
+                    text: self.text(locale, subject, issued.challenge, expires_at, length),
+                    expires_at,
+                });
+                self.metrics.api.challenges_issued.inc();
+            }
+        })
     }
 
     /// Compares an answer to a challenge: approved at most once.
@@ -156,11 +160,13 @@ impl Gateway {
         let command = Verify { subscriber: claim.subscriber, presented, code };
         let policy = self.policy.load();
         let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
-        if let Outcome::Fresh(verdict) = decided.peek() {
-            self.metrics.verdict(verdict.kind());
-            self.note_unknown(*verdict == Verdict::UnknownChallenge);
-        }
-        self.counted(decided)
+        decided.then(|outcome| {
+            self.count_replay(outcome);
+            if let Outcome::Fresh(verdict) = outcome {
+                self.metrics.verdict(verdict.kind());
+                self.note_unknown(*verdict == Verdict::UnknownChallenge);
+            }
+        })
     }
 
     /// Queues the SMS of an open challenge once more: the same code, the same expiry.
@@ -175,24 +181,26 @@ impl Gateway {
         let command = Resend { presented, admission: reservation.admission() };
         let policy = self.policy.load();
         let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
-        match decided.peek() {
-            Outcome::Fresh(Ok(resent)) => {
-                let (expires_at, length) = (resent.expires_at, resent.code_length);
-                reservation.commit(Item {
-                    subscriber: *claim.subscriber,
-                    challenge: resent.challenge,
-                    ordinal: resent.ordinal,
-                    phone: resent.phone,
-                    text: self.text(resent.locale, claim.subject, resent.challenge, expires_at, length),
-                    expires_at,
-                });
+        decided.then(|outcome| {
+            self.count_replay(outcome);
+            match outcome {
+                Outcome::Fresh(Ok(resent)) => {
+                    let (expires_at, length) = (resent.expires_at, resent.code_length);
+                    reservation.commit(Item {
+                        subscriber: *claim.subscriber,
+                        challenge: resent.challenge,
+                        ordinal: resent.ordinal,
+                        phone: resent.phone,
+                        text: self.text(resent.locale, claim.subject, resent.challenge, expires_at, length),
+                        expires_at,
+                    });
+                }
+                Outcome::Fresh(Err(ResendRefused::Ended(verdict))) => {
+                    self.note_unknown(*verdict == Verdict::UnknownChallenge);
+                }
+                Outcome::Fresh(Err(_)) | Outcome::Replayed(_) | Outcome::KeyReused => {}
             }
-            Outcome::Fresh(Err(ResendRefused::Ended(verdict))) => {
-                self.note_unknown(*verdict == Verdict::UnknownChallenge);
-            }
-            Outcome::Fresh(Err(_)) | Outcome::Replayed(_) | Outcome::KeyReused => {}
-        }
-        self.counted(decided)
+        })
     }
 
     /// Ends an open challenge.
@@ -205,8 +213,10 @@ impl Gateway {
         let command = Cancel { presented: claim.presented(caller, Call::Cancel, None) };
         let policy = self.policy.load();
         let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
-        self.note_unknown(*decided.peek() == Outcome::Fresh(Err(Verdict::UnknownChallenge)));
-        self.counted(decided)
+        decided.then(|outcome| {
+            self.count_replay(outcome);
+            self.note_unknown(*outcome == Outcome::Fresh(Err(Verdict::UnknownChallenge)));
+        })
     }
 
     /// A challenge that is open or ended at most ten minutes ago.
@@ -264,11 +274,10 @@ impl Gateway {
         self.templates.render(locale, subject, challenge.sms_reference(), expires_at, code_length)
     }
 
-    fn counted<T>(&self, decided: Decided<Outcome<T>>) -> Decided<Outcome<T>> {
-        if let Outcome::Replayed(_) = decided.peek() {
+    fn count_replay<T>(&self, outcome: &Outcome<T>) {
+        if let Outcome::Replayed(_) = outcome {
             self.metrics.api.replays.inc();
         }
-        decided
     }
 
     fn note_unknown(&self, unknown: bool) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use settings::FileProblem;
 use zeroize::Zeroizing;
 
-use crate::http::auth::key_sha256;
+use crate::http::auth::{Role, key_sha256};
 use crate::subscriber::code::{KEYS_MAX, KeyId, Keyring, MASTER_KEY_BYTES};
 
 /// 192 random bits: with the prefix, the key's hash takes one block of SHA-256, at every request.
@@ -21,7 +21,7 @@ pub enum NewKey {
         #[arg(long)]
         name: String,
         /// What the client may do.
-        #[arg(long, default_value = "core", value_parser = ["core", "maker", "checker", "auditor"])]
+        #[arg(long, default_value = "core", value_parser = clap::builder::PossibleValuesParser::new(Role::ALL.iter().map(|role| role.name())))]
         role: String,
     },
     /// A master key: a line for the key file. The first line of the file is the key in use.
@@ -77,7 +77,8 @@ pub fn parse(text: &str) -> Result<Keyring, FileProblem> {
         found: found.into(),
         allowed: allowed.into(),
     };
-    let mut keys: Vec<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> = Vec::new();
+    // Its whole room at once: growing would leave keys behind that nobody wipes.
+    let mut keys: Vec<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> = Vec::with_capacity(KEYS_MAX);
     for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() || text.starts_with('#') {
             continue;
@@ -87,11 +88,12 @@ pub fn parse(text: &str) -> Result<Keyring, FileProblem> {
         if keys.iter().any(|(id, master)| *id == key.0 || *master == key.1) {
             return Err(in_line(line, "the number or the key of a line before", "each once"));
         }
+        if keys.len() == KEYS_MAX {
+            return Err(in_line(line, "one key more", &format!("1 to {KEYS_MAX}")));
+        }
         keys.push(key);
     }
-    Keyring::new(&keys).ok_or_else(|| {
-        FileProblem::whole(format_args!("{} keys", keys.len()), format_args!("1 to {KEYS_MAX}"))
-    })
+    Keyring::new(&keys).ok_or_else(|| FileProblem::whole("0 keys", format_args!("1 to {KEYS_MAX}")))
 }
 
 fn parse_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> {
@@ -146,7 +148,7 @@ mod tests {
         };
         assert_eq!(refused(""), (None, "found 0 keys, allowed 1 to 8".into()));
         let many: String = (1..=9).map(|id| format!("{id} {id}{}\n", &hex[1..])).collect();
-        assert_eq!(refused(&many), (None, "found 9 keys, allowed 1 to 8".into()));
+        assert_eq!(refused(&many), (Some(9), "found one key more, allowed 1 to 8".into()));
         for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}"] {
             let line = line.replace("{hex}", &hex).replace("{bad}", &"zz".repeat(32));
             let form =

@@ -8,6 +8,7 @@
 //! [`app`] puts the rooms together. `ARCHITECTURE.md` is the map, `DESIGN.md` says why.
 
 pub mod app;
+mod call;
 pub mod clock;
 pub mod config;
 mod enrolment;

@@ -11,6 +11,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use crate::call::Call;
 use crate::named::{Named, named};
 use crate::subscriber::verdict::VerdictKind;
 
@@ -19,24 +20,6 @@ const DURATION_BUCKETS_SECONDS: [f64; 10] =
     [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 5e-3, 25e-3, 100e-3, 1.0, 10.0];
 /// Submit round trips in seconds: from a loopback simulator to the response timer.
 const SUBMIT_BUCKETS_SECONDS: [f64; 9] = [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0, 30.0];
-
-named! {
-    /// The API calls.
-    pub(crate) enum Call {
-        /// `POST /v1/otp/generate`.
-        Generate = "generate",
-        /// `POST /v1/otp/verify`.
-        Verify = "verify",
-        /// `POST /v1/otp/resend`.
-        Resend = "resend",
-        /// `POST /v1/otp/cancel`.
-        Cancel = "cancel",
-        /// `GET …/challenges/{challenge_id}`.
-        Challenge = "challenge",
-        /// Anything else.
-        Other = "other",
-    }
-}
 
 named! {
     /// What becomes of a submit.
@@ -73,7 +56,7 @@ named! {
 }
 
 /// The statuses that the API answers with, the rest being counted as 500.
-const STATUSES: [u16; 15] =
+pub(crate) const STATUSES: [u16; 15] =
     [200, 201, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, UNFORESEEN];
 /// What a status that is none of ours counts as.
 const UNFORESEEN: u16 = 500;

@@ -15,7 +15,7 @@ use settings::settings;
 pub use decided::Decided;
 pub(crate) use decided::StoreError;
 
-use decided::Mark;
+use decided::{AbortOnPanic, Mark};
 
 use crate::metrics::Metrics;
 use crate::msisdn::Msisdn;
@@ -34,18 +34,6 @@ settings! {
         /// The most bytes of challenges, sends and remembered keys: 1 MiB to 1 TiB. New challenges are refused
         /// beyond it; answers to open ones are not.
         pub(crate) live_bytes_max: usize [1 << 20..=1 << 40] = 4 << 30,
-    }
-}
-
-/// Ends the process when a panic passes through.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a decision panicked: memory may hold half of its events, so the process ends");
-            std::process::abort();
-        }
     }
 }
 
@@ -175,6 +163,12 @@ impl Store {
         Mark::Memory
     }
 
+    /// Puts another in the place of a subscriber, as no event does yet.
+    #[cfg(test)]
+    pub(crate) fn replace(&self, id: &SubscriberId, subscriber: Subscriber) {
+        self.subscribers.insert(*id, subscriber);
+    }
+
     /// Holds all marks back until the returned end says how they end.
     #[cfg(test)]
     pub(crate) fn hold_marks(&self) -> tokio::sync::watch::Sender<Option<Result<(), StoreError>>> {
@@ -270,8 +264,9 @@ mod tests {
         store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();
         let ends = store.hold_marks();
         let noted = |_: Option<&Subscriber>| Decision { outcome: 7, events: vec![Event::UnknownPresented] };
-        let decided = store.decide(&id("A"), noted);
-        assert_eq!((*decided.peek(), unknown_presented(&store)), (7, Some(1)));
+        let mut seen = 0;
+        let decided = store.decide(&id("A"), noted).then(|outcome| seen = *outcome);
+        assert_eq!((seen, unknown_presented(&store)), (7, Some(1)));
         let mut durable = std::pin::pin!(decided.durable());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(durable.as_mut().poll(&mut context).is_pending());
@@ -284,24 +279,44 @@ mod tests {
     /// The variable that has this test's own process be the one that ends.
     const CHILD: &str = "OTP_GATEWAY_TEST_PANICS";
 
+    /// Panics at one place of a decision, under a catch as a runtime has it for its tasks.
+    fn panic_in(place: &str) {
+        let store = store(1);
+        let events = |events: &[Event]| {
+            store.decide(&id("A"), |_| Decision { outcome: (), events: events.to_vec() }).without_waiting();
+        };
+        let enrolled = Event::Enrolled { phone: phone(), authenticator: Authenticator::SmsOtp };
+        if place != "deciding on nobody" && place != "the first event" {
+            events(std::slice::from_ref(&enrolled));
+        }
+        let panics = || match place {
+            "deciding" | "deciding on nobody" => {
+                store.decide::<()>(&id("A"), |_| panic!("a defect")).without_waiting();
+            }
+            "the first event" => events(&[Event::UnknownPresented]),
+            "a later event" => events(&[Event::UnknownPresented, enrolled.clone()]),
+            "the effect" => {
+                let decided = store.decide(&id("A"), |_| Decision::unchanged(()));
+                decided.then(|()| panic!("a defect")).without_waiting();
+            }
+            other => unreachable!("no place {other}"),
+        };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
+    }
+
     #[test]
     fn abuse_69_a_panic_while_deciding_or_applying_ends_the_process() {
-        if let Some(whose) = std::env::var_os(CHILD) {
-            let store = store(1);
-            if whose == "enrolled" {
-                store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();
-            }
-            // As a runtime does with its tasks.
-            let panics = || store.decide::<()>(&id("A"), |_| panic!("a defect")).without_waiting();
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
+        if let Some(place) = std::env::var_os(CHILD) {
+            panic_in(place.to_str().unwrap());
             std::process::exit(0);
         }
-        for whose in ["enrolled", "absent"] {
+        for place in ["deciding", "deciding on nobody", "the first event", "a later event", "the effect"] {
             let test = "store::tests::abuse_69_a_panic_while_deciding_or_applying_ends_the_process";
             let mut child = Command::new(std::env::current_exe().unwrap());
-            child.args(["--exact", test, "--nocapture"]).env(CHILD, whose);
+            child.args(["--exact", test, "--nocapture"]).env(CHILD, place);
             let output = child.output().unwrap();
-            assert_eq!(output.status.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{output:?}");
+            let aborted = Some(rustix::process::Signal::ABORT.as_raw());
+            assert_eq!(output.status.signal(), aborted, "{place}: {output:?}");
         }
     }
 }

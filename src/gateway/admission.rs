@@ -1,5 +1,6 @@
 //! What a call takes before its decision, to use it or to give it back.
 
+use crate::msisdn::Msisdn;
 use crate::sms::outbox::{Item, Outbox, Place};
 use crate::store::Store;
 use crate::subscriber::Subscriber;
@@ -10,23 +11,25 @@ use crate::subscriber::id::SubscriberId;
 /// dropped.
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
-    admission: Admission,
-    place: Option<Place<'a>>,
+    phone: Option<Msisdn>,
+    place: Result<Place<'a>, Unavailable>,
+    memory: Result<(), Unavailable>,
 }
 
 impl<'a> Reservation<'a> {
     /// Takes what there is, for the phone that the subscriber has now.
     pub(super) fn take(store: &Store, outbox: &'a Outbox, subscriber: &SubscriberId) -> Self {
         let phone = store.read(subscriber, Subscriber::phone);
-        let reserved = phone.map(|phone| outbox.reserve(phone)).transpose();
+        // Whoever is enrolled by the time of the decision has a phone that this is not.
+        let place = phone.map_or(Err(Unavailable::PhoneChanged), |phone| outbox.reserve(phone));
         let memory = if store.is_full() { Err(Unavailable::StoreFull) } else { Ok(()) };
-        let place = reserved.as_ref().map(|_| ()).map_err(|unavailable| *unavailable);
-        Self { admission: Admission { phone, place, memory }, place: reserved.ok().flatten() }
+        Self { phone, place, memory }
     }
 
     /// What the decision consults.
     pub(super) fn admission(&self) -> Admission {
-        self.admission
+        let place = self.place.as_ref().map(|_| ()).map_err(|unavailable| *unavailable);
+        Admission { phone: self.phone, place, memory: self.memory }
     }
 
     /// Queues the SMS that was decided on.

@@ -4,10 +4,10 @@ use super::*;
 use crate::msisdn::{Msisdn, NumberingPlan};
 use crate::sms::outbox::Queue;
 use crate::store;
+use crate::subscriber::Authenticator;
 use crate::subscriber::admission::Unavailable;
 use crate::subscriber::id::Id;
 use crate::subscriber::policy::tests::policy;
-use crate::subscriber::{Authenticator, Event};
 
 fn phone(number: &str) -> Msisdn {
     NumberingPlan::new("62", "0").unwrap().parse(number).unwrap()
@@ -37,8 +37,7 @@ fn a_phone_that_changes_between_route_and_decision_is_tried_again_with_its_own_r
     };
 
     let reservation = Reservation::take(&store, &outbox, &id);
-    let changed = vec![Event::Enrolled { phone: after, authenticator: Authenticator::SmsOtp }];
-    store.decide(&id, |_| Decision { outcome: (), events: changed.clone() }).without_waiting();
+    store.replace(&id, Subscriber::new(after, Authenticator::SmsOtp));
     let again = Outcome::Fresh(Err(GenerateRefused::Unavailable(Unavailable::PhoneChanged)));
     assert_eq!(generate(&reservation), again);
     drop(reservation);

@@ -19,9 +19,10 @@ use super::wire::{
     ApprovedBody, CancelledBody, ChallengeBody, ClaimRequest, GenerateRequest, IssuedBody, ResentBody,
     VerifyRequest,
 };
+use crate::call::Call;
 use crate::clock::{Clock, Timestamp};
 use crate::gateway::{Caller, ChallengeView, Claim, Gateway};
-use crate::metrics::{Call, Metrics};
+use crate::metrics::Metrics;
 use crate::named::Named as _;
 use crate::store::Decided;
 use crate::subscriber::challenge::State;
@@ -57,9 +58,17 @@ pub(crate) struct Api {
 /// What a request's head asks for.
 #[derive(Clone, Copy)]
 enum Route<'a> {
+    /// For everyone.
+    OpenApi,
+    /// For clients of the role core.
+    Call(Core<'a>),
+}
+
+/// A call of the banking core.
+#[derive(Clone, Copy)]
+enum Core<'a> {
     Post(Post),
     Challenge { corporate_id: &'a str, user_id: &'a str, challenge_id: &'a str },
-    OpenApi,
 }
 
 /// The calls that come with a body.
@@ -74,19 +83,19 @@ enum Post {
 impl Route<'_> {
     fn call(self) -> Call {
         match self {
-            Self::Post(Post::Generate) => Call::Generate,
-            Self::Post(Post::Verify) => Call::Verify,
-            Self::Post(Post::Resend) => Call::Resend,
-            Self::Post(Post::Cancel) => Call::Cancel,
-            Self::Challenge { .. } => Call::Challenge,
             Self::OpenApi => Call::Other,
+            Self::Call(Core::Post(Post::Generate)) => Call::Generate,
+            Self::Call(Core::Post(Post::Verify)) => Call::Verify,
+            Self::Call(Core::Post(Post::Resend)) => Call::Resend,
+            Self::Call(Core::Post(Post::Cancel)) => Call::Cancel,
+            Self::Call(Core::Challenge { .. }) => Call::Challenge,
         }
     }
 
     fn method(self) -> (Method, &'static str) {
         match self {
-            Self::Post(_) => (Method::POST, "POST"),
-            Self::Challenge { .. } | Self::OpenApi => (Method::GET, "GET"),
+            Self::Call(Core::Post(_)) => (Method::POST, "POST"),
+            Self::Call(Core::Challenge { .. }) | Self::OpenApi => (Method::GET, "GET"),
         }
     }
 }
@@ -126,17 +135,19 @@ impl Api {
         headers: &HeaderMap,
         body: B,
     ) -> Result<Answer, Problem> {
-        if let Ok(Route::OpenApi) = route {
-            return Ok(openapi());
-        }
+        let call = match route {
+            Ok(Route::OpenApi) => return Ok(openapi()),
+            Ok(Route::Call(call)) => Ok(call),
+            Err(problem) => Err(problem),
+        };
         // Without a key, nobody learns which calls exist.
         let client = self.authenticate(headers)?;
-        let route = route?;
+        let call = call?;
         if !client.has(Role::Core) {
             return Err(Problem::Forbidden);
         }
-        let decided = match route {
-            Route::Post(post) => {
+        let decided = match call {
+            Core::Post(post) => {
                 if !is_json(headers) {
                     return Err(Problem::UnsupportedMediaType);
                 }
@@ -144,10 +155,9 @@ impl Api {
                 let body = self.read(body).await?;
                 self.post(post, caller, body)?
             }
-            Route::Challenge { corporate_id, user_id, challenge_id } => {
+            Core::Challenge { corporate_id, user_id, challenge_id } => {
                 self.challenge(corporate_id, user_id, challenge_id)?
             }
-            Route::OpenApi => return Ok(openapi()),
         };
         // The client may hang up here, and nothing below runs: all is in effect by now.
         Ok(decided.durable().await?)
@@ -159,7 +169,7 @@ impl Api {
     }
 
     /// Decides, and puts into effect what was decided. The body, which holds a verify's code, and all that
-    /// was made of it end here: no secret lives while a reply waits.
+    /// was made of it end here: no code lives while a reply waits.
     fn post(
         &self,
         post: Post,
@@ -292,10 +302,10 @@ fn route<'a>(method: &Method, path: &'a str, query: Option<&str>) -> Result<Rout
         return Err(Problem::NotFound);
     }
     let route = match path {
-        "/v1/otp/generate" => Route::Post(Post::Generate),
-        "/v1/otp/verify" => Route::Post(Post::Verify),
-        "/v1/otp/resend" => Route::Post(Post::Resend),
-        "/v1/otp/cancel" => Route::Post(Post::Cancel),
+        "/v1/otp/generate" => Route::Call(Core::Post(Post::Generate)),
+        "/v1/otp/verify" => Route::Call(Core::Post(Post::Verify)),
+        "/v1/otp/resend" => Route::Call(Core::Post(Post::Resend)),
+        "/v1/otp/cancel" => Route::Call(Core::Post(Post::Cancel)),
         "/openapi.yaml" => Route::OpenApi,
         _ => challenge_route(path).ok_or(Problem::NotFound)?,
     };
@@ -308,7 +318,7 @@ fn challenge_route(path: &str) -> Option<Route<'_>> {
     let (corporate_id, user_id) = (segments.next()?, segments.next()?);
     let (literal, challenge_id) = (segments.next()?, segments.next()?);
     let whole = literal == "challenges" && segments.next().is_none();
-    whole.then_some(Route::Challenge { corporate_id, user_id, challenge_id })
+    whole.then_some(Route::Call(Core::Challenge { corporate_id, user_id, challenge_id }))
 }
 
 /// Whether the body is said to be `application/json`, with or without parameters.

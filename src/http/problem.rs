@@ -14,7 +14,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::named::Named as _;
+use crate::named::{Named as _, named};
 use crate::store::StoreError;
 use crate::subscriber::admission::Unavailable;
 use crate::subscriber::lockout::Lock;
@@ -83,34 +83,45 @@ struct Document<'a> {
 /// A kind of problem: its status, the last part of its `type`, its title.
 type Kind = (StatusCode, &'static str, &'static str);
 
-const MALFORMED: Kind = (StatusCode::BAD_REQUEST, "malformed-request", "The request is not as documented");
-const UNAUTHORIZED: Kind = (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed");
-const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "forbidden", "The client has no role for this call");
-const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not-found", "There is nothing here");
-const METHOD: Kind = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This call takes another method");
-const BODY_TIMEOUT: Kind = (StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time");
-const BODY_TOO_LARGE: Kind = (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large");
-const MEDIA_TYPE: Kind =
-    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json");
-const KEY_REUSED: Kind = (
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "idempotency-key-reused",
-    "The Idempotency-Key was used for another request",
-);
-const NOT_APPROVED: Kind =
-    (StatusCode::UNPROCESSABLE_ENTITY, "not-approved", "The transaction is not confirmed");
-const NOT_ISSUED: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "not-issued", "No code was issued");
-const NOT_RESENT: Kind = (StatusCode::UNPROCESSABLE_ENTITY, "not-resent", "The code was not sent again");
-const NOT_CANCELLED: Kind =
-    (StatusCode::UNPROCESSABLE_ENTITY, "not-cancelled", "The challenge was not cancelled");
-const TOO_EARLY: Kind =
-    (StatusCode::TOO_MANY_REQUESTS, "too-early", "It is too early to send the code again");
-const SENDS_USED_UP: Kind =
-    (StatusCode::TOO_MANY_REQUESTS, "sends-used-up", "The subscriber's messages of the day are used up");
-const UNAVAILABLE: Kind =
-    (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No code can be sent at the moment");
-const OUTCOME_UNKNOWN: Kind =
-    (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", "It is not known whether the call took effect");
+/// Declares the kinds, and lists them.
+macro_rules! kinds {
+    ( $( $kind:ident = $status:ident, $name:literal, $title:literal; )+ ) => {
+        $( const $kind: Kind = (StatusCode::$status, $name, $title); )+
+        #[cfg(test)]
+        const KINDS: &[Kind] = &[$( $kind, )+];
+    };
+}
+
+kinds! {
+    MALFORMED = BAD_REQUEST, "malformed-request", "The request is not as documented";
+    UNAUTHORIZED = UNAUTHORIZED, "unauthorized", "A valid API key is needed";
+    FORBIDDEN = FORBIDDEN, "forbidden", "The client has no role for this call";
+    NOT_FOUND = NOT_FOUND, "not-found", "There is nothing here";
+    METHOD = METHOD_NOT_ALLOWED, "method-not-allowed", "This call takes another method";
+    BODY_TIMEOUT = REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time";
+    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
+    MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json";
+    KEY_REUSED =
+        UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for another request";
+    NOT_APPROVED = UNPROCESSABLE_ENTITY, "not-approved", "The transaction is not confirmed";
+    NOT_ISSUED = UNPROCESSABLE_ENTITY, "not-issued", "No code was issued";
+    NOT_RESENT = UNPROCESSABLE_ENTITY, "not-resent", "The code was not sent again";
+    NOT_CANCELLED = UNPROCESSABLE_ENTITY, "not-cancelled", "The challenge was not cancelled";
+    TOO_EARLY = TOO_MANY_REQUESTS, "too-early", "It is too early to send the code again";
+    SENDS_USED_UP = TOO_MANY_REQUESTS, "sends-used-up", "The subscriber's messages of the day are used up";
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "No code can be sent at the moment";
+    OUTCOME_UNKNOWN = SERVICE_UNAVAILABLE, "outcome-unknown", "It is not known whether the call took effect";
+}
+
+named! {
+    /// Why a call was refused by a decision, where no verdict says it.
+    enum Reason {
+        UnknownSubscriber = "unknown_subscriber",
+        NotOnSmsOtp = "not_on_sms_otp",
+        Locked = "locked",
+        NoResendLeft = "no_resend_left",
+    }
+}
 
 /// A problem on its way to the wire.
 struct Draft<'a> {
@@ -131,7 +142,7 @@ impl<'a> Draft<'a> {
         self
     }
 
-    fn reason(mut self, reason: &'a str) -> Self {
+    fn reason(mut self, reason: &'static str) -> Self {
         self.document.reason = Some(reason);
         self
     }
@@ -232,9 +243,9 @@ impl Malformed {
 
 fn draft_not_issued(refused: GenerateRefused, now: Timestamp) -> Draft<'static> {
     match refused {
-        GenerateRefused::UnknownSubscriber => Draft::new(NOT_ISSUED).reason("unknown_subscriber"),
-        GenerateRefused::NotOnSmsOtp => Draft::new(NOT_ISSUED).reason("not_on_sms_otp"),
-        GenerateRefused::Locked(lock) => Draft::new(NOT_ISSUED).reason("locked").lock(lock, now),
+        GenerateRefused::UnknownSubscriber => Draft::new(NOT_ISSUED).reason(Reason::UnknownSubscriber.name()),
+        GenerateRefused::NotOnSmsOtp => Draft::new(NOT_ISSUED).reason(Reason::NotOnSmsOtp.name()),
+        GenerateRefused::Locked(lock) => Draft::new(NOT_ISSUED).reason(Reason::Locked.name()).lock(lock, now),
         GenerateRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
         GenerateRefused::Unavailable(unavailable) => draft_unavailable(unavailable),
     }
@@ -243,7 +254,7 @@ fn draft_not_issued(refused: GenerateRefused, now: Timestamp) -> Draft<'static> 
 fn draft_not_resent(refused: ResendRefused, now: Timestamp) -> Draft<'static> {
     match refused {
         ResendRefused::Ended(verdict) => Draft::new(NOT_RESENT).verdict(verdict, now),
-        ResendRefused::NoneLeft => Draft::new(NOT_RESENT).reason("no_resend_left"),
+        ResendRefused::NoneLeft => Draft::new(NOT_RESENT).reason(Reason::NoResendLeft.name()),
         ResendRefused::TooEarly { retry_after } => Draft::new(TOO_EARLY).retry_after(retry_after),
         ResendRefused::SendsUsedUp { retry_after } => Draft::new(SENDS_USED_UP).retry_after(retry_after),
         ResendRefused::Unavailable(unavailable) => draft_unavailable(unavailable),
@@ -267,6 +278,46 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::metrics::STATUSES;
+    use crate::named::Named;
+    use crate::subscriber::challenge::{Delivery, State};
+
+    /// What `openapi.yaml` allows at this JSON pointer.
+    fn documented(pointer: &str) -> Vec<String> {
+        let document: serde_json::Value =
+            serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("a YAML document");
+        let found = document.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"));
+        let words = found.as_array().expect("a list").iter();
+        let mut words: Vec<_> = words.map(|word| word.as_str().expect("a word").to_owned()).collect();
+        words.sort_unstable();
+        words
+    }
+
+    fn names<E: Named>() -> Vec<String> {
+        let mut names: Vec<_> = E::ALL.iter().map(|value| value.name().to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn every_name_of_ours_is_documented_and_every_documented_one_is_ours() {
+        let schemas = "/components/schemas";
+        let reasons = documented(&format!("{schemas}/Unavailable/properties/reason/enum"));
+        assert_eq!(reasons, names::<Unavailable>());
+        let mut reasons = documented(&format!("{schemas}/NotIssued/properties/reason/enum"));
+        reasons.extend(documented(&format!("{schemas}/NotResentAgain/properties/reason/enum")));
+        reasons.sort_unstable();
+        assert_eq!(reasons, names::<Reason>());
+        assert_eq!(documented(&format!("{schemas}/Challenge/properties/state/enum")), names::<State>());
+        assert_eq!(documented(&format!("{schemas}/Challenge/properties/delivery/enum")), names::<Delivery>());
+    }
+
+    #[test]
+    fn every_status_of_a_problem_is_counted_by_itself() {
+        for (status, name, _) in KINDS {
+            assert!(STATUSES.contains(&status.as_u16()), "{name} would be counted as 500");
+        }
+    }
 
     #[tokio::test]
     async fn a_locked_verdict_says_when_to_come_back_rounded_up() {

@@ -5,7 +5,7 @@ use std::fmt;
 /// A decision's outcome, and the mark that a reply about it waits for.
 ///
 /// The state has changed already, and hyper drops a request's future when its client hangs up: what follows
-/// from the outcome in memory is done at once, by [`peek`](Self::peek), and only a reply goes through
+/// from the outcome in memory is done at once, by [`then`](Self::then), and only a reply goes through
 /// [`durable`](Self::durable). So no reply speaks of something that may still be lost, and nothing that a
 /// reply speaks of depends on somebody waiting for it.
 #[derive(Debug)]
@@ -42,14 +42,29 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+/// Ends the process when a panic passes through: memory may hold half of a change.
+pub(super) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a decision panicked: memory may hold half of it, so the process ends");
+            std::process::abort();
+        }
+    }
+}
+
 impl<T> Decided<T> {
     pub(super) fn new(outcome: T, mark: Mark) -> Self {
         Self { outcome, mark }
     }
 
-    /// The outcome, for what is to be done about it in memory, before any wait.
-    pub(crate) fn peek(&self) -> &T {
-        &self.outcome
+    /// Does what follows from the outcome in memory, before any wait. A panic ends the process, as one in the
+    /// decision does: a change without its effect must not be replied to.
+    pub(crate) fn then(self, effect: impl FnOnce(&T)) -> Self {
+        let _abort = AbortOnPanic;
+        effect(&self.outcome);
+        self
     }
 
     /// Makes of the outcome what is to be replied, before any wait, so that nothing else is kept for it.

@@ -58,12 +58,18 @@ named! {
 impl Delivery {
     /// Whether it is certain that the SMS does not reach the handset.
     pub(crate) fn has_failed(self) -> bool {
-        matches!(self, Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped)
+        match self {
+            Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped => true,
+            Self::Queued | Self::Accepted | Self::Delivered | Self::Unknown => false,
+        }
     }
 
     /// Whether nothing that the SMSC says later may change it, except that it arrived after all.
     fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Accepted | Self::Unknown)
+        match self {
+            Self::Delivered | Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped => true,
+            Self::Queued | Self::Accepted | Self::Unknown => false,
+        }
     }
 
     /// The state after a report: final states stay, early ones never come back, and an arrival

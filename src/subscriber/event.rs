@@ -98,9 +98,14 @@ impl Subscriber {
     }
 
     /// Takes in one event. Live operation, recovery and tests all come through here.
+    ///
+    /// # Panics
+    ///
+    /// On a second [`Event::Enrolled`]: no decision makes one.
     pub(crate) fn apply(&mut self, event: &Event) {
         match event {
-            Event::Enrolled { phone, authenticator } => *self = Self::new(*phone, *authenticator),
+            // Taken in again it would forget failures and locks.
+            Event::Enrolled { .. } => panic!("a subscriber is enrolled once"),
             Event::Issued { challenge, key } => self.apply_issued(challenge, *key),
             Event::Attempted { at, challenge, verdict, key } => {
                 self.apply_attempted(*at, *challenge, *verdict, *key);

@@ -19,19 +19,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["subscriber::code::Keyring", "threads"]),
     // It has each room read its settings, and what stands in the files that they name.
     ("config", &["http", "keys", "msisdn", "sms", "store", "subscriber"]),
-    ("keys", &["http::auth::key_sha256", "subscriber::code"]),
+    ("keys", &["http::auth", "subscriber::code"]),
     ("http", &["clock", "gateway", "metrics", "subscriber", "threads"]),
-    ("http", &["named", "store::Decided", "store::StoreError"]),
+    ("http", &["call", "named", "store::Decided", "store::StoreError"]),
     // The one room that draws randomness: before the lock, as an argument of the decision.
-    ("gateway", &["clock", "entropy", "metrics", "named", "sms", "store", "subscriber"]),
+    (
+        "gateway",
+        &["call", "clock", "entropy", "metrics", "msisdn::Msisdn", "named", "sms", "store", "subscriber"],
+    ),
     ("enrolment", &["msisdn", "named", "store", "subscriber"]),
-    ("sms", &["clock", "metrics", "msisdn", "subscriber"]),
+    ("sms", &["clock", "metrics", "msisdn", "named", "subscriber"]),
     ("store", &["metrics", "msisdn", "subscriber"]),
     // Pure: an instant is an argument; a clock, a counter or a queue has no place here.
     ("subscriber", &["clock::Timestamp", "msisdn::Msisdn", "named"]),
     ("entropy", &["clock::Timestamp"]),
+    ("call", &["named"]),
     ("clock", &[]),
-    ("metrics", &["named", "subscriber::verdict"]),
+    ("metrics", &["call", "named", "subscriber::verdict"]),
     ("msisdn", &[]),
     ("named", &[]),
     ("shutdown", &[]),

@@ -1,9 +1,10 @@
 //! `[sms]`: what messages say.
 
-use settings::{Form, Section, text};
+use settings::{Form, Section, one_of, text};
 use smpp::text::gsm7;
 
 use super::text::SEGMENT_SEPTETS;
+use crate::named::Named as _;
 use crate::subscriber::challenge::Locale;
 
 /// The furthest local times are from UTC, in minutes.
@@ -75,11 +76,7 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn read(section: &Section<'_>) -> Self {
-        let locale = text("\"id\" or \"en\"", |name| match name {
-            "id" => Some(Locale::Id),
-            "en" => Some(Locale::En),
-            _ => None,
-        });
+        let locale = one_of(Locale::ALL, Locale::name);
         let offset = text("an offset from UTC such as \"+07:00\", up to 14 hours", utc_offset_minutes);
         let zone = section.or("time_zone", words(), "WIB".into());
         Self {

@@ -18,6 +18,7 @@ pub(in crate::sms) struct Lane {
 }
 
 /// Another link that takes an SMS.
+#[must_use = "its SMSC counts on the SMS already"]
 pub(in crate::sms) struct Failover<'a> {
     lane: &'a Lane,
     to: lanes::Failover,
