@@ -1,7 +1,7 @@
 //! The bank's server: keeps payments and has the gateway confirm them.
 //!
-//! Each act is one call under one idempotency key. The key changes when an answer has come; so an
-//! act whose answer was lost, and which the customer repeats, is the same act to the gateway.
+//! Each act is one call under one idempotency key. The key changes when an answer has come; so an act whose
+//! answer was lost, and which the customer repeats, is the same act to the gateway.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -100,8 +100,8 @@ impl Bank {
         Outcome::Saved { payment_id: id }
     }
 
-    /// Changes a payment that is not made yet. A code that was issued for it stays bound to what it
-    /// was; the gateway refuses it.
+    /// Changes a payment that is not made yet. A code that was issued for it stays bound to what it was; the
+    /// gateway refuses it.
     pub(crate) fn change(&self, id: &str, form: DetailsForm) -> Outcome {
         let details = match Details::parse(form) {
             Ok(details) => details,
@@ -184,8 +184,8 @@ impl Bank {
         self.ask(&payment, call, &body).await.map_err(|Unanswered| Outcome::NoAnswer)
     }
 
-    /// The payment was approved: exactly the details that the gateway was asked about are made, and
-    /// once, however often the approval arrives.
+    /// The payment was approved: exactly the details that the gateway was asked about are made, and once,
+    /// however often the approval arrives.
     fn make(&self, approved: &Payment, challenge: &str, answer: Answer) -> Outcome {
         let mut payments = self.payments();
         let Some(payment) = payments.find(&approved.id) else { return Outcome::NotFound };
@@ -197,8 +197,8 @@ impl Bank {
         Outcome::Approved { receipt: receipt.clone() }
     }
 
-    /// One act on a payment. A key that turns out to belong to another act, whose answer was lost,
-    /// is left for the next one.
+    /// One act on a payment. A key that turns out to belong to another act, whose answer was lost, is left
+    /// for the next one.
     async fn ask(&self, payment: &Payment, call: Call, body: &Body<'_>) -> Result<Answer, Unanswered> {
         let key = |act: u32| format!("{}-{act}", payment.id);
         let mut act = payment.act;
@@ -261,8 +261,8 @@ mod tests {
     const SENT: &str = r#"{"challenge_id":"9f86d081884c7d659a2feaa0c55ad015","sms_reference":"KY3D","code_length":6,
         "ttl_seconds":180,"resend_after_seconds":30,"attempts_left":3,"destination":"+62812*****01"}"#;
 
-    /// A gateway that plays a script: each connection is answered with the next entry, or closed
-    /// without an answer. Keeps the idempotency keys that it saw.
+    /// A gateway that plays a script: each connection is answered with the next entry, or closed without an
+    /// answer. Keeps the idempotency keys that it saw.
     async fn gateway(script: Vec<Option<(u16, &'static str)>>) -> (Gateway, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! The demo bank's command line: starts simulator, gateway and bank in one process, prints where they
-//! are, and stops them cleanly.
+//! The demo bank's command line: starts simulator, gateway and bank in one process, prints where they are,
+//! and stops them cleanly.
 
 mod bank;
 mod clock;
@@ -23,8 +23,8 @@ use tracing_subscriber::EnvFilter;
 /// A port or another resource of the machine is missing (EX_UNAVAILABLE of sysexits.h).
 const EXIT_UNAVAILABLE: u8 = 69;
 
-/// A payment with an OTP, end to end on this machine: SMSC simulator, OTP gateway and demo bank in
-/// one process, with sample data that is made at each start.
+/// A payment with an OTP, end to end on this machine: SMSC simulator, OTP gateway and demo bank in one
+/// process, with sample data that is made at each start.
 #[derive(Debug, Parser)]
 #[command(name = "demo-bank", version)]
 struct Arguments {

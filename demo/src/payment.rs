@@ -1,7 +1,7 @@
 //! The payments that the bank keeps while their customers confirm them.
 //!
-//! The page holds only a payment's id. What is paid, and to whom, is kept here, so that what the
-//! gateway is asked to confirm is what the bank would execute.
+//! The page holds only a payment's id. What is paid, and to whom, is kept here, so that what the gateway is
+//! asked to confirm is what the bank would execute.
 
 use std::collections::VecDeque;
 
@@ -93,8 +93,8 @@ pub(crate) struct Payment {
     pub(crate) details: Details,
     /// The newest challenge that the gateway issued for it.
     pub(crate) challenge: Option<String>,
-    /// Counts the acts that got an answer. It is part of their idempotency keys: an act without an
-    /// answer is repeated under the same key, so that nothing is done twice.
+    /// Counts the acts that got an answer. It is part of their idempotency keys: an act without an answer is
+    /// repeated under the same key, so that nothing is done twice.
     pub(crate) act: u32,
     /// Set once, when the gateway has approved it.
     pub(crate) receipt: Option<Receipt>,

@@ -10,8 +10,8 @@
 //! | `POST /api/payments/{id}/confirm` | code | has it verified |
 //! | `POST /api/payments/{id}/resend` · `/cancel` | `{}` | as the words say |
 //!
-//! Whatever the gateway decides is a `200` with an `outcome`; a call that the page does not make is refused with
-//! an `error`.
+//! Whatever the gateway decides is a `200` with an `outcome`; a call that the page does not make is refused
+//! with an `error`.
 
 mod handset;
 mod refused;

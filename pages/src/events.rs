@@ -14,11 +14,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A comment is sent when nothing else was for this long, so that a dead connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A reply that goes on until `stop`, or until the reader has gone: the events that `next` finds after a place,
-/// beginning with `from`, and the place to go on from.
+/// A reply that goes on until `stop`, or until the reader has gone: the events that `next` finds after a
+/// place, beginning with `from`, and the place to go on from.
 ///
-/// `next` is called when the reader has taken all that came before, and an event is made when it is sent. So a
-/// slow reader holds no more than one batch, and nothing waits for it.
+/// `next` is called when the reader has taken all that came before, and an event is made when it is sent. So
+/// a slow reader holds no more than one batch, and nothing waits for it.
 pub fn events<Place, Next, Found, Batch>(from: Place, mut next: Next, stop: CancellationToken) -> Response
 where
     Place: Send + 'static,

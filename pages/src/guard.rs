@@ -2,9 +2,9 @@
 //!
 //! Without a token the listener is on loopback, and what threatens it is another site's page in the visitor's
 //! own browser: by a name that is made to resolve to 127.0.0.1 (so `Host` must be a loopback name or address
-//! with our port), or by a request across origins (so a write needs a content type that no plain form sends, and
-//! its `Origin` must be ours; and no reply carries a CORS header). With a token, every call but those for the
-//! page's own files must present it; a browser adds it to nobody's request but the page's own.
+//! with our port), or by a request across origins (so a write needs a content type that no plain form sends,
+//! and its `Origin` must be ours; and no reply carries a CORS header). With a token, every call but those for
+//! the page's own files must present it; a browser adds it to nobody's request but the page's own.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

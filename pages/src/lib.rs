@@ -1,10 +1,10 @@
 //! Web pages that a program shows on this machine, and the API behind them, as the simulator and the demo
 //! bank have them.
 //!
-//! axum routes and parses. Here is what it has not, once for both: a listener with bounds ([`serve`]), a guard
-//! against the pages of other sites ([`Guard`]), headers that protect every reply, files that are part of the
-//! program ([`assets`]), bodies with a bound ([`read_body`]), and streams of events that end with the program
-//! ([`events`]).
+//! axum routes and parses. Here is what it has not, once for both: a listener with bounds ([`serve`]), a
+//! guard against the pages of other sites ([`Guard`]), headers that protect every reply, files that are part
+//! of the program ([`assets`]), bodies with a bound ([`read_body`]), and streams of events that end with the
+//! program ([`events`]).
 
 mod assets;
 mod body;

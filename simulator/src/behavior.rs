@@ -1,5 +1,5 @@
-//! How the SMSC behaves: well, or as badly as some operator's does. Data, with
-//! a seed, so that a bad day can be written down and had again.
+//! How the SMSC behaves: well, or as badly as some operator's does. Data, with a seed, so that a bad day can
+//! be written down and had again.
 //!
 //! ```toml
 //! seed = 7
@@ -22,10 +22,9 @@
 //! bind_response = "header_only"
 //! ```
 //!
-//! A rule changes, for the submits that match it, what `[submit]` and
-//! `[receipts]` say. Everything left out is as a healthy SMSC has it. What is
-//! left to chance is drawn from the seed, the destination, and how many submits
-//! that destination had before.
+//! A rule changes, for the submits that match it, what `[submit]` and `[receipts]` say. Everything left out
+//! is as a healthy SMSC has it. What is left to chance is drawn from the seed, the destination, and how many
+//! submits that destination had before.
 
 mod draw;
 mod plan;
@@ -60,8 +59,7 @@ pub const TEXT_BYTES_MAX: usize = 128 * 1_024;
 
 /// How the SMSC behaves.
 ///
-/// [`Behavior::default`] is a healthy one: at once, in order, with receipts for
-/// those who ask.
+/// [`Behavior::default`] is a healthy one: at once, in order, with receipts for those who ask.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Behavior {
     /// What chance starts from: the same seed gives the same run.
@@ -95,8 +93,7 @@ pub struct Rule {
     /// The destination begins with these digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Word<20>>,
-    /// The text has these characters in it, as they are. Of a long message,
-    /// every part is looked at alone.
+    /// The text has these characters in it, as they are. Of a long message, each part is looked at by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Which share of the submits that meet the other conditions.
@@ -170,8 +167,7 @@ impl Behavior {
         })
     }
 
-    /// The behaviour in TOML: every setting of the three sections, and of the
-    /// rules what they change.
+    /// The behaviour in TOML: every setting of the three sections, and of the rules what they change.
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("every value has a form in TOML")
@@ -261,8 +257,8 @@ mod tests {
                 "2:8: session.bind: found \"maybe\", allowed \"accept\", \"refuse\" or \"silence\"".into(),
             ),
             (
-                "[session.dribble]\noctets = 0",
-                "2:10: session.dribble.octets: found 0, allowed 1 to 65536".into(),
+                "[session.dribble]\nbytes = 0",
+                "2:9: session.dribble.bytes: found 0, allowed 1 to 65536".into(),
             ),
         ] {
             assert_eq!(refusal(text), expected, "{text}");

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_an_earlier_life_starts_at_the_oldest() {
+    fn a_cursor_of_an_earlier_run_starts_at_the_oldest() {
         let inbox = Inbox::new(10, usize::MAX);
         inbox.deliver(draft("62811", "1"));
         let page = inbox.messages(&Filter { since: Cursor(99), ..Filter::default() });

@@ -125,7 +125,7 @@ async fn stream(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Re
     // What a reconnecting reader saw last says more than its first request.
     if let Some(seen) = headers.get(LAST_EVENT_ID) {
         let seen = seen.to_str().ok().and_then(parse_cursor).ok_or(NO_EVENT)?;
-        filter.since = seen.in_life(web.instance);
+        filter.since = seen.in_run(web.instance);
     }
     let from = (Arc::clone(&web.inbox), Arc::clone(&web.metrics), web.instance);
     Ok(stream::stream(from, filter, web.stop.clone()))

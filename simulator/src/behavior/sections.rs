@@ -1,5 +1,4 @@
-//! The sections of a behaviour: how submits are answered, what receipts look
-//! like, how sessions are.
+//! The sections of a behaviour: how submits are answered, what receipts look like, how sessions are.
 
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use smpp::status::CommandStatus;
 
 use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 
-/// Makes a section, and the part of it that a rule may change: the same fields,
-/// each of which may be absent.
+/// Makes a section, and the part of it that a rule may change: the same fields, each of which may be absent.
 macro_rules! section {
     (
         $(#[$meta:meta])*
@@ -64,8 +62,8 @@ macro_rules! words {
 section! {
     /// `[submit]`: what becomes of a submit_sm or data_sm, and its answer.
     pub struct Submit, SubmitPart {
-        /// The answer's status. With any other than `ESME_ROK`, the message is
-        /// not accepted: no handset shows it, no receipt follows.
+        /// The answer's status. With any other than `ESME_ROK`, the message is not accepted: no handset shows
+        /// it, no receipt follows.
         status: Status = Status(CommandStatus::ESME_ROK),
         /// From the submit to its answer.
         latency: Delay = Delay::ZERO,
@@ -75,10 +73,10 @@ section! {
         disconnect: Disconnect = Disconnect::Never,
         /// How the answer writes the message's id.
         message_id: IdForm = IdForm::Hex,
-        /// What is wrong with the answer's octets.
+        /// What is wrong with the answer's bytes.
         malformed: Malformed = Malformed::No,
-        /// From the submit to the handset. A message that expires meanwhile is
-        /// never shown; one that waits can be queried, cancelled and replaced.
+        /// From the submit to the handset. A message that expires meanwhile is never shown; one that waits
+        /// can be queried, cancelled and replaced.
         delivery_delay: Delay = Delay::ZERO,
     }
 }
@@ -102,8 +100,7 @@ section! {
         id_in: IdPlace = IdPlace::Both,
         /// What carries the text.
         form: Form = Form::ShortMessage,
-        /// 0x04 says receipt; others set the intermediate bit (0x24) or that of
-        /// a header (0x44), too.
+        /// 0x04 says receipt; others set the intermediate bit (0x24) or that of a header (0x44), too.
         esm_class: Count<0, 255> = Count::new(0x04),
         /// The parameter message_state.
         message_state: StateTlv = StateTlv::Same,
@@ -117,7 +114,7 @@ section! {
         dates: Dates = Dates::Minutes,
         /// The time zone of the dates.
         time_zone: TimeZone = TimeZone::default(),
-        /// What is wrong with the receipt's octets.
+        /// What is wrong with the receipt's bytes.
         malformed: Malformed = Malformed::No,
     }
 }
@@ -153,8 +150,7 @@ words! {
 }
 
 words! {
-    /// How a message id is written. All but the last four tell which message is
-    /// meant.
+    /// How a message id is written. All but the last four tell which message is meant.
     #[repr(u8)]
     pub enum IdForm {
         /// 16 hexadecimal digits: `9d2f61c40000000a`.
@@ -169,17 +165,17 @@ words! {
         Uuid = "uuid",
         /// An empty string.
         Empty = "empty",
-        /// No body at all: a header alone.
+        /// No body at all: only a header.
         Missing = "missing",
         /// 65 characters, one more than the field has.
         TooLong = "too_long",
-        /// With octets that are not ASCII.
+        /// With bytes that are not ASCII.
         NonAscii = "non_ascii",
     }
 }
 
 words! {
-    /// What is wrong with a PDU's octets.
+    /// What is wrong with a PDU's bytes.
     pub enum Malformed {
         /// Nothing.
         No = "no",
@@ -191,7 +187,7 @@ words! {
         LengthTooShort = "length_too_short",
         /// `command_length` says 2³¹.
         LengthTooLong = "length_too_long",
-        /// Three octets follow the last parameter.
+        /// Three bytes follow the last parameter.
         JunkAfterTlvs = "junk_after_tlvs",
         /// The last parameter says that it is longer than the PDU.
         TlvOverrun = "tlv_overrun",
@@ -241,9 +237,9 @@ words! {
     pub enum IdPlace {
         /// In the text and in the parameter receipted_message_id.
         Both = "both",
-        /// In the text alone.
+        /// Only in the text.
         Text = "text",
-        /// In the parameter alone.
+        /// Only in the parameter.
         Tlv = "tlv",
     }
 }
@@ -255,7 +251,7 @@ words! {
         ShortMessage = "short_message",
         /// The parameter message_payload of a deliver_sm.
         MessagePayload = "message_payload",
-        /// Nothing: a deliver_sm with parameters alone.
+        /// Nothing: a deliver_sm with only parameters.
         TlvsOnly = "tlvs_only",
         /// The parameter message_payload of a data_sm.
         DataSm = "data_sm",
@@ -273,15 +269,15 @@ words! {
         Scheduled = "scheduled",
         /// 9, which SMPP 5.0 calls skipped.
         Skipped = "skipped",
-        /// The right state in two octets instead of one.
-        TwoOctets = "two_octets",
+        /// The right state in two bytes instead of one.
+        TwoBytes = "two_bytes",
     }
 }
 
 impl StateTlv {
     pub(crate) const fn value(self, state: MessageState) -> Option<MessageState> {
         match self {
-            Self::Same | Self::TwoOctets => Some(state),
+            Self::Same | Self::TwoBytes => Some(state),
             Self::Absent => None,
             Self::Scheduled => Some(MessageState(0)),
             Self::Skipped => Some(MessageState(9)),
@@ -326,8 +322,8 @@ settings! {
         pub bind_status: Status = Status(CommandStatus::ESME_RBINDFAIL),
         /// Which share of the binds `bind` is for; the others are accepted.
         pub bind_percent: Percent = Percent::ALL,
-        /// How many binds `bind` is for, counted from when this behaviour began; those after are accepted. All, if
-        /// absent.
+        /// How many binds `bind` is for, counted from when this behaviour began; those after are accepted.
+        /// All, if absent.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub bind_first: Option<AtLeastOne> [optional(own())] = None,
         /// What the response to an accepted bind looks like.
@@ -370,7 +366,7 @@ words! {
     pub enum BindResponse {
         /// With system_id and parameters.
         Full = "full",
-        /// A header alone.
+        /// Only a header.
         HeaderOnly = "header_only",
         /// With a deliver_sm in the same write, where the session receives.
         WithDeliverSm = "with_deliver_sm",
@@ -417,7 +413,7 @@ settings! {
     #[derive(Copy, Serialize)]
     pub struct Dribble {
         /// Bytes at a time.
-        pub octets: Count<1, 65_536> = Count::new(1),
+        pub bytes: Count<1, 65_536> = Count::new(1),
         /// Between one time and the next.
         pub interval: Span = Span::new(Duration::from_millis(1)),
     }
@@ -425,7 +421,7 @@ settings! {
 
 impl Setting for Dribble {
     fn allowed() -> String {
-        "a table with octets and interval".into()
+        "a table with bytes and interval".into()
     }
 
     fn read(entry: &Entry<'_>) -> Option<Self> {

@@ -164,7 +164,7 @@ impl Ring {
 
     /// Reads on from `page.cursor` for one look. `true` if there may be more. No allocation but the page's.
     pub(super) fn read_on(&self, filter: &Filter, page: &mut Page) -> bool {
-        // A cursor of an earlier life of the simulator starts at the oldest.
+        // A cursor of an earlier run of the simulator starts at the oldest.
         let since = if page.cursor.0 > self.head { 0 } else { page.cursor.0 };
         page.cleared |= since < self.cleared_to;
         let since = since.max(self.cleared_to);

@@ -138,7 +138,7 @@ impl Receipt {
         }
         match (settings.message_state, settings.message_state.value(self.stat.state())) {
             (_, None) => {}
-            (StateTlv::TwoOctets, Some(MessageState(state))) => {
+            (StateTlv::TwoBytes, Some(MessageState(state))) => {
                 tlvs.push_u16(Tag::MESSAGE_STATE, u16::from(state));
             }
             (_, Some(MessageState(state))) => {
@@ -316,7 +316,7 @@ pub(super) mod tests {
             ("absent", None),
             ("scheduled", Some(&[0])),
             ("skipped", Some(&[9])),
-            ("two_octets", Some(&[0, 2])),
+            ("two_bytes", Some(&[0, 2])),
         ] {
             let frame = written(&format!("receipts.message_state = \"{state}\""));
             let found = deliver_sm(&frame).tlvs.find(Tag::MESSAGE_STATE).map(|tlv| tlv.value);

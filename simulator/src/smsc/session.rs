@@ -12,8 +12,8 @@
 //!                          Closed ◄── disconnected, or silent in spite of enquire_link
 //! ```
 //!
-//! An enquire_link is answered in every state but the last two. A behaviour can make a session that is open or
-//! bound go Quiet: it then neither reads nor writes, until its time is up or the operator has it unbind.
+//! An enquire_link is answered in every state but the last two. A behaviour can make a session that is open
+//! or bound go Quiet: it then neither reads nor writes, until its time is up or the operator has it unbind.
 
 mod binding;
 mod hearing;

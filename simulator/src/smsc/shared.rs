@@ -61,7 +61,7 @@ impl Smsc {
             pending: PendingMessages::default(),
             seen: Mutex::default(),
             orders: watch::Sender::new(Orders::default()),
-            // 2³² ids before two lives of the simulator could share one.
+            // 2³² ids before two runs of the simulator could share one.
             next_id: AtomicU64::new(u64::from(instance) << 32),
             metrics,
             config,

@@ -26,7 +26,7 @@ pub(super) struct Query {
     #[serde(deserialize_with = "number")]
     with: Option<Address>,
     #[serde(deserialize_with = "cursor")]
-    since: Option<CursorOfLife>,
+    since: Option<RunCursor>,
     #[serde(deserialize_with = "wait")]
     pub(super) wait: Option<Duration>,
     #[serde(deserialize_with = "limit")]
@@ -47,12 +47,12 @@ impl Query {
         }
     }
 
-    /// What it means for `inbox`, in this life of the simulator.
+    /// What it means for `inbox`, in this run of the simulator.
     pub(super) fn filter(&self, inbox: &Inbox, instance: u32) -> Filter {
         let limit = self.limit.unwrap_or(LIMIT_MAX);
         let filter = Filter { to: self.to, with: self.with, limit, since: Cursor::START };
         let since = match (self.since, self.last) {
-            (Some(since), _) => since.in_life(instance),
+            (Some(since), _) => since.in_run(instance),
             (None, Some(last)) => inbox.cursor_before_last(last, &filter),
             (None, None) => Cursor::START,
         };
@@ -60,36 +60,36 @@ impl Query {
     }
 }
 
-/// A cursor, and the life of the simulator that gave it out; none gave out the start.
+/// A cursor, and the run of the simulator that gave it out; the start belongs to no run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CursorOfLife {
+pub(super) struct RunCursor {
     instance: Option<u32>,
     cursor: Cursor,
 }
 
-impl CursorOfLife {
-    /// The cursor. One that another life gave out means the start.
-    pub(super) fn in_life(self, instance: u32) -> Cursor {
+impl RunCursor {
+    /// The cursor. One that another run gave out means the start.
+    pub(super) fn in_run(self, instance: u32) -> Cursor {
         if self.instance == Some(instance) { self.cursor } else { Cursor::START }
     }
 }
 
-/// A cursor as the API writes it: with the life of the simulator that it is of.
+/// A cursor as the API writes it: with the run of the simulator that it belongs to.
 pub(super) fn write_cursor(cursor: Cursor, instance: u32) -> String {
     format!("{instance:08x}-{}", cursor.0)
 }
 
 /// Reads what [`write_cursor`] wrote, or a plain `0`.
-pub(super) fn parse_cursor(text: &str) -> Option<CursorOfLife> {
+pub(super) fn parse_cursor(text: &str) -> Option<RunCursor> {
     if text == "0" {
-        return Some(CursorOfLife { instance: None, cursor: Cursor::START });
+        return Some(RunCursor { instance: None, cursor: Cursor::START });
     }
     let (instance, place) = text.split_once('-')?;
     let instance = Some(u32::from_str_radix(instance, 16).ok()?);
-    Some(CursorOfLife { instance, cursor: Cursor(place.parse().ok()?) })
+    Some(RunCursor { instance, cursor: Cursor(place.parse().ok()?) })
 }
 
-fn cursor<'de, D: Deserializer<'de>>(text: D) -> Result<Option<CursorOfLife>, D::Error> {
+fn cursor<'de, D: Deserializer<'de>>(text: D) -> Result<Option<RunCursor>, D::Error> {
     parsed(text, parse_cursor, "must be a cursor from an earlier reply, or 0")
 }
 
@@ -133,7 +133,7 @@ mod tests {
     fn reads_every_parameter() {
         let query = parse("to=%2B628120001234&with=62811&since=0000000a-7&wait=5s&limit=3&last=9").unwrap();
         assert_eq!((query.to, query.with), (Address::new(b"628120001234"), Address::new(b"62811")));
-        assert_eq!(query.since.map(|since| since.in_life(10)), Some(Cursor(7)));
+        assert_eq!(query.since.map(|since| since.in_run(10)), Some(Cursor(7)));
         assert_eq!(query.wait, Some(Duration::from_secs(5)));
         assert_eq!((query.limit, query.last), (Some(3), Some(9)));
         assert_eq!(parse("to=+628120001234").unwrap().to, query.to);
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn a_cursor_of_another_life_means_the_start() {
         let cursor = parse_cursor(&write_cursor(Cursor(7), 10)).unwrap();
-        assert_eq!(cursor.in_life(10), Cursor(7));
-        assert_eq!(cursor.in_life(11), Cursor::START);
-        assert_eq!(parse_cursor("0").map(|start| start.in_life(10)), Some(Cursor::START));
+        assert_eq!(cursor.in_run(10), Cursor(7));
+        assert_eq!(cursor.in_run(11), Cursor::START);
+        assert_eq!(parse_cursor("0").map(|start| start.in_run(10)), Some(Cursor::START));
     }
 }

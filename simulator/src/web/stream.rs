@@ -1,7 +1,7 @@
 //! `GET /messages/stream`: every message from the asked place on, as server-sent events.
 //!
-//! What the reader has not taken yet waits in the inbox. A reader that falls behind what the inbox keeps learns
-//! from a `lost` event how many messages it missed; nothing waits for it.
+//! What the reader has not taken yet waits in the inbox. A reader that falls behind what the inbox keeps
+//! learns from a `lost` event how many messages it missed; nothing waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;

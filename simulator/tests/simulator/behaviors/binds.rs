@@ -102,7 +102,7 @@ async fn l6_the_smsc_unbinds_or_hangs_up_after_some_submits() {
 
 #[tokio::test]
 async fn l8_what_the_smsc_says_trickles_and_is_exact() {
-    let (_simulator, mut esme) = running("session.dribble = { octets = 3, interval = \"1ms\" }").await;
+    let (_simulator, mut esme) = running("session.dribble = { bytes = 3, interval = \"1ms\" }").await;
     for sequence in 2..12 {
         esme.send(sequence, Body::SubmitSm(text(b"x"))).await;
     }
