@@ -85,7 +85,7 @@ impl Capture {
             let waiting_bytes = Arc::clone(&waiting_bytes);
             move || match write(file, &records, &waiting_bytes, left) {
                 Ok(End::Finished) => {}
-                Ok(End::Full) => tracing::warn!("the capture file is as large as it may be: nothing more is captured"),
+                Ok(End::Full) => tracing::warn!("the capture file is full: nothing more is captured"),
                 Err(error) => tracing::warn!(%error, "writing the capture failed: nothing more is captured"),
             }
         })?;

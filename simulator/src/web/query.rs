@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_life_means_the_start() {
+    fn a_cursor_of_another_run_means_the_start() {
         let cursor = parse_cursor(&write_cursor(Cursor(7), 10)).unwrap();
         assert_eq!(cursor.in_run(10), Cursor(7));
         assert_eq!(cursor.in_run(11), Cursor::START);
