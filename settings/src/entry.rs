@@ -67,7 +67,7 @@ impl<'a> Entry<'a> {
 
     /// Notes that what was `found` is not `allowed`. For secrets, of which nothing is to be shown.
     pub fn refuse_found<T>(&self, found: impl fmt::Display, allowed: impl fmt::Display) -> Option<T> {
-        self.reading.note(self.node.at, self.key.clone(), found, allowed);
+        self.reading.note(self.node.at, &self.key, found, allowed);
         None
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::entry::Entry;
 use crate::forms::{Form, map};
+use crate::mistake::without_number;
 
 /// The longest file that is read, in bytes: a bundle of all authorities that browsers know has a quarter of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -39,9 +40,7 @@ impl FileProblem {
     }
 
     fn unreadable(error: &io::Error) -> Self {
-        let text = error.to_string();
-        let words = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
-        Self::whole(words, "a file that can be read")
+        Self::whole(without_number(error), "a file that can be read")
     }
 
     /// What was found, with the file's path and line.
@@ -56,7 +55,11 @@ pub fn file<T>(
     allowed: &'static str,
     parse: impl Fn(&str) -> Result<T, FileProblem>,
 ) -> impl Form<Value = (PathBuf, T)> {
-    NamedFile { allowed, read: move |path: &Path| parse(&read(path, FILE_BYTES_MAX, |_| Ok(()))?) }
+    NamedFile {
+        allowed,
+        is_secret: false,
+        read: move |path: &Path| parse(&read(path, FILE_BYTES_MAX, |_| Ok(()))?),
+    }
 }
 
 /// The same for a file that only its owner may use; what is read is wiped.
@@ -64,7 +67,7 @@ pub fn secret_file<T>(
     allowed: &'static str,
     parse: impl Fn(&str) -> Result<T, FileProblem>,
 ) -> impl Form<Value = (PathBuf, T)> {
-    NamedFile { allowed, read: move |path: &Path| parse(&read_secret(path)?) }
+    NamedFile { allowed, is_secret: true, read: move |path: &Path| parse(&read_secret(path)?) }
 }
 
 /// The path of a file that can be read, which is left to others.
@@ -74,7 +77,7 @@ pub fn readable_file(allowed: &'static str) -> impl Form<Value = PathBuf> {
         Ok(_) => Ok(()),
         Err(error) => Err(FileProblem::unreadable(&error)),
     };
-    map(NamedFile { allowed, read: open }, |(path, ())| path)
+    map(NamedFile { allowed, is_secret: false, read: open }, |(path, ())| path)
 }
 
 /// The text of a file that only its owner may use.
@@ -115,6 +118,7 @@ fn read(
 
 struct NamedFile<R> {
     allowed: &'static str,
+    is_secret: bool,
     read: R,
 }
 
@@ -126,11 +130,16 @@ impl<T, R: Fn(&Path) -> Result<T, FileProblem>> Form for NamedFile<R> {
     }
 
     fn read(&self, entry: &Entry<'_>) -> Option<Self::Value> {
-        let Some(path) = entry.text() else { return entry.refuse(self.allowed()) };
-        let path = entry.beside(path);
+        let Some(text) = entry.text() else { return entry.refuse(self.allowed()) };
+        let path = entry.beside(text);
+        // What may be the secret itself, written in place of its file's path, is not shown.
+        let is_path = !self.is_secret || path.exists() || (text.contains(['/', '.']) && !text.contains('\n'));
         match (self.read)(&path) {
             Ok(value) => Some((path, value)),
-            Err(problem) => entry.refuse_found(problem.found_in(&path), problem.allowed),
+            Err(problem) => {
+                let shown = if is_path { &path } else { Path::new("a path that is not shown") };
+                entry.refuse_found(problem.found_in(shown), problem.allowed)
+            }
         }
     }
 }

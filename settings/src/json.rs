@@ -1,5 +1,6 @@
 //! JSON as a tree with places.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -7,6 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::reading::Reading;
 use crate::tree::{Node, Table, Value};
+
+/// How many lists and objects may stand in each other: more than any setting needs.
+const DEPTH_MAX: usize = 32;
 
 /// `None` if the text is not a JSON object: then that was noted.
 pub(crate) fn parse(text: &str, reading: &Reading) -> Option<Table> {
@@ -18,7 +22,7 @@ pub(crate) fn parse(text: &str, reading: &Reading) -> Option<Table> {
             return None;
         }
     };
-    match (Tree { text, reading }).node(raw, "") {
+    match (Tree { text, reading }).node(raw, &Path::Root, 0) {
         Node { value: Value::Table(table), .. } => Some(table),
         Node { at, value } => {
             reading.note(at, "", value, "an object");
@@ -33,43 +37,69 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// What `raw`, a part of the text, holds; `path` leads to it.
-    fn node(&self, raw: &RawValue, path: &str) -> Node {
-        let at = raw.get().as_ptr() as usize - self.text.as_ptr() as usize;
-        Node { at, value: self.value(raw.get(), path) }
+    /// What `raw`, a part of the text, holds; `path` leads to it through `depth` lists and objects.
+    fn node(&self, raw: &RawValue, path: &Path<'_>, depth: usize) -> Node {
+        let (at, json) = (raw.get().as_ptr() as usize - self.text.as_ptr() as usize, raw.get());
+        let value = match json.as_bytes()[0] {
+            b'{' | b'[' if depth == DEPTH_MAX => {
+                let found = format_args!("a list or an object at level {}", DEPTH_MAX + 1);
+                self.reading.note(at, path, found, format_args!("{DEPTH_MAX} levels"));
+                Value::Nothing
+            }
+            b'{' => Value::Table(self.table(json, path, depth + 1)),
+            b'[' => {
+                let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+                let item = |(index, raw)| self.node(raw, &Path::Item(path, index), depth + 1);
+                Value::List(items.into_iter().enumerate().map(item).collect())
+            }
+            b'"' => Value::Text(serde_json::from_str(json).unwrap_or_default()),
+            b't' => Value::Truth(true),
+            b'f' => Value::Truth(false),
+            b'n' => Value::Nothing,
+            _ => match json.parse() {
+                Ok(whole) => Value::Whole(whole),
+                Err(_) => Value::Real(json.parse().unwrap_or(f64::NAN)),
+            },
+        };
+        Node { at, value }
     }
 
-    fn value(&self, json: &str, path: &str) -> Value {
-        if let Ok(Pairs(pairs)) = serde_json::from_str(json) {
-            let mut table = Table::new();
-            for (name, raw) in pairs {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                let node = self.node(raw, &path);
-                if table.iter().any(|(earlier, ..)| *earlier == name) {
-                    self.reading.note(node.at, path, "a second value", "one");
-                } else {
-                    table.push((name, node.at, node));
-                }
+    fn table(&self, json: &str, path: &Path<'_>, depth: usize) -> Table {
+        let Pairs(pairs) = serde_json::from_str(json).unwrap_or_default();
+        let (mut table, mut names) = (Table::new(), HashSet::new());
+        for (name, raw) in pairs {
+            let path = Path::Name(path, &name);
+            let node = self.node(raw, &path, depth);
+            if names.insert(name.clone()) {
+                table.push((name, node.at, node));
+            } else {
+                self.reading.note(node.at, path, "a second value", "one");
             }
-            return Value::Table(table);
         }
-        if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) {
-            let item = |(index, raw)| self.node(raw, &format!("{path}[{index}]"));
-            return Value::List(items.into_iter().enumerate().map(item).collect());
-        }
-        match serde_json::from_str(json) {
-            Ok(serde_json::Value::String(text)) => Value::Text(text),
-            Ok(serde_json::Value::Bool(truth)) => Value::Truth(truth),
-            Ok(serde_json::Value::Number(number)) => match number.as_i128() {
-                Some(whole) => Value::Whole(whole),
-                None => Value::Real(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            _ => Value::Nothing,
+        table
+    }
+}
+
+/// What leads to a value, and is written only in a mistake.
+enum Path<'a> {
+    Root,
+    Name(&'a Self, &'a str),
+    Item(&'a Self, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Name(Self::Root, name) => f.write_str(name),
+            Self::Name(above, name) => write!(f, "{above}.{name}"),
+            Self::Item(above, index) => write!(f, "{above}[{index}]"),
         }
     }
 }
 
 /// An object's names and values, in their order and with repetitions.
+#[derive(Default)]
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {

@@ -30,16 +30,17 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes of a text, in the order of their places: at least one.
+/// The mistakes of a text, in the order of their places: at least one, and the first hundred that were noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes {
     file: Option<PathBuf>,
     list: Vec<Mistake>,
+    more: usize,
 }
 
 impl Mistakes {
-    pub(crate) fn new(list: Vec<Mistake>) -> Self {
-        Self { file: None, list }
+    pub(crate) fn new(list: Vec<Mistake>, more: usize) -> Self {
+        Self { file: None, list, more }
     }
 
     /// The same, in this file.
@@ -51,16 +52,22 @@ impl Mistakes {
     /// What is wrong with a text as a whole.
     pub fn of_whole(found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
         let (found, allowed) = (found.to_string(), allowed.to_string());
-        Self::new(vec![Mistake { line: 1, column: 1, key: String::new(), found, allowed }])
+        Self::new(vec![Mistake { line: 1, column: 1, key: String::new(), found, allowed }], 0)
     }
 
     pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        Self::of_whole(format_args!("nothing that can be read ({error})"), "a file in TOML").of(file)
+        let found = format_args!("nothing that can be read ({})", without_number(error));
+        Self::of_whole(found, "a file in TOML").of(file)
     }
 
     /// The mistakes, the first of the text first.
     pub fn list(&self) -> &[Mistake] {
         &self.list
+    }
+
+    /// How many mistakes there are beyond those of the list.
+    pub fn more(&self) -> usize {
+        self.more
     }
 }
 
@@ -76,15 +83,17 @@ impl fmt::Display for Mistakes {
             }
             mistake.fmt(f)?;
         }
+        if self.more > 0 {
+            write!(f, "\nand {} more", self.more)?;
+        }
         Ok(())
     }
 }
 
 impl std::error::Error for Mistakes {}
 
-/// Line and column, both from 1, of the byte at `offset`.
-pub(crate) fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+/// The error in words, without the system's number for it.
+pub(crate) fn without_number(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
 }

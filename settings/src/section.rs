@@ -142,7 +142,7 @@ impl<'a> Section<'a> {
 
     /// Notes that what this section says as a whole is not allowed.
     pub fn refuse(&self, found: impl fmt::Display, allowed: impl fmt::Display) {
-        self.reading.note(self.at, self.path.clone(), found, allowed);
+        self.reading.note(self.at, &self.path, found, allowed);
     }
 
     /// The setting as it is written; from now on it is known.
@@ -175,7 +175,12 @@ impl Drop for Section<'_> {
         for (name, at, _) in self.table.into_iter().flatten() {
             if !self.asked.borrow().contains(&name.as_str()) {
                 let key = if is_plain(name) { self.key(name) } else { self.key(&format!("{name:?}")) };
-                self.reading.note(*at, key, "an unknown key", self.known(name));
+                self.reading.note(
+                    *at,
+                    key,
+                    "an unknown key",
+                    fmt::from_fn(|f| f.write_str(&self.known(name))),
+                );
             }
         }
     }

@@ -39,6 +39,7 @@ impl fmt::Display for Value {
                 write!(f, "\"{}{dots}\"", cut.escape_debug())
             }
             Self::Whole(number) => number.fmt(f),
+            Self::Real(number) if number.is_infinite() => f.write_str("a number beyond all bounds"),
             Self::Real(number) => number.fmt(f),
             Self::Truth(truth) => truth.fmt(f),
             Self::Time => f.write_str("a date or time"),
@@ -60,10 +61,13 @@ pub(crate) fn from_toml(text: &str, reading: &Reading) -> Option<Table> {
     let mut is_toml = true;
     for error in errors {
         let span = error.span().unwrap_or_default();
+        // The library has no kinds of errors. Its words are pinned by a_key_that_stands_twice_is_named_by_its_path.
         if error.message() == "duplicate key" {
-            let key = text.get(span.clone()).unwrap_or_default();
-            let path = header(text, span.start).map(|before| format!("{before}{key}"));
-            let path = path.unwrap_or_else(|| path_of(&root, span.start, key));
+            let path = fmt::from_fn(|f| {
+                let key = text.get(span.clone()).unwrap_or_default();
+                let path = header(text, span.start).map(|before| format!("{before}{key}"));
+                f.write_str(&path.unwrap_or_else(|| path_of(&root, span.start, key)))
+            });
             reading.note(span.start, path, "a second value", "one");
             continue;
         }
@@ -110,7 +114,10 @@ fn table(table: DeTable<'_>) -> Table {
         let at = key.span().start;
         (std::borrow::Cow::into_owned(key.into_inner()), at, node(value))
     };
-    table.into_iter().map(entry).collect()
+    let mut table: Table = table.into_iter().map(entry).collect();
+    // As in the text, not by name, so that the first mistakes are its first.
+    table.sort_by_key(|(_, at, _)| *at);
+    table
 }
 
 fn node(value: Spanned<DeValue<'_>>) -> Node {

@@ -230,9 +230,53 @@ fn json_mistakes_have_key_and_place_too() {
          allowed attempts, least, most, way, on, name, extra, statuses, coding\n\
          2:53: limits.on: found a second value, allowed one"
     );
+    assert_eq!(
+        mistakes(r#"{"limits": {"attempts": 1e400}}"#),
+        "1:25: limits.attempts: found a number beyond all bounds, allowed a whole number from 1 to 5"
+    );
     assert_eq!(mistakes("[]"), "1:1: found a list, allowed an object");
     assert_eq!(mistakes("{} x"), "1:4: syntax: found text that is not JSON, allowed JSON");
     assert_eq!(mistakes("{\"limits\""), "1:9: syntax: found text that is not JSON, allowed JSON");
+}
+
+#[test]
+fn json_that_is_too_deep_is_a_mistake() {
+    let nested = |levels: usize| format!("{{\"limits\": {}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    let mistakes = |json: &str| from_json(json, read).expect_err("too deep").to_string();
+    assert_eq!(mistakes(&nested(31)), "1:12: limits: found a list, allowed a table, [limits]");
+    let of_table = mistakes(&nested(31));
+    let too_deep = format!(
+        "{of_table}\n1:43: limits{}: found a list or an object at level 33, allowed 32 levels",
+        "[0]".repeat(31)
+    );
+    assert_eq!(mistakes(&nested(32)), too_deep);
+    assert_eq!(mistakes(&nested(60_000)), too_deep);
+    let mistakes = mistakes(&(r#"{"limits":"#.repeat(60_000) + "1" + &"}".repeat(60_000)));
+    assert!(mistakes.contains(": found a list or an object at level 33, allowed 32 levels"), "{mistakes}");
+}
+
+#[test]
+fn the_first_hundred_mistakes_are_reported_and_the_others_counted() {
+    let keys = |between: &str| (1..=12_000).map(|n| format!("key{n}{between}")).collect::<String>();
+    let twice = format!("limits = {{ on = true{} }}", ", on = true".repeat(12_000));
+    let toml = [keys(" = 1\n"), "on = true\n".repeat(12_001), twice];
+    let json = format!("{{\"{}\": 1}}", keys("\": 1, \"").trim_end_matches("\": 1, \""));
+    let toml = toml.map(|toml| from_toml(&toml, read).expect_err("mistakes"));
+    for mistakes in toml.into_iter().chain([from_json(&json, read).expect_err("mistakes")]) {
+        assert_eq!(mistakes.list().len(), 100);
+        assert!(mistakes.more() >= 11_900, "{}", mistakes.more());
+        let shown = mistakes.to_string();
+        assert_eq!(shown.lines().count(), 101);
+        assert!(shown.ends_with(&format!("\nand {} more", mistakes.more())), "{shown}");
+    }
+    let last = from_toml(&keys(" = 1\n"), read).expect_err("mistakes").list()[99].clone();
+    assert_eq!((last.line, last.column, last.key.as_str()), (100, 1, "key100"));
+}
+
+#[test]
+fn a_long_key_is_cut() {
+    let mistakes = from_toml(&format!("{} = 1", "k".repeat(60_000)), read).unwrap_err();
+    assert_eq!(mistakes.list()[0].key, "k".repeat(200) + "…");
 }
 
 fn write(folder: &Path, name: &str, text: &str, mode: u32) {
@@ -260,7 +304,7 @@ fn a_secret_file_is_named_by_key_and_path_and_never_quoted() {
     };
     assert_eq!(
         load(),
-        Err("all.toml:1:1: found nothing that can be read (No such file or directory (os error 2)), \
+        Err("all.toml:1:1: found nothing that can be read (No such file or directory), \
              allowed a file in TOML"
             .into())
     );
@@ -288,6 +332,17 @@ fn a_secret_file_is_named_by_key_and_path_and_never_quoted() {
         load(),
         Err("all.toml:2:12: key_file: found my.key: 70000 bytes, allowed 65536 at most".into())
     );
+    for (secret, shown) in
+        [("hunter2", "a path that is not shown"), ("5a5a", "a path that is not shown"), ("a/b", "a/b")]
+    {
+        write(folder.path(), "all.toml", &format!("key_file = \"{secret}\"\n"), 0o644);
+        assert_eq!(
+            load(),
+            Err(format!(
+                "all.toml:1:12: key_file: found {shown}: No such file or directory, allowed a file that can be read"
+            ))
+        );
+    }
     write(folder.path(), "all.toml", "key_file = [\"hunter2\"]\n", 0o644);
     assert_eq!(load(), Err("all.toml:1:12: key_file: found a list, allowed the path of a secret".into()));
 }

@@ -61,7 +61,11 @@ impl From<Mistakes> for Problem {
         let (first, others) = mistakes.list().split_first().expect("there is at least one");
         let Mistake { line, column, key, found, allowed } = first.clone();
         let also: String = others.iter().map(|other| format!("\nAlso {other}")).collect();
-        let detail = format!("found {found}, allowed {allowed}{also}");
+        let more = match mistakes.more() {
+            0 => String::new(),
+            more => format!("\nand {more} more"),
+        };
+        let detail = format!("found {found}, allowed {allowed}{also}{more}");
         Self::bad_behavior(detail, Place { line, column, field: key })
     }
 }

@@ -193,3 +193,18 @@ async fn d9_what_a_handset_writes_is_delivered_and_listed() {
         assert_eq!(post(body).await.status, status, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_behavior_of_many_mistakes_or_levels_is_refused_with_an_answer_of_bounded_length() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let deep = format!("{{\"a\": {}{}}}", "[".repeat(60_000), "]".repeat(60_000));
+    let unknown: Vec<String> = (0..10_000).map(|n| format!("\"k{n}\": 1")).collect();
+    for json in [deep, format!("{{{}}}", unknown.join(","))] {
+        let answer = write(web, "PUT /behavior", "application/json", &json).await;
+        assert_eq!(answer.status, 422);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.len() < 64 * 1024, "{}", detail.len());
+        assert!(json.contains("k1") == detail.ends_with("\nand 9900 more"), "{detail}");
+    }
+}
