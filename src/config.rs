@@ -118,8 +118,16 @@ impl Config {
         let challenge = Challenge::read(&root.section("challenge"));
         let lockout = Lockout::read(&root.section("lockout"));
         let templates = Templates::read(&root.section("sms"), codes.length_max());
-        let outbox_items_max = root.section("outbox").or("items_max", 1..=OUTBOX_ITEMS_MAX, 20_000);
+        let outbox = root.section("outbox");
+        let outbox_items_max = outbox.or("items_max", 1..=OUTBOX_ITEMS_MAX, 20_000);
         let links = links::Config::read(root);
+        let outbox_items_min = links.as_ref().map_or(0, links::Config::outbox_items_min);
+        if outbox_items_max < outbox_items_min {
+            let allowed = format!(
+                "{outbox_items_min} or more, so that each route's share holds the windows of each of its SMSCs"
+            );
+            outbox.conflict("items_max", outbox_items_max, allowed);
+        }
         let (key_file, keys) = keys?;
         Some(Self {
             api,

@@ -164,6 +164,25 @@ fn connections_have_to_fit_into_the_files_that_may_be_open() {
 }
 
 #[test]
+fn the_share_of_each_route_has_to_hold_the_windows_of_each_of_its_smscs() {
+    let folder = Folder::new();
+    let load = |items_max: usize| {
+        let mut toml = without_settings(EXAMPLE).replace("[[smsc]]", "[[smsc]]\nwindow = 30\nbinds = 2");
+        toml = format!("[outbox]\nitems_max = {items_max}\n{toml}\n[[smsc]]\nname = 'other'\nwindow = 100\n");
+        for (prefix, smscs) in [("", "'main', 'other'"), ("62", "'main'"), ("65", "'other'")] {
+            toml += &format!("[[route]]\nprefixes = ['{prefix}']\nsmscs = [{smscs}]\n");
+        }
+        folder.load(&toml)
+    };
+    assert!(load(300).is_ok());
+    let mistake = load(299).unwrap_err();
+    assert!(
+        mistake.starts_with("gateway.toml:2:13: outbox.items_max: found 299, allowed 300 or more,"),
+        "{mistake}"
+    );
+}
+
+#[test]
 fn abuse_35_a_loaded_configuration_shows_no_secret() {
     let shown = format!("{:?}", Folder::new().load(EXAMPLE).unwrap());
     for secret in ["5a5a5a", "\"secret\""] {
@@ -206,7 +225,7 @@ fn abuse_18_limits_end_where_they_should() {
         ("store", "subscribers_max", "1", "100000000", &["0", "100000001"]),
         ("store", "live_bytes_max", "1048576", "1099511627776", &["1048575", "1099511627777"]),
         ("shutdown", "drain_timeout", "'0s'", "'60s'", &["'61s'"]),
-        ("outbox", "items_max", "1", "1000000", &["0", "1000001"]),
+        ("outbox", "items_max", "20", "1000000", &["0", "1000001"]),
     ] {
         assert!(
             load(section, &format!("{key} = {least}")) && load(section, &format!("{key} = {most}")),

@@ -52,6 +52,11 @@ impl SmscConfig {
             if tls.is_written() { Connector::read(&tls, settings.host()).map(Some) } else { Some(None) };
         Some(Self { settings, password: password?.1, connector: connector? })
     }
+
+    /// The submits that all its binds together may have without an answer.
+    fn windows(&self) -> usize {
+        self.settings.window * self.settings.binds
+    }
 }
 
 /// Shows no password.
@@ -94,12 +99,19 @@ impl Config {
         }
         let table = Table::read(root, &names.iter().map(String::as_str).collect::<Vec<_>>());
         let smscs: Vec<SmscConfig> = smscs.into_iter().collect::<Option<_>>()?;
-        let unanswered: usize = smscs.iter().map(|smsc| smsc.settings.window * smsc.settings.binds).sum();
+        let unanswered: usize = smscs.iter().map(SmscConfig::windows).sum();
         if unanswered > WINDOW_MAX {
             let found = format_args!("windows of {unanswered} submits for all binds together");
             root.conflict("smsc", found, format_args!("{WINDOW_MAX} at most"));
         }
         Some(Self { smscs, table })
+    }
+
+    /// The fewest places in the outbox with which each route's share holds the windows of each of its SMSCs, one of
+    /// which sends for it at a time.
+    pub(crate) fn outbox_items_min(&self) -> usize {
+        let windows = self.table.smscs.iter().flatten().map(|smsc| self.smscs[*smsc].windows());
+        windows.max().unwrap_or_default() * self.table.smscs.len()
     }
 
     /// The queue before these links, of at most `items_max` SMS.

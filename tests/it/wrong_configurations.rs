@@ -188,6 +188,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "-8:1: smsc: found windows of 12800 submits for all binds together, allowed 10000 at most",
     ),
     (
+        "items_max = 20000 ",
+        "items_max = 19 ",
+        "+0:13: outbox.items_max: found 19, allowed 20 or more, so that each route's share holds the windows of \
+         each of its SMSCs",
+    ),
+    (
         "[[smsc]]\nname",
         "[[route]]\nprefixes = [\"\", \"62x\"]\nsmscs = [\"main\"]\n[[smsc]]\nname",
         "+1:17: route[0].prefixes[1]: found \"62x\", allowed up to 15 digits",
