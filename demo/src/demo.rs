@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::Args;
 use gateway_sandbox::{Configuration, Sandbox, Secrets};
 use otp_gateway::app::{self, App};
 use otp_gateway::clock::Clock;
@@ -31,14 +32,34 @@ const SMSC_LATENCY: Duration = Duration::from_millis(20);
 const MARK_TLV: u16 = 0x1400;
 
 /// What the demo is started with. Port 0 is any free one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Options {
+    /// The gateway's API; 0 is any free port
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) gateway_port: u16,
+
+    /// The gateway's metrics and health
+    #[arg(long, value_name = "PORT", default_value_t = 9464)]
     pub(crate) admin_port: u16,
+
+    /// The simulator's SMPP
+    #[arg(long, value_name = "PORT", default_value_t = 2775)]
     pub(crate) smpp_port: u16,
+
+    /// The simulator's wall of handsets and its inbox API
+    #[arg(long, value_name = "PORT", default_value_t = 8090)]
     pub(crate) simulator_port: u16,
+
+    /// The bank's page
+    #[arg(long, value_name = "PORT", default_value_t = 8091)]
     pub(crate) bank_port: u16,
+
+    /// How long a code lives: 30 to 600 seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(30..=600))]
     pub(crate) ttl_seconds: u64,
+
+    /// When a code may be sent again; twice that for the second time
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) resend_after_seconds: u64,
 }
 

@@ -14,11 +14,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use demo::{Demo, Options};
-use sample::Authenticator;
-use serde::Serialize;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+use demo::{Demo, Options};
+use sample::Authenticator;
 
 /// A port or another resource of the machine is missing (EX_UNAVAILABLE of sysexits.h).
 const EXIT_UNAVAILABLE: u8 = 69;
@@ -28,33 +29,8 @@ const EXIT_UNAVAILABLE: u8 = 69;
 #[derive(Debug, Parser)]
 #[command(name = "demo-bank", version)]
 struct Arguments {
-    /// The gateway's API; 0 is any free port
-    #[arg(long, value_name = "PORT", default_value_t = 8080)]
-    gateway_port: u16,
-
-    /// The gateway's metrics and health
-    #[arg(long, value_name = "PORT", default_value_t = 9464)]
-    admin_port: u16,
-
-    /// The simulator's SMPP
-    #[arg(long, value_name = "PORT", default_value_t = 2775)]
-    smpp_port: u16,
-
-    /// The simulator's wall of handsets and its inbox API
-    #[arg(long, value_name = "PORT", default_value_t = 8090)]
-    simulator_port: u16,
-
-    /// The bank's page
-    #[arg(long, value_name = "PORT", default_value_t = 8091)]
-    bank_port: u16,
-
-    /// How long a code lives: 30 to 600 seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(30..=600))]
-    ttl_seconds: u64,
-
-    /// When a code may be sent again; twice that for the second time
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
-    resend_after_seconds: u64,
+    #[command(flatten)]
+    options: Options,
 
     /// When up, print one line of JSON with the addresses, credentials and subscribers
     #[arg(long)]
@@ -63,33 +39,6 @@ struct Arguments {
     /// What to log to stderr: error, warn, info, debug, trace, or a filter by module
     #[arg(long, value_name = "FILTER", default_value = "error")]
     log: EnvFilter,
-}
-
-/// What `--ready-json` prints: one object on one line.
-#[derive(Serialize)]
-struct Ready<'a> {
-    gateway: String,
-    admin: String,
-    simulator: String,
-    bank: String,
-    smpp: String,
-    smpp_credentials: Credentials<'a>,
-    api_key: &'a str,
-    /// Those who can be sent an SMS.
-    subscribers: Vec<Subscriber<'a>>,
-}
-
-#[derive(Serialize)]
-struct Credentials<'a> {
-    system_id: &'a str,
-    password: &'a str,
-}
-
-#[derive(Serialize)]
-struct Subscriber<'a> {
-    corporate_id: &'a str,
-    user_id: &'a str,
-    phone: String,
 }
 
 fn main() -> ExitCode {
@@ -114,17 +63,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     // Before anything is said to be up, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let options = Options {
-        gateway_port: arguments.gateway_port,
-        admin_port: arguments.admin_port,
-        smpp_port: arguments.smpp_port,
-        simulator_port: arguments.simulator_port,
-        bank_port: arguments.bank_port,
-        ttl_seconds: arguments.ttl_seconds,
-        resend_after_seconds: arguments.resend_after_seconds,
-    };
     let demo = tokio::select! {
-        demo = Demo::start(&options) => demo?,
+        demo = Demo::start(&arguments.options) => demo?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
@@ -139,32 +79,32 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     printed.map_err(Into::into)
 }
 
+/// What `--ready-json` prints: one object on one line, with those who can be sent an SMS.
 fn print_for_programs(demo: &Demo) -> io::Result<()> {
-    let on_sms = |user: &&sample::User| user.authenticator == Authenticator::SmsOtp;
-    let subscribers = demo
-        .companies
-        .iter()
-        .flat_map(|company| {
-            company.users.iter().filter(on_sms).map(|user| Subscriber {
-                corporate_id: company.corporate_id,
-                user_id: &user.user_id,
-                phone: format!("+{}", user.phone),
+    let users =
+        demo.companies.iter().flat_map(|company| company.users.iter().map(move |user| (company, user)));
+    let subscribers: Vec<_> = users
+        .filter(|(_, user)| user.authenticator == Authenticator::SmsOtp)
+        .map(|(company, user)| {
+            json!({
+                "corporate_id": company.corporate_id,
+                "user_id": user.user_id,
+                "phone": format!("+{}", user.phone),
             })
         })
         .collect();
-    let ready = Ready {
-        gateway: format!("http://{}", demo.gateway_addr()),
-        admin: format!("http://{}", demo.admin_addr()),
-        simulator: format!("http://{}", demo.simulator_addr()),
-        bank: format!("http://{}", demo.bank_addr),
-        smpp: demo.smpp_addr().to_string(),
-        smpp_credentials: Credentials { system_id: sample::SYSTEM_ID, password: &demo.secrets.smsc_password },
-        api_key: &demo.secrets.api_key,
-        subscribers,
-    };
+    let ready = json!({
+        "gateway": format!("http://{}", demo.gateway_addr()),
+        "admin": format!("http://{}", demo.admin_addr()),
+        "simulator": format!("http://{}", demo.simulator_addr()),
+        "bank": format!("http://{}", demo.bank_addr),
+        "smpp": demo.smpp_addr(),
+        "smpp_credentials": { "system_id": sample::SYSTEM_ID, "password": demo.secrets.smsc_password },
+        "api_key": demo.secrets.api_key,
+        "subscribers": subscribers,
+    });
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &ready)?;
-    out.write_all(b"\n")?;
+    writeln!(out, "{ready}")?;
     out.flush()
 }
 

@@ -23,12 +23,13 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use pages::{Asset, Guard, Refusal, read_body};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use smsc_simulator::Inbox;
 use smsc_simulator::inbox::Address;
 use tokio::net::TcpListener;
@@ -38,7 +39,6 @@ use crate::bank::{Bank, ConfirmForm, GenerateForm, PaymentForm};
 use crate::outcome::Outcome;
 use crate::payment::{DetailsForm, SubscriberId};
 use refused::Refused;
-use shown::Companies;
 
 /// The longest body: a payment has a few hundred bytes.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -91,8 +91,8 @@ fn site(web: Arc<Web>) -> Router {
         .with_state(web)
 }
 
-async fn companies(State(web): State<Arc<Web>>) -> Response {
-    Json(Companies::new(&web.wall, web.bank.companies())).into_response()
+async fn companies(State(web): State<Arc<Web>>) -> Json<Value> {
+    Json(shown::companies(&web.wall, web.bank.companies()))
 }
 
 async fn handset(

@@ -35,20 +35,17 @@ pub struct Guard {
 
 impl Guard {
     /// Rules for a listener at `listening`; `refuse` puts a refusal in the program's form.
-    #[must_use]
     pub fn new(listening: SocketAddr, refuse: fn(Refusal) -> Response) -> Self {
         let (port, loopback) = (listening.port(), listening.ip().is_loopback());
         Self { port, loopback, token: None, toml_path: None, refuse }
     }
 
     /// Asks for `token`, if there is one, for everything but `open`.
-    #[must_use]
     pub fn with_token(self, token: Option<String>, open: &'static [Asset]) -> Self {
         Self { token: token.map(|token| (token, open)), ..self }
     }
 
     /// Takes writes to `path` also as application/toml.
-    #[must_use]
     pub fn with_toml_at(self, path: &'static str) -> Self {
         Self { toml_path: Some(path), ..self }
     }

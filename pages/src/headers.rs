@@ -21,7 +21,6 @@ const PROTECTION: [(HeaderName, &str); 6] = [
 ];
 
 /// Whether the content type, without its parameters, is `expected`.
-#[must_use]
 pub fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default();

@@ -17,7 +17,6 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal that is always said in the same words.
-    #[must_use]
     pub const fn new(status: StatusCode, kind: &'static str, detail: &'static str) -> Self {
         Self { status, kind, detail: Cow::Borrowed(detail) }
     }

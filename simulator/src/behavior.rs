@@ -35,13 +35,14 @@ mod values;
 pub(crate) use draw::{Draw, Stream, hash};
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
-pub use sections::{
+pub(crate) use sections::{
     AtLeastOne, BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm,
-    IdPlace, InterfaceVersion, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv,
-    Submit, SubmitPart, TextLabel, Timing,
+    IdPlace, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv, Submit, SubmitPart,
+    TextLabel, Timing,
 };
 pub use settings::{Mistake, Mistakes};
-pub use values::{Count, DELAY_MAX, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
+pub use values::{DELAY_MAX, Word};
+pub(crate) use values::{Delay, Percent, Stat};
 
 use std::time::Duration;
 
@@ -65,14 +66,14 @@ pub struct Behavior {
     /// What chance starts from: the same seed gives the same run.
     pub seed: u64,
     /// How submits are answered.
-    pub submit: Submit,
+    pub(crate) submit: Submit,
     /// What receipts look like.
-    pub receipts: Receipts,
+    pub(crate) receipts: Receipts,
     /// How binds and sessions are.
-    pub session: Session,
+    pub(crate) session: Session,
     /// Exceptions for some submits; of those that match, the first counts.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 impl Default for Behavior {
@@ -89,21 +90,21 @@ impl Default for Behavior {
 
 /// An exception for the submits that meet all its conditions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// The destination begins with these digits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Word<20>>,
+    pub(crate) to: Option<Word<20>>,
     /// The text has these characters in it, as they are. Of a long message, each part is looked at by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
     /// Which share of the submits that meet the other conditions.
-    pub percent: Percent,
+    pub(crate) percent: Percent,
     /// What is other than `[submit]` says.
     #[serde(skip_serializing_if = "SubmitPart::is_empty")]
-    pub submit: SubmitPart,
+    pub(crate) submit: SubmitPart,
     /// What is other than `[receipts]` says.
     #[serde(skip_serializing_if = "ReceiptsPart::is_empty")]
-    pub receipts: ReceiptsPart,
+    pub(crate) receipts: ReceiptsPart,
 }
 
 impl Default for Rule {
@@ -168,13 +169,11 @@ impl Behavior {
     }
 
     /// The behaviour in TOML: every setting of the three sections, and of the rules what they change.
-    #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("every value has a form in TOML")
     }
 
     /// This behaviour, with every answer after `latency`, cut to a day.
-    #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.submit.latency = Delay::fixed(latency);
         self

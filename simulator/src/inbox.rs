@@ -55,7 +55,6 @@ impl Inbox {
     }
 
     /// The place after the newest message.
-    #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor(self.ring().head())
     }
@@ -81,7 +80,6 @@ impl Inbox {
     }
 
     /// The messages that `filter` admits, without waiting.
-    #[must_use]
     pub fn messages(&self, filter: &Filter) -> Page {
         let mut page = Page { cursor: filter.since, ..Page::default() };
         while self.read_on(filter, &mut page) {}
@@ -133,14 +131,12 @@ impl Inbox {
     }
 
     /// What went through since the start, and what is kept.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         self.ring().counts()
     }
 
     /// The message with this id, as [`MessageId`] is written or in any form that the SMSC may have given it
     /// out: listed or on its way, expired, cancelled.
-    #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<Message>> {
         let ring = self.ring();
         MessageId::meant_by(id.as_bytes()).find_map(|id| ring.find(id).cloned())

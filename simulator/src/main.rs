@@ -2,13 +2,15 @@
 
 mod command_line;
 
-use clap::Parser as _;
-use command_line::{Cli, Command, Failure, Serve};
-use serde::Serialize;
-use smsc_simulator::{Config, Simulator};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+use clap::Parser as _;
+use serde::Serialize;
+use smsc_simulator::{Config, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
+
+use command_line::{Cli, Command, Failure, Serve};
 
 /// What `--ready-json` prints.
 #[derive(Serialize)]

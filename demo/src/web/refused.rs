@@ -3,15 +3,10 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use pages::Refusal;
-use serde::Serialize;
+use serde_json::json;
 
 /// A call that the page does not make. The reply has its status, and a word for programs.
 pub(super) struct Refused(pub(super) Refusal);
-
-#[derive(Serialize)]
-struct Error {
-    error: String,
-}
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
@@ -26,5 +21,5 @@ impl IntoResponse for Refused {
 }
 
 pub(super) fn respond(Refusal { status, kind, .. }: Refusal) -> Response {
-    (status, Json(Error { error: kind.replace('-', "_") })).into_response()
+    (status, Json(json!({ "error": kind.replace('-', "_") }))).into_response()
 }

@@ -1,49 +1,20 @@
 //! Companies and their users, as the page shows them.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::sample::{Authenticator, Company};
+use crate::sample::{Company, User};
 
 /// The reply of `GET /api/companies`.
-#[derive(Serialize)]
-pub(super) struct Companies<'a> {
-    wall: &'a str,
-    companies: Vec<CompanyShown<'a>>,
+pub(super) fn companies(wall: &str, companies: &[Company]) -> Value {
+    json!({ "wall": wall, "companies": companies.iter().map(company).collect::<Vec<_>>() })
 }
 
-#[derive(Serialize)]
-struct CompanyShown<'a> {
-    corporate_id: &'a str,
-    name: &'a str,
-    users: Vec<UserShown<'a>>,
+fn company(Company { corporate_id, name, users }: &Company) -> Value {
+    json!({ "corporate_id": corporate_id, "name": name, "users": users.iter().map(user).collect::<Vec<_>>() })
 }
 
-#[derive(Serialize)]
-struct UserShown<'a> {
-    user_id: &'a str,
-    phone: String,
-    authenticator: Authenticator,
-}
-
-impl<'a> Companies<'a> {
-    pub(super) fn new(wall: &'a str, companies: &'a [Company]) -> Self {
-        Self { wall, companies: companies.iter().map(CompanyShown::new).collect() }
-    }
-}
-
-impl<'a> CompanyShown<'a> {
-    fn new(company: &'a Company) -> Self {
-        let users = company
-            .users
-            .iter()
-            .map(|user| UserShown {
-                user_id: &user.user_id,
-                phone: masked(&user.phone),
-                authenticator: user.authenticator,
-            })
-            .collect();
-        Self { corporate_id: company.corporate_id, name: company.name, users }
-    }
+fn user(User { user_id, phone, authenticator }: &User) -> Value {
+    json!({ "user_id": user_id, "phone": masked(phone), "authenticator": authenticator })
 }
 
 /// As the gateway masks numbers: `+62812*****45`.

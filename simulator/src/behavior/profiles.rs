@@ -17,20 +17,17 @@ pub struct Profile {
 
 impl Profile {
     /// The profile called `name`.
-    #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name)
     }
 
     /// The behaviour.
-    #[must_use]
     pub fn behavior(&self) -> Behavior {
         Behavior::from_toml(self.toml).expect("profiles are tested to be read")
     }
 }
 
 /// All profiles, the healthy one first.
-#[must_use]
 pub fn profiles() -> &'static [Profile] {
     &PROFILES
 }
@@ -93,8 +90,9 @@ static PROFILES: [Profile; 10] = [
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use super::*;
 
     #[test]
     fn every_profile_is_read_and_says_what_it_is() {

@@ -13,20 +13,20 @@ use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone,
 macro_rules! section {
     (
         $(#[$meta:meta])*
-        pub struct $section:ident, $part:ident {
+        pub(crate) struct $section:ident, $part:ident {
             $( $(#[doc = $doc:literal])* $field:ident : $type:ty = $default:expr, )*
         }
     ) => {
         settings! {
             $(#[$meta])*
             #[derive(Serialize)]
-            pub struct $section { $( $(#[doc = $doc])* pub $field: $type = $default, )* }
+            pub(crate) struct $section { $( $(#[doc = $doc])* pub(crate) $field: $type = $default, )* }
         }
 
         /// What a rule changes of the section; the rest stays as the section says.
         #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-        pub struct $part {
-            $( $(#[doc = $doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$type>, )*
+        pub(crate) struct $part {
+            $( $(#[doc = $doc])* #[serde(skip_serializing_if = "Option::is_none")] pub(crate) $field: Option<$type>, )*
         }
 
         impl $part {
@@ -48,8 +48,8 @@ macro_rules! section {
 
 /// Makes an enum of words that is written as it is read.
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($body:tt)* }) => {
-        settings::words! { $(#[$meta])* pub enum $name { $($body)* } }
+    ($(#[$meta:meta])* pub(crate) enum $name:ident { $($body:tt)* }) => {
+        settings::words! { $(#[$meta])* pub(crate) enum $name { $($body)* } }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -61,7 +61,7 @@ macro_rules! words {
 
 section! {
     /// `[submit]`: what becomes of a submit_sm or data_sm, and its answer.
-    pub struct Submit, SubmitPart {
+    pub(crate) struct Submit, SubmitPart {
         /// The answer's status. With any other than `ESME_ROK`, the message is not accepted: no handset shows
         /// it, no receipt follows.
         status: Status = Status(CommandStatus::ESME_ROK),
@@ -83,7 +83,7 @@ section! {
 
 section! {
     /// `[receipts]`: the delivery receipts of those who ask for them.
-    pub struct Receipts, ReceiptsPart {
+    pub(crate) struct Receipts, ReceiptsPart {
         /// How often each receipt is sent: 0 loses it, 2 doubles it.
         copies: Count<0, 10> = Count::new(1),
         /// From the answer, or from the receipt of the state before.
@@ -121,7 +121,7 @@ section! {
 
 words! {
     /// Whether and how an answer comes.
-    pub enum Response {
+    pub(crate) enum Response {
         /// Once, as it should.
         Once = "once",
         /// Never: the submit stays in doubt.
@@ -139,7 +139,7 @@ words! {
 
 words! {
     /// Whether a connection ends.
-    pub enum Disconnect {
+    pub(crate) enum Disconnect {
         /// It stays.
         Never = "never",
         /// When the answer would be due, without it.
@@ -152,7 +152,7 @@ words! {
 words! {
     /// How a message id is written. All but the last four tell which message is meant.
     #[repr(u8)]
-    pub enum IdForm {
+    pub(crate) enum IdForm {
         /// 16 hexadecimal digits: `9d2f61c40000000a`.
         Hex = "hex",
         /// The same in capitals: `9D2F61C40000000A`.
@@ -176,7 +176,7 @@ words! {
 
 words! {
     /// What is wrong with a PDU's bytes.
-    pub enum Malformed {
+    pub(crate) enum Malformed {
         /// Nothing.
         No = "no",
         /// The body ends early; `command_length` agrees.
@@ -196,7 +196,7 @@ words! {
 
 words! {
     /// Whether receipts wait for the answer.
-    pub enum Timing {
+    pub(crate) enum Timing {
         /// They come after it.
         AfterResponse = "after_response",
         /// They come before it, unless their delay is longer than its latency.
@@ -206,7 +206,7 @@ words! {
 
 words! {
     /// Which session carries receipts.
-    pub enum Carrier {
+    pub(crate) enum Carrier {
         /// The submitting one if it receives, else another of the same system_id.
         Same = "same",
         /// Another of the same system_id, if there is one.
@@ -216,7 +216,7 @@ words! {
 
 words! {
     /// How receipts write the id.
-    pub enum ReceiptId {
+    pub(crate) enum ReceiptId {
         /// As the answer did.
         Same = "same",
         /// As [`IdForm::Hex`].
@@ -234,7 +234,7 @@ words! {
 
 words! {
     /// Where a receipt has the id.
-    pub enum IdPlace {
+    pub(crate) enum IdPlace {
         /// In the text and in the parameter receipted_message_id.
         Both = "both",
         /// Only in the text.
@@ -246,7 +246,7 @@ words! {
 
 words! {
     /// What carries a receipt's text.
-    pub enum Form {
+    pub(crate) enum Form {
         /// The short_message of a deliver_sm.
         ShortMessage = "short_message",
         /// The parameter message_payload of a deliver_sm.
@@ -260,7 +260,7 @@ words! {
 
 words! {
     /// The parameter message_state.
-    pub enum StateTlv {
+    pub(crate) enum StateTlv {
         /// As the text says.
         Same = "same",
         /// Not there.
@@ -287,7 +287,7 @@ impl StateTlv {
 
 words! {
     /// How a receipt names its last field.
-    pub enum TextLabel {
+    pub(crate) enum TextLabel {
         /// `text:`
         Lower = "text:",
         /// `Text:`
@@ -297,7 +297,7 @@ words! {
 
 words! {
     /// How a receipt writes dates.
-    pub enum Dates {
+    pub(crate) enum Dates {
         /// To the minute, as in SMPP 3.4's appendix B.
         Minutes = "yyMMddHHmm",
         /// To the second.
@@ -310,48 +310,48 @@ words! {
 }
 
 /// A count of things that happen.
-pub type AtLeastOne = Count<1, { u32::MAX }>;
+pub(crate) type AtLeastOne = Count<1, { u32::MAX }>;
 
 settings! {
     /// `[session]`: how binds are answered, and how sessions are.
     #[derive(Serialize)]
-    pub struct Session {
+    pub(crate) struct Session {
         /// What comes of a bind whose credentials are right.
-        pub bind: BindOutcome = BindOutcome::Accept,
+        pub(crate) bind: BindOutcome = BindOutcome::Accept,
         /// The status of a bind that is refused.
-        pub bind_status: Status = Status(CommandStatus::ESME_RBINDFAIL),
+        pub(crate) bind_status: Status = Status(CommandStatus::ESME_RBINDFAIL),
         /// Which share of the binds `bind` is for; the others are accepted.
-        pub bind_percent: Percent = Percent::ALL,
+        pub(crate) bind_percent: Percent = Percent::ALL,
         /// How many binds `bind` is for, counted from when this behaviour began; those after are accepted.
         /// All, if absent.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub bind_first: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) bind_first: Option<AtLeastOne> [optional(own())] = None,
         /// What the response to an accepted bind looks like.
-        pub bind_response: BindResponse = BindResponse::Full,
+        pub(crate) bind_response: BindResponse = BindResponse::Full,
         /// The parameter sc_interface_version in it.
-        pub interface_version: InterfaceVersion = InterfaceVersion::V34,
+        pub(crate) interface_version: InterfaceVersion = InterfaceVersion::V34,
         /// The status of a submit beyond the window or the rate of its system_id.
-        pub limit_status: Status = Status(CommandStatus::ESME_RTHROTTLED),
+        pub(crate) limit_status: Status = Status(CommandStatus::ESME_RTHROTTLED),
         /// What becomes of the ESME's enquire_link.
-        pub enquire_link: EnquireLink = EnquireLink::Answer,
+        pub(crate) enquire_link: EnquireLink = EnquireLink::Answer,
         /// After this many submits, a session reads and says nothing more, and stays open for two minutes.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub half_open_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) half_open_after: Option<AtLeastOne> [optional(own())] = None,
         /// After this many submits, the SMSC unbinds.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub unbind_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) unbind_after: Option<AtLeastOne> [optional(own())] = None,
         /// After this many submits, the connection ends without a word.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub disconnect_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) disconnect_after: Option<AtLeastOne> [optional(own())] = None,
         /// Everything the SMSC says trickles.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub dribble: Option<Dribble> [optional(own())] = None,
+        pub(crate) dribble: Option<Dribble> [optional(own())] = None,
     }
 }
 
 words! {
     /// What comes of a bind.
-    pub enum BindOutcome {
+    pub(crate) enum BindOutcome {
         /// It is accepted.
         Accept = "accept",
         /// It is refused, and the connection closed.
@@ -363,7 +363,7 @@ words! {
 
 words! {
     /// What a bind's response looks like.
-    pub enum BindResponse {
+    pub(crate) enum BindResponse {
         /// With system_id and parameters.
         Full = "full",
         /// Only a header.
@@ -375,7 +375,7 @@ words! {
 
 words! {
     /// The parameter sc_interface_version.
-    pub enum InterfaceVersion {
+    pub(crate) enum InterfaceVersion {
         /// SMPP 3.3.
         V33 = "0x33",
         /// SMPP 3.4.
@@ -400,7 +400,7 @@ impl InterfaceVersion {
 
 words! {
     /// What becomes of an enquire_link.
-    pub enum EnquireLink {
+    pub(crate) enum EnquireLink {
         /// It is answered.
         Answer = "answer",
         /// It is not.
@@ -411,11 +411,11 @@ words! {
 settings! {
     /// How what the SMSC says trickles.
     #[derive(Copy, Serialize)]
-    pub struct Dribble {
+    pub(crate) struct Dribble {
         /// Bytes at a time.
-        pub bytes: Count<1, 65_536> = Count::new(1),
+        pub(crate) bytes: Count<1, 65_536> = Count::new(1),
         /// Between one time and the next.
-        pub interval: Span = Span::new(Duration::from_millis(1)),
+        pub(crate) interval: Span = Span::new(Duration::from_millis(1)),
     }
 }
 

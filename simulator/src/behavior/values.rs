@@ -5,34 +5,33 @@ mod stat;
 mod status;
 mod time_zone;
 
-pub use delay::{DELAY_MAX, Delay, Span};
-pub use stat::{Stat, States};
-pub use status::Status;
-pub use time_zone::TimeZone;
-
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use settings::{Entry, Form as _, Setting};
 
 use super::draw::{Draw, Stream};
+pub use delay::DELAY_MAX;
+pub(crate) use delay::{Delay, Span};
+pub(crate) use stat::{Stat, States};
+pub(crate) use status::Status;
+pub(crate) use time_zone::TimeZone;
 
 /// Parts of a million: how [`Percent`] is kept.
 const WHOLE: u32 = 1_000_000;
 
 /// A share, from 0 to 100 percent, to the ten-thousandth of a percent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Percent {
+pub(crate) struct Percent {
     parts: u32,
 }
 
 impl Percent {
     /// All.
-    pub const ALL: Self = Self { parts: WHOLE };
+    pub(crate) const ALL: Self = Self { parts: WHOLE };
 
     /// `percent` from 0 to 100; `None` for any other number.
-    #[must_use]
-    pub fn new(percent: f64) -> Option<Self> {
+    pub(crate) fn new(percent: f64) -> Option<Self> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -79,18 +78,16 @@ impl Setting for Percent {
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Count<const MIN: u32, const MAX: u32>(u32);
+pub(crate) struct Count<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
     /// `count`, cut to the range.
-    #[must_use]
-    pub fn new(count: u32) -> Self {
+    pub(crate) fn new(count: u32) -> Self {
         Self(count.clamp(MIN, MAX))
     }
 
     /// The number.
-    #[must_use]
-    pub const fn value(self) -> u32 {
+    pub(crate) const fn value(self) -> u32 {
         self.0
     }
 }
@@ -160,14 +157,12 @@ pub struct Word<const MAX: usize>(String);
 
 impl<const MAX: usize> Word<MAX> {
     /// The word; `None` when it is empty, too long, or not printable ASCII.
-    #[must_use]
     pub fn new(word: &str) -> Option<Self> {
         let sensible = (1..=MAX).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic());
         sensible.then(|| Self(word.to_owned()))
     }
 
     /// The word.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

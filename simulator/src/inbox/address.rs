@@ -25,7 +25,6 @@ pub struct Address {
 impl Address {
     /// The address written in `text`; `None` when it is empty or too long. Bytes that are not printable
     /// ASCII, which some senders use, become `?`.
-    #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"+").unwrap_or(text);
         let mut kept = ArrayString::new();
@@ -37,13 +36,11 @@ impl Address {
     }
 
     /// The address as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The address as SMPP carries it.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }

@@ -110,7 +110,6 @@ impl Details {
     }
 
     /// The ids of the parts in order, of a message that came in more than one.
-    #[must_use]
     pub fn parts(&self) -> &[MessageId] {
         &self.parts
     }

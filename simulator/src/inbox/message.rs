@@ -104,7 +104,6 @@ impl Message {
 
     /// The place right after this message: reading on from here gives the next. [`Cursor::START`] for one
     /// that is not listed.
-    #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor(self.cursor.load(Ordering::Relaxed))
     }
@@ -114,19 +113,16 @@ impl Message {
     }
 
     /// What it came with.
-    #[must_use]
     pub fn details(&self) -> &Details {
         &self.draft.details
     }
 
     /// What has become of it, as of now: ENROUTE, or a final state.
-    #[must_use]
     pub fn state(&self) -> MessageState {
         MessageState(self.state.load(Ordering::Relaxed))
     }
 
     /// When it came to its final state: for a delivered one, when the handset showed it.
-    #[must_use]
     pub fn done(&self) -> Option<SystemTime> {
         let millis = self.done.load(Ordering::Relaxed).checked_sub(1)?;
         Some(self.draft.time + Duration::from_millis(millis))
@@ -140,7 +136,6 @@ impl Message {
     }
 
     /// The receipts that were sent for it, the first eight; of a long message, those of each part, by time.
-    #[must_use]
     pub fn receipts(&self) -> Vec<ReceiptSent> {
         let mut receipts = self.history.list(self.draft.time);
         receipts.extend(self.draft.parts.iter().flat_map(|part| part.receipts()));
@@ -169,49 +164,41 @@ impl Message {
     }
 
     /// The `message_id` given to the sender; of a long message, the one of the part that completed it.
-    #[must_use]
     pub fn id(&self) -> MessageId {
         self.draft.id
     }
 
     /// When the SMSC accepted it, or the handset sent it.
-    #[must_use]
     pub fn time(&self) -> SystemTime {
         self.draft.time
     }
 
     /// The sender.
-    #[must_use]
     pub fn from(&self) -> &Address {
         &self.draft.from
     }
 
     /// The handset's number, without `+`.
-    #[must_use]
     pub fn to(&self) -> &Address {
         &self.draft.to
     }
 
     /// The text, decoded and put together from its segments.
-    #[must_use]
     pub fn text(&self) -> &str {
         &self.draft.text
     }
 
     /// How many submits carried it.
-    #[must_use]
     pub fn segments(&self) -> u8 {
         self.draft.segments
     }
 
     /// The `data_coding` that it came with.
-    #[must_use]
     pub fn data_coding(&self) -> u8 {
         self.draft.data_coding
     }
 
     /// Its `validity_period`, if the sender set one.
-    #[must_use]
     pub fn validity(&self) -> Option<&Validity> {
         self.draft.validity.as_ref()
     }
@@ -223,7 +210,6 @@ impl Message {
 
     /// What became of its delivery receipt, as of now; of a long message, of the parts' receipts together:
     /// one that failed counts before one that is pending, and that before those that were acknowledged.
-    #[must_use]
     pub fn receipt(&self) -> ReceiptState {
         let parts = self.draft.parts.iter().map(|part| part.receipt());
         let worst = parts.max_by_key(|receipt| match receipt {

@@ -27,7 +27,6 @@ impl Validity {
     }
 
     /// The field as the sender wrote it, such as `000000000300000R`.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.written
     }

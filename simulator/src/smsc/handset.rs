@@ -34,11 +34,13 @@ pub enum HandsetError {
 impl fmt::Display for HandsetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::From => "from must be a telephone number of 1 to 20 digits",
-            Self::To => "to must be an address of 1 to 20 printable characters",
-            Self::TooLong => "the text needs more than 255 parts",
-            Self::UnknownSystemId => "no ESME has this system_id",
-            Self::NoReceiver => "no session is bound that receives",
+            Self::From => "from must be a phone number of 1 to 20 digits.",
+            Self::To => "to must be an address of 1 to 20 printable characters.",
+            Self::TooLong => "text needs more than 255 segments.",
+            Self::UnknownSystemId => "No ESME has this system_id.",
+            Self::NoReceiver => {
+                "No session is bound that receives: bind one as receiver or transceiver, and send it again."
+            }
         })
     }
 }

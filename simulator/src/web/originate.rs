@@ -1,6 +1,7 @@
 //! Messages that a handset sends, as `POST /messages` takes them.
 
 use axum::http::StatusCode;
+use pages::Refusal;
 use serde::Deserialize;
 
 use super::problem::Problem;
@@ -30,7 +31,7 @@ impl Originated {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let originated: Self = serde_json::from_slice(body).map_err(|_| SHAPE)?;
         if originated.text.is_empty() || originated.text.chars().count() > TEXT_CHARACTERS_MAX {
-            return Err(refused("text must have 1 to 1000 characters."));
+            return Err(LENGTH);
         }
         Ok(originated)
     }
@@ -38,24 +39,18 @@ impl Originated {
 
 impl From<HandsetError> for Problem {
     fn from(error: HandsetError) -> Self {
-        match error {
-            HandsetError::From => refused("from must be a phone number of 1 to 20 digits."),
-            HandsetError::To => refused("to must be an address of 1 to 20 printable characters."),
-            HandsetError::TooLong => refused("text needs more than 255 segments."),
-            HandsetError::UnknownSystemId => refused("No ESME has this system_id."),
-            HandsetError::NoReceiver => Self::new(
-                StatusCode::CONFLICT,
-                "no-receiver",
-                "No session is bound that receives: bind one as receiver or transceiver, and send it again.",
-            ),
-        }
+        let (status, kind) = match error {
+            HandsetError::NoReceiver => (StatusCode::CONFLICT, "no-receiver"),
+            HandsetError::From | HandsetError::To | HandsetError::TooLong | HandsetError::UnknownSystemId => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "bad-message")
+            }
+        };
+        Refusal { status, kind, detail: error.to_string().into() }.into()
     }
 }
 
-const fn refused(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-message", detail)
-}
-
+const LENGTH: Problem =
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-message", "text must have 1 to 1000 characters.");
 const SHAPE: Problem = Problem::new(
     StatusCode::BAD_REQUEST,
     "bad-body",

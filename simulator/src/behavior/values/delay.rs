@@ -11,18 +11,16 @@ pub const DELAY_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// A duration from nothing to a day: `250ms`, `1m 30s`.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span(Duration);
+pub(crate) struct Span(Duration);
 
 impl Span {
     /// `duration`, cut to a day.
-    #[must_use]
-    pub fn new(duration: Duration) -> Self {
+    pub(crate) fn new(duration: Duration) -> Self {
         Self(duration.min(DELAY_MAX))
     }
 
     /// The duration.
-    #[must_use]
-    pub const fn value(self) -> Duration {
+    pub(crate) const fn value(self) -> Duration {
         self.0
     }
 }
@@ -47,7 +45,7 @@ phrase!(Span);
 
 /// How long something takes, drawn anew each time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Delay {
+pub(crate) enum Delay {
     /// Always the same: `20ms`.
     Fixed(Span),
     /// Anything between two durations, each as likely: `uniform 10ms 50ms`.
@@ -60,11 +58,10 @@ pub enum Delay {
 
 impl Delay {
     /// None.
-    pub const ZERO: Self = Self::Fixed(Span(Duration::ZERO));
+    pub(crate) const ZERO: Self = Self::Fixed(Span(Duration::ZERO));
 
     /// Always this long, cut to a day.
-    #[must_use]
-    pub fn fixed(duration: Duration) -> Self {
+    pub(crate) fn fixed(duration: Duration) -> Self {
         Self::Fixed(Span::new(duration))
     }
 

@@ -10,7 +10,7 @@ use super::{Phrase, phrase};
 
 /// The word of a receipt's `stat:`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Stat(&'static str);
+pub(crate) struct Stat(&'static str);
 
 const STATS: [&str; 10] = [
     "DELIVRD", "UNDELIV", "EXPIRED", "REJECTD", "ACCEPTD", "ENROUTE", "DELETED", "UNKNOWN", "FAILED",
@@ -19,21 +19,19 @@ const STATS: [&str; 10] = [
 
 impl Stat {
     /// On the handset.
-    pub const DELIVRD: Self = Self("DELIVRD");
+    pub(crate) const DELIVRD: Self = Self("DELIVRD");
     /// Not delivered in time.
-    pub const EXPIRED: Self = Self("EXPIRED");
+    pub(crate) const EXPIRED: Self = Self("EXPIRED");
     /// Cancelled.
-    pub const DELETED: Self = Self("DELETED");
+    pub(crate) const DELETED: Self = Self("DELETED");
 
     /// The word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         self.0
     }
 
     /// The state that the word stands for.
-    #[must_use]
-    pub fn state(self) -> MessageState {
+    pub(crate) fn state(self) -> MessageState {
         MessageState::from_text(self.0.as_bytes()).unwrap_or(MessageState::UNKNOWN)
     }
 
@@ -68,15 +66,14 @@ phrase!(Stat);
 
 /// The states that a message goes through: 1 to [`States::MAX`] words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct States(Vec<Stat>);
+pub(crate) struct States(Vec<Stat>);
 
 impl States {
     /// The most states of a message.
-    pub const MAX: usize = 8;
+    pub(crate) const MAX: usize = 8;
 
     /// The words in order.
-    #[must_use]
-    pub fn words(&self) -> &[Stat] {
+    pub(crate) fn words(&self) -> &[Stat] {
         &self.0
     }
 

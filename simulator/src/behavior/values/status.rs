@@ -8,7 +8,7 @@ use super::{Phrase, phrase};
 
 /// A `command_status`, by its name in SMPP 3.4 or its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Status(pub CommandStatus);
+pub(crate) struct Status(pub(crate) CommandStatus);
 
 /// The numbers that a named status can have: SMPP 3.4's end at 0xFF.
 const NAMED_STATUS_MAX: u32 = 0xFF;

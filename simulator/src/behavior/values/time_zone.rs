@@ -6,14 +6,13 @@ use super::{Phrase, phrase};
 
 /// A time zone by its distance from UTC in quarter hours: `+07:00`.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct TimeZone {
+pub(crate) struct TimeZone {
     minutes: i16,
 }
 
 impl TimeZone {
     /// Ahead of UTC.
-    #[must_use]
-    pub fn seconds(self) -> i64 {
+    pub(crate) fn seconds(self) -> i64 {
         i64::from(self.minutes) * 60
     }
 }
