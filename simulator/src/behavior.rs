@@ -36,9 +36,9 @@ pub(crate) use draw::{Draw, Stream, hash};
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
 pub(crate) use sections::{
-    AtLeastOne, BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm,
-    IdPlace, Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv, Submit, SubmitPart,
-    TextLabel, Timing,
+    BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm, IdPlace,
+    Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv, Submit, SubmitPart, TextLabel,
+    Timing,
 };
 pub use settings::{Mistake, Mistakes};
 pub use values::{DELAY_MAX, Word};
@@ -105,18 +105,6 @@ pub(crate) struct Rule {
     /// What is other than `[receipts]` says.
     #[serde(skip_serializing_if = "ReceiptsPart::is_empty")]
     pub(crate) receipts: ReceiptsPart,
-}
-
-impl Default for Rule {
-    fn default() -> Self {
-        Self {
-            to: None,
-            text: None,
-            percent: Percent::ALL,
-            submit: SubmitPart::default(),
-            receipts: ReceiptsPart::default(),
-        }
-    }
 }
 
 impl Rule {

@@ -117,7 +117,7 @@ impl Plan {
     pub(crate) fn bind_is_special(&self, system_id: &[u8]) -> bool {
         let session = &self.behavior.session;
         let ordinal = self.binds.fetch_add(1, Ordering::Relaxed);
-        session.bind_first.is_none_or(|first| ordinal < first.value())
+        session.bind_first.is_none_or(|first| ordinal < first)
             && session.bind_percent.takes(Draw::new(self.behavior.seed, system_id, ordinal), Stream::Bind)
     }
 }
@@ -151,7 +151,7 @@ mod tests {
             (b"62812000", b"stop", Response::Once, 1),
         ] {
             let treatment = treated(to, text);
-            assert_eq!((treatment.submit.response, treatment.receipts.copies.value()), (response, copies));
+            assert_eq!((treatment.submit.response, treatment.receipts.copies), (response, copies));
             assert_eq!(treatment.submit.latency, Delay::fixed(Duration::from_millis(20)));
         }
     }

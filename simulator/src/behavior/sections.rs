@@ -7,20 +7,20 @@ use settings::{Entry, Section, Setting, optional, own, settings};
 use smpp::pdu::MessageState;
 use smpp::status::CommandStatus;
 
-use super::values::{Count, Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
+use super::values::{Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
 
 /// Makes a section, and the part of it that a rule may change: the same fields, each of which may be absent.
 macro_rules! section {
     (
         $(#[$meta:meta])*
         pub(crate) struct $section:ident, $part:ident {
-            $( $(#[doc = $doc:literal])* $field:ident : $type:ty = $default:expr, )*
+            $( $(#[doc = $doc:literal])* $field:ident : $type:ty $([$form:expr])? = $default:expr, )*
         }
     ) => {
         settings! {
             $(#[$meta])*
             #[derive(Serialize)]
-            pub(crate) struct $section { $( $(#[doc = $doc])* pub(crate) $field: $type = $default, )* }
+            pub(crate) struct $section { $( $(#[doc = $doc])* pub(crate) $field: $type $([$form])? = $default, )* }
         }
 
         /// What a rule changes of the section; the rest stays as the section says.
@@ -31,7 +31,7 @@ macro_rules! section {
 
         impl $part {
             pub(crate) fn read(section: &Section<'_>) -> Self {
-                Self { $( $field: section.get(stringify!($field), own::<$type>()), )* }
+                Self { $( $field: section.get(stringify!($field), settings::form_of!($type $([$form])?)), )* }
             }
 
             /// The section with this part's changes.
@@ -85,7 +85,7 @@ section! {
     /// `[receipts]`: the delivery receipts of those who ask for them.
     pub(crate) struct Receipts, ReceiptsPart {
         /// How often each receipt is sent: 0 loses it, 2 doubles it.
-        copies: Count<0, 10> = Count::new(1),
+        copies: u32 [0..=10] = 1,
         /// From the answer, or from the receipt of the state before.
         delay: Delay = Delay::ZERO,
         /// The states that the message goes through, each with a receipt.
@@ -101,7 +101,7 @@ section! {
         /// What carries the text.
         form: Form = Form::ShortMessage,
         /// 0x04 says receipt; others set the intermediate bit (0x24) or that of a header (0x44), too.
-        esm_class: Count<0, 255> = Count::new(0x04),
+        esm_class: u8 [0..=255] = 0x04,
         /// The parameter message_state.
         message_state: StateTlv = StateTlv::Same,
         /// How the last field's name is written.
@@ -309,9 +309,6 @@ words! {
     }
 }
 
-/// A count of things that happen.
-pub(crate) type AtLeastOne = Count<1, { u32::MAX }>;
-
 settings! {
     /// `[session]`: how binds are answered, and how sessions are.
     #[derive(Serialize)]
@@ -325,7 +322,7 @@ settings! {
         /// How many binds `bind` is for, counted from when this behaviour began; those after are accepted.
         /// All, if absent.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub(crate) bind_first: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) bind_first: Option<u32> [optional(1..=u32::MAX)] = None,
         /// What the response to an accepted bind looks like.
         pub(crate) bind_response: BindResponse = BindResponse::Full,
         /// The parameter sc_interface_version in it.
@@ -336,13 +333,13 @@ settings! {
         pub(crate) enquire_link: EnquireLink = EnquireLink::Answer,
         /// After this many submits, a session reads and says nothing more, and stays open for two minutes.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub(crate) half_open_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) half_open_after: Option<u32> [optional(1..=u32::MAX)] = None,
         /// After this many submits, the SMSC unbinds.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub(crate) unbind_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) unbind_after: Option<u32> [optional(1..=u32::MAX)] = None,
         /// After this many submits, the connection ends without a word.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub(crate) disconnect_after: Option<AtLeastOne> [optional(own())] = None,
+        pub(crate) disconnect_after: Option<u32> [optional(1..=u32::MAX)] = None,
         /// Everything the SMSC says trickles.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub(crate) dribble: Option<Dribble> [optional(own())] = None,
@@ -413,7 +410,7 @@ settings! {
     #[derive(Copy, Serialize)]
     pub(crate) struct Dribble {
         /// Bytes at a time.
-        pub(crate) bytes: Count<1, 65_536> = Count::new(1),
+        pub(crate) bytes: u32 [1..=65_536] = 1,
         /// Between one time and the next.
         pub(crate) interval: Span = Span::new(Duration::from_millis(1)),
     }

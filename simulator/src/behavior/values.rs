@@ -8,7 +8,7 @@ mod time_zone;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use settings::{Entry, Form as _, Setting};
+use settings::{Entry, Setting};
 
 use super::draw::{Draw, Stream};
 pub use delay::DELAY_MAX;
@@ -73,44 +73,6 @@ impl Setting for Percent {
 
     fn read(entry: &Entry<'_>) -> Option<Self> {
         entry.number().and_then(Self::new).or_else(|| entry.refuse(Self::allowed()))
-    }
-}
-
-/// A whole number from `MIN` to `MAX`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Count<const MIN: u32, const MAX: u32>(u32);
-
-impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
-    /// `count`, cut to the range.
-    pub(crate) fn new(count: u32) -> Self {
-        Self(count.clamp(MIN, MAX))
-    }
-
-    /// The number.
-    pub(crate) const fn value(self) -> u32 {
-        self.0
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> fmt::Debug for Count<MIN, MAX> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> Serialize for Count<MIN, MAX> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u32(self.0)
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> Setting for Count<MIN, MAX> {
-    fn allowed() -> String {
-        (MIN..=MAX).allowed()
-    }
-
-    fn read(entry: &Entry<'_>) -> Option<Self> {
-        (MIN..=MAX).read(entry).map(Self)
     }
 }
 

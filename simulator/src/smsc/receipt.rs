@@ -66,7 +66,7 @@ impl Receipt {
         let settings = self.settings();
         self.prepare(settings, scratch);
         let (source, destination) = (self.submitted.to.as_smpp(), self.submitted.from.as_smpp());
-        let esm_class = EsmClass(u8::try_from(settings.esm_class.value()).unwrap_or(u8::MAX));
+        let esm_class = EsmClass(settings.esm_class);
         let tlvs = scratch.tlvs.as_tlvs();
         let body = if settings.form == Form::DataSm {
             Body::DataSm(DataSm { source, destination, esm_class, tlvs, ..DataSm::default() })

@@ -58,7 +58,7 @@ impl Report {
         wanted.flat_map(move |(number, stat)| {
             due += settings.delay.draw(self.draw, Stream::ReceiptDelay(number));
             let due = due;
-            (0..settings.copies.value()).map(move |_| {
+            (0..settings.copies).map(move |_| {
                 let (submitted, message) = (self.submitted.clone(), message.clone());
                 Delivery::of_receipt(due, Receipt { submitted, done, stat: *stat, message, place: None })
             })

@@ -84,7 +84,7 @@ impl Smsc {
         let message = self.settle(&fields, &report, origin);
         if report.wanted != Wanted::None {
             let settings = &outcome.treatment.receipts;
-            if settings.copies.value() == 0 {
+            if settings.copies == 0 {
                 self.metrics.faults.receipt_lost.inc();
             }
             let states = if fields.is_expired(at) { &[Stat::EXPIRED] } else { settings.states.words() };
@@ -157,7 +157,7 @@ impl Smsc {
 
 fn draft(fields: &Fields<'_>, report: &Report, origin: &Origin<'_>) -> Draft {
     let Submitted { id, time, treatment, .. } = &report.submitted;
-    let expected = report.wanted == Wanted::Any && treatment.receipts.copies.value() > 0;
+    let expected = report.wanted == Wanted::Any && treatment.receipts.copies > 0;
     let system_id = Arc::clone(&origin.account.system_id);
     let data_coding = origin.submit.data_coding;
     Draft {

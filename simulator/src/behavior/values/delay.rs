@@ -75,7 +75,7 @@ impl Delay {
         match self {
             Self::Fixed(Span(always)) => always,
             Self::Uniform(Span(least), Span(most)) => {
-                least + nanoseconds(draw.below(stream, nanos(most - least) + 1))
+                least + Duration::from_nanos(draw.below(stream, nanos(most - least) + 1))
             }
             Self::Normal(Span(mean), Span(deviation)) => {
                 let (above, share) = draw.normal(stream);
@@ -95,10 +95,6 @@ impl Delay {
 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX - 1)
-}
-
-fn nanoseconds(count: u64) -> Duration {
-    Duration::from_nanos(count)
 }
 
 impl Phrase for Delay {

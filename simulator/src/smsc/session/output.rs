@@ -77,7 +77,7 @@ impl Output {
             self.trickle = None;
             return;
         };
-        let bytes = usize::try_from(dribble.bytes.value()).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(dribble.bytes).unwrap_or(usize::MAX);
         let is_empty = self.is_empty();
         let trickle = match &mut self.trickle {
             Some(trickle) if trickle.dribble == dribble => trickle,

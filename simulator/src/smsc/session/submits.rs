@@ -8,7 +8,7 @@ use smpp::status::CommandStatus;
 use super::super::report::Wanted;
 use super::super::submit::{Origin, Outcome};
 use super::state::{Answer, Bound, Session, State};
-use crate::behavior::{AtLeastOne, Carrier};
+use crate::behavior::Carrier;
 use crate::clock::Moment;
 
 impl Session {
@@ -97,7 +97,7 @@ impl Session {
         *submits = submits.saturating_add(1);
         let submits = *submits;
         let settings = &self.plan.behavior.session;
-        let reached = |limit: Option<AtLeastOne>| limit.is_some_and(|limit| limit.value() <= submits);
+        let reached = |limit: Option<u32>| limit.is_some_and(|limit| limit <= submits);
         let faults = &self.smsc.metrics.faults;
         if reached(settings.half_open_after) {
             faults.half_open.inc();
