@@ -25,7 +25,6 @@ use crate::clock;
 pub use address::Address;
 pub use cursor::Cursor;
 pub use details::{Details, Direction};
-pub(crate) use history::HistoryPlace;
 pub use history::{ReceiptOutcome, ReceiptSent};
 pub use id::MessageId;
 pub(crate) use message::Draft;

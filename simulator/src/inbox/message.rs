@@ -1,9 +1,9 @@
 //! A message on a handset, or on its way to one.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use smpp::pdu::MessageState;
@@ -11,14 +11,13 @@ use smpp::pdu::MessageState;
 use super::address::Address;
 use super::cursor::Cursor;
 use super::details::Details;
-use super::history::{History, HistoryPlace, ReceiptOutcome, ReceiptSent};
+use super::history::{History, ReceiptOutcome, ReceiptSent};
 use super::id::MessageId;
 use super::validity::Validity;
 
 /// What is known of a message's delivery receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[repr(u8)]
 pub enum ReceiptState {
     /// The sender asked for none, or receipts are off.
     NotRequested,
@@ -29,17 +28,6 @@ pub enum ReceiptState {
     Acknowledged,
     /// The sender refused it, or never answered.
     Failed,
-}
-
-impl ReceiptState {
-    const fn from_u8(value: u8) -> Self {
-        match value {
-            1 => Self::Pending,
-            2 => Self::Acknowledged,
-            3 => Self::Failed,
-            _ => Self::NotRequested,
-        }
-    }
 }
 
 /// What a submit brings, before the inbox numbers it.
@@ -79,27 +67,35 @@ impl Draft {
 ///
 /// `Debug` shows neither the text nor the whole numbers.
 pub struct Message {
-    /// 0 until it is listed.
+    /// 0 until it is listed. Not under the lock, so that a walk over the messages takes none; it publishes
+    /// nothing but itself, so that relaxed order is enough.
     cursor: AtomicU64,
     draft: Draft,
-    state: AtomicU8,
-    /// Milliseconds from [`Message::time`] to its final state, plus one; 0 before.
-    done: AtomicU64,
-    receipt: AtomicU8,
+    fate: Mutex<Fate>,
+}
+
+/// What has become of a message.
+struct Fate {
+    state: MessageState,
+    done: Option<SystemTime>,
+    receipt: ReceiptState,
     history: History,
 }
 
-/// The atomics of a message publish nothing but themselves, so that relaxed order is enough.
 impl Message {
     pub(super) fn new(draft: Draft) -> Self {
-        Self {
-            cursor: AtomicU64::new(0),
-            receipt: AtomicU8::new(draft.receipt as u8),
-            state: AtomicU8::new(MessageState::ENROUTE.0),
-            done: AtomicU64::new(0),
+        let fate = Fate {
+            state: MessageState::ENROUTE,
+            done: None,
+            receipt: draft.receipt,
             history: History::default(),
-            draft,
-        }
+        };
+        Self { cursor: AtomicU64::new(0), fate: Mutex::new(fate), draft }
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        // Nothing in this module panics while it holds the lock.
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The place right after this message: reading on from here gives the next. [`Cursor::START`] for one
@@ -119,25 +115,23 @@ impl Message {
 
     /// What has become of it, as of now: ENROUTE, or a final state.
     pub fn state(&self) -> MessageState {
-        MessageState(self.state.load(Ordering::Relaxed))
+        self.fate().state
     }
 
     /// When it came to its final state: for a delivered one, when the handset showed it.
     pub fn done(&self) -> Option<SystemTime> {
-        let millis = self.done.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.draft.time + Duration::from_millis(millis))
+        self.fate().done
     }
 
     pub(crate) fn end(&self, state: MessageState, at: SystemTime) {
-        let after = at.duration_since(self.draft.time).unwrap_or_default();
-        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX - 1);
-        self.done.store(millis + 1, Ordering::Relaxed);
-        self.state.store(state.0, Ordering::Relaxed);
+        let mut fate = self.fate();
+        fate.state = state;
+        fate.done = Some(at.max(self.draft.time));
     }
 
     /// The receipts that were sent for it, the first eight; of a long message, those of each part, by time.
     pub fn receipts(&self) -> Vec<ReceiptSent> {
-        let mut receipts = self.history.list(self.draft.time);
+        let mut receipts = self.fate().history.list();
         receipts.extend(self.draft.parts.iter().flat_map(|part| part.receipts()));
         receipts.sort_by_key(|receipt| receipt.time);
         receipts
@@ -145,16 +139,16 @@ impl Message {
 
     pub(crate) fn receipt_sent(
         &self,
-        place: Option<HistoryPlace>,
+        place: Option<usize>,
         state: MessageState,
         at: SystemTime,
-    ) -> Option<HistoryPlace> {
-        self.history.sent(place, state, at.duration_since(self.draft.time).unwrap_or_default())
+    ) -> Option<usize> {
+        self.fate().history.sent(place, state, at.max(self.draft.time))
     }
 
-    pub(crate) fn receipt_settled(&self, place: Option<HistoryPlace>, outcome: ReceiptOutcome) {
+    pub(crate) fn receipt_settled(&self, place: Option<usize>, outcome: ReceiptOutcome) {
         if let Some(place) = place {
-            self.history.settled(place, outcome);
+            self.fate().history.settled(place, outcome);
         }
     }
 
@@ -218,11 +212,11 @@ impl Message {
             ReceiptState::Pending => 2,
             ReceiptState::Failed => 3,
         });
-        worst.unwrap_or_else(|| ReceiptState::from_u8(self.receipt.load(Ordering::Relaxed)))
+        worst.unwrap_or_else(|| self.fate().receipt)
     }
 
     pub(crate) fn set_receipt(&self, state: ReceiptState) {
-        self.receipt.store(state as u8, Ordering::Relaxed);
+        self.fate().receipt = state;
     }
 
     /// What it costs the inbox.
@@ -246,6 +240,8 @@ impl fmt::Debug for Message {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::time::Duration;
+
     use smpp::pdu::SubmitSm;
 
     use super::*;

@@ -12,7 +12,7 @@ use super::party::Party;
 use crate::behavior::{
     Dates, Form, IdForm, IdPlace, Malformed, ReceiptId, Receipts, Stat, StateTlv, TextLabel, Treatment,
 };
-use crate::inbox::{Address, HistoryPlace, Message, MessageId, ReceiptOutcome, ReceiptState};
+use crate::inbox::{Address, Message, MessageId, ReceiptOutcome, ReceiptState};
 
 /// What all receipts of one submit say.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub(super) struct Receipt {
     /// The message whose receipt this is, for as long as the inbox, or one of its readers, keeps it.
     pub(super) message: Weak<Message>,
     /// In the message's history, once it was sent.
-    pub(super) place: Option<HistoryPlace>,
+    pub(super) place: Option<usize>,
 }
 
 /// Room for one receipt's id, text and parameters, used again for each.
