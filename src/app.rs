@@ -1,5 +1,5 @@
-//! Puts the rooms together: from a configuration to a running gateway, and down again. `main` runs
-//! it, and so do the integration tests and the demo.
+//! Wires the modules together: from a configuration to a running gateway, and its orderly shutdown. `main`,
+//! the integration tests and the demo run it.
 
 use std::fmt;
 use std::io;
@@ -27,11 +27,11 @@ use crate::threads;
 /// Why the gateway did not start. Nothing is left running.
 #[derive(Debug)]
 pub enum StartError {
-    /// The subscribers' file.
+    /// The subscribers' file cannot be used.
     Enrolment(EnrolmentError),
-    /// A listener: its setting, its address, and what the system says.
+    /// A listener that could not be bound: its setting, its address and the system's error.
     Listen(&'static str, SocketAddr, io::Error),
-    /// A thread or its runtime.
+    /// A thread or its runtime could not be started.
     Thread(io::Error),
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl StartError {
-    /// Whether a file is to be mended, rather than the machine.
+    /// Whether a file has to be corrected, rather than something on the machine.
     pub fn is_of_configuration(&self) -> bool {
         matches!(self, Self::Enrolment(_))
     }
@@ -62,7 +62,7 @@ pub struct App {
     server: Server,
     admin_server: AdminServer,
     sms: JoinHandle<()>,
-    // Cancelled when dropped, so that a start that fails half way leaves no thread behind.
+    // Each cancels its token when it is dropped, so that a start that fails half way leaves no thread behind.
     drain_api: DropGuard,
     drain_sms: DropGuard,
     stop_admin: DropGuard,
@@ -91,7 +91,7 @@ fn load_store(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<
 
 impl App {
     /// Loads the subscribers and starts the threads; the listeners are bound when this returns, and
-    /// the links to the SMSCs are on their way.
+    /// the links to the SMSCs are connecting.
     ///
     /// # Errors
     ///
@@ -146,8 +146,9 @@ impl App {
         tracing::info!("master keys replaced");
     }
 
-    /// Stops: not ready any more, no new connection, requests in flight answered, the links drained
-    /// and unbound; each part for at most the configured time. Blocks until all threads have ended.
+    /// Shuts down: `/readyz` fails, new connections are refused, requests in flight are answered, the links
+    /// are drained and unbound; each step takes at most its configured time. Blocks until all threads have
+    /// ended.
     pub fn drain(self) {
         tracing::info!("draining");
         self.admin.drain();

@@ -1,7 +1,7 @@
 //! The only source of time.
 //!
-//! Domain, store, link and outbox see instants as arguments or ask a [`Clock`]; nothing else in
-//! the gateway may read the machine's clocks (clippy's `disallowed-methods` says so).
+//! Decisions take instants as arguments, and everything else asks a [`Clock`]: no other module may read the
+//! machine's clocks (clippy's `disallowed-methods` checks it).
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Tells the time and wakes sleepers; cheap to clone.
+/// Gives the time and wakes sleepers; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -67,8 +67,8 @@ enum Source {
 }
 
 impl Clock {
-    /// The wall clock as read now, plus the monotonic time that passes from here on, so that a
-    /// step of the machine's clock can neither revive nor kill a challenge.
+    /// The wall clock as read now, plus the monotonic time that passes from then on, so that a step of the
+    /// machine's clock can neither extend nor expire a challenge.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub fn system() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -79,12 +79,11 @@ impl Clock {
         Self(Source::System { wall_at_start, start })
     }
 
-    /// A clock that stands at `start` until it is advanced: for tests.
+    /// A clock for tests, which stays at `start` until it is advanced.
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
-    /// The present instant.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub(crate) fn now(&self) -> Timestamp {
         match &self.0 {
@@ -95,7 +94,7 @@ impl Clock {
         }
     }
 
-    /// How long this clock has run, finer than a [`Timestamp`]: for measuring durations.
+    /// The time since this clock was made, finer than a [`Timestamp`], to measure durations.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub(crate) fn uptime(&self) -> Duration {
         match &self.0 {
@@ -129,7 +128,7 @@ impl Clock {
     ///
     /// # Panics
     ///
-    /// On a system clock, whose time nobody moves.
+    /// On a system clock, which cannot be moved.
     pub fn advance(&self, duration: Duration) {
         match &self.0 {
             Source::System { .. } => panic!("only a manual clock can be advanced"),

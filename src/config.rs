@@ -1,7 +1,7 @@
-//! The configuration: one reading of the file and of those that it names; nothing else reads them.
+//! The configuration: the file and those that it names are read once, here and nowhere else.
 //!
-//! What is unknown, missing or out of bounds, and a secret that others can read, stop the start before a port is
-//! bound, with all [`Mistakes`] at once.
+//! A setting that is unknown, missing or out of bounds, or a secret that others can read, prevents the start
+//! before a port is bound, and all [`Mistakes`] are reported at once.
 
 mod decisions;
 #[cfg(test)]
@@ -24,10 +24,10 @@ use crate::sms::message::Templates;
 use crate::store;
 use crate::subscriber::policy::Policy;
 
-/// What waits for the links: what cannot leave within the time to live is dropped, so that more than the links
-/// carry in that time is of no use.
+/// SMS that cannot be sent within their time to live are dropped, so that more places than the links carry
+/// SMS in that time are of no use.
 const OUTBOX_ITEMS_MAX: usize = 1_000_000;
-/// File descriptors beside the connections: listeners, links, runtimes, scrapers.
+/// File descriptors other than API connections: listeners, links, runtimes, scrapers.
 const OTHER_DESCRIPTORS: u64 = 128;
 
 /// `[log]`: what is logged, to standard error.
@@ -50,34 +50,27 @@ impl Log {
     }
 }
 
-/// Everything that the gateway is started with: all of it valid.
+/// Everything that the gateway is started with; all of it is valid.
 #[derive(Debug)]
 pub struct Config {
-    /// The API listener.
     pub(crate) api: http::Config,
-    /// The admin listener.
     pub(crate) admin: http::AdminConfig,
-    /// What is logged.
+    /// Of the whole process.
     pub log: Log,
-    /// How long requests in flight may take when the gateway shuts down; the links have a time of their own.
+    /// How long requests in flight may take when the gateway shuts down; each link has a timeout of its own.
     pub(crate) drain_timeout: Duration,
-    /// Who may call.
     pub(crate) clients: Clients,
-    /// The bank's CSV file. Enrolment reads it; it could be opened.
+    /// The bank's CSV file. It could be opened; enrolment reads it.
     pub(crate) subscribers_file: PathBuf,
-    /// How the country writes its own numbers.
     pub(crate) numbering_plan: NumberingPlan,
-    /// How much the store may hold.
     pub(crate) store: store::Config,
-    /// Limits and keys.
     pub(crate) policy: Policy,
-    /// The SMS texts.
     pub(crate) templates: Templates,
     /// The most SMS that wait for the links.
     pub(crate) outbox_items_max: usize,
-    /// The links to the SMSCs, and which carries what.
+    /// The links to the SMSCs, and their routes.
     pub(crate) links: links::Config,
-    /// The file with the master keys, to be read again on SIGHUP.
+    /// The file of the master keys, read again on SIGHUP.
     pub key_file: PathBuf,
 }
 

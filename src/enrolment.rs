@@ -1,5 +1,5 @@
-//! Loads the subscribers from the bank's CSV file into the store. Every bad row is reported with
-//! line, column and reason, and one is enough to stop the start.
+//! Loads the subscribers from the bank's CSV file into the store. Every bad row is reported with line, column
+//! and reason; a single one prevents the start.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::subscriber::id::{Id, SubscriberId};
 use crate::subscriber::{Authenticator, EnrolRefused};
 
-/// The columns of the bank's notice. They may stand in any order; each must be there.
+/// The columns of the bank's file. All are required, in any order.
 pub(crate) const COLUMNS: [&str; 8] = [
     "company_name",
     "cif",
@@ -39,7 +39,7 @@ const NUMBER_CHARS_MAX: usize = 32;
 /// The longest e-mail address (RFC 5321 §4.5.3.1.3, less the angle brackets).
 const EMAIL_CHARS_MAX: usize = 254;
 
-/// One thing that is wrong with one row.
+/// One mistake in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRow {
     /// The line, from 1.
@@ -82,16 +82,16 @@ impl fmt::Display for EnrolmentError {
 
 impl std::error::Error for EnrolmentError {}
 
-/// Enrols every row of the CSV file at `path`; returns how many.
+/// Enrols the subscriber of every row of the CSV file at `path`; returns their number.
 ///
 /// # Errors
 ///
-/// [`EnrolmentError`]; the store is then not to be used.
+/// [`EnrolmentError`]; the store may then hold some of the rows, and must not be used.
 pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, EnrolmentError> {
     let io_error = |error| EnrolmentError::Io(path.into(), error);
     let file = File::open(path).map_err(io_error)?;
-    // Rows with too few or too many fields are ours to report, with all the others.
-    // Lines end at \n, so that they are counted right in files with \r\n, too; `field` takes the \r off.
+    // Flexible, so that rows with too few or too many fields are reported here, with the others.
+    // Lines end at \n, so that they are counted correctly in files with \r\n, too; `field` removes the \r.
     let mut reader =
         csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(file);
     let headers = reader.byte_headers().map_err(|error| io_error(error.into()))?;
@@ -115,7 +115,7 @@ pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u
     if bad_rows.is_empty() { Ok(enrolled) } else { Err(EnrolmentError::Rows(path.into(), bad_rows)) }
 }
 
-/// Where each of [`COLUMNS`] stands in the file.
+/// The position of each of [`COLUMNS`] in the file.
 fn column_order(headers: &csv::ByteRecord) -> Result<[usize; COLUMNS.len()], String> {
     let mut order = [0; COLUMNS.len()];
     for (place, column) in order.iter_mut().zip(COLUMNS) {
@@ -130,7 +130,7 @@ fn column_order(headers: &csv::ByteRecord) -> Result<[usize; COLUMNS.len()], Str
     }
 }
 
-/// A field of a row; the last one of a line that ends in `\r\n` comes with the `\r`.
+/// A field of a row, without the `\r` that the last one of a line ending in `\r\n` comes with.
 fn field(record: &csv::ByteRecord, place: usize) -> &[u8] {
     record[place].strip_suffix(b"\r").unwrap_or(&record[place])
 }
@@ -192,8 +192,8 @@ impl Row {
         parsed.map_err(|error| self.mistakes.push((COLUMNS[column], error.to_string()))).ok()
     }
 
-    /// The columns that are not used yet are checked all the same: a file that is taken today must
-    /// not be found wrong by the version that uses them.
+    /// Checks the columns that are not used yet: a file that is accepted today must not be refused by a later
+    /// version that uses them.
     fn check_unused(&mut self, fields: &[&str; COLUMNS.len()]) {
         let name = fields[COMPANY_NAME];
         let printable = name.chars().count() <= COMPANY_NAME_CHARS_MAX && !name.chars().any(char::is_control);

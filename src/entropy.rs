@@ -1,7 +1,6 @@
-//! Random bytes for challenges: a ChaCha20 generator per thread, seeded anew from the system every
-//! second.
+//! Random bytes for challenges: a ChaCha20 generator per thread, reseeded from the system every second.
 //!
-//! A machine that is cloned or restored from a snapshot so repeats at most a second of a stream.
+//! So a machine that is cloned or restored from a snapshot repeats at most a second of a stream.
 //! That is harmless: codes are keyed, and bound to the subscriber and the transaction.
 
 use std::cell::RefCell;
@@ -13,7 +12,6 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 
-/// How long a seed is used.
 const RESEED_AFTER: Duration = Duration::from_secs(1);
 
 struct Generator {

@@ -1,7 +1,7 @@
-//! The use cases: generate, verify, resend, cancel, and what the ESME link asks and reports.
+//! The use cases: generate, verify, resend, cancel and look up; and what the SMPP links ask and report.
 //!
-//! Each takes one decision on one subscriber and does at once, without an await, what follows from it: the
-//! SMS goes into its place, counters count. What a caller is told comes last and waits by itself, see
+//! Each takes one decision on one subscriber and then, without an await, puts it into effect: the SMS goes
+//! into its reserved place and the counters are incremented. The reply comes last, and waits by itself: see
 //! [`Decided`].
 
 mod admission;
@@ -36,39 +36,34 @@ use crate::subscriber::{
     Resent, Subscriber, Verify,
 };
 
-/// How many delivery reports are taken in before other tasks of the thread get their turn.
+/// The most delivery reports processed before other tasks of the thread run.
 const REPORTS_AT_ONCE: usize = 256;
 
-/// Who calls, and under which idempotency key.
+/// The client of a call and its idempotency key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a> {
-    /// The client's name.
     pub(crate) client: &'a str,
     /// The idempotency key, 1 to 64 printable characters.
     pub(crate) idempotency_key: Option<&'a str>,
 }
 
-/// A challenge and what it is said to confirm.
+/// A challenge, with the transaction that the caller says it confirms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim<'a> {
-    /// Whose challenge.
     pub(crate) subscriber: &'a SubscriberId,
-    /// Which challenge.
     pub(crate) challenge: ChallengeId,
-    /// What it is to confirm.
     pub(crate) subject: &'a Subject,
 }
 
 /// A challenge as its caller may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChallengeView {
-    /// Where it stands.
     pub(crate) state: State,
-    /// What became of its newest SMS.
+    /// Of its newest SMS.
     pub(crate) delivery: Delivery,
-    /// How often its SMS was given out to be sent.
+    /// How many SMS were queued for it.
     pub(crate) sends: u8,
-    /// The attempts that are left while it is open.
+    /// Meaningful while it is open.
     pub(crate) attempts_left: u8,
     /// The first instant at which it can no longer be answered.
     pub(crate) expires_at: Timestamp,
@@ -86,7 +81,6 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Puts the parts together.
     pub(crate) fn new(
         store: Store,
         policy: Policy,
@@ -169,7 +163,7 @@ impl Gateway {
         })
     }
 
-    /// Queues the SMS of an open challenge once more: the same code, the same expiry.
+    /// Queues the SMS of an open challenge again, with the same code and expiry.
     pub(crate) fn resend(
         &self,
         caller: Caller<'_>,
@@ -220,7 +214,8 @@ impl Gateway {
     }
 
     /// A challenge that is open or ended at most ten minutes ago.
-    // A decision without events rather than a read: its reply, too, waits for what it speaks of.
+    // A decision without events rather than a read, so that its reply, too, waits until what it reports is
+    // durable.
     pub(crate) fn challenge(
         &self,
         subscriber: &SubscriberId,
@@ -239,8 +234,8 @@ impl Gateway {
         self.store.decide(subscriber, |held| Decision::unchanged(held.and_then(view)))
     }
 
-    /// The code for an SMS that is about to be written, and what is left of its time. `None` if it
-    /// must not be sent any more: the challenge ended, or a newer send took its place.
+    /// The code for an SMS that is about to be written, and the time left until it expires. `None` if the SMS
+    /// must not be sent: the challenge has ended, or a newer send replaces this one.
     pub(crate) fn release(&self, item: &Item) -> Option<(Code, Duration)> {
         let (now, policy) = (self.clock.now(), self.policy.load());
         let release = |subscriber: &Subscriber| {
@@ -249,8 +244,8 @@ impl Gateway {
         self.store.read(&item.subscriber, release).flatten()
     }
 
-    /// Takes in reports from the links until they hang up. A report waits for nothing: what is lost of it
-    /// is what became of one SMS, and nobody is told.
+    /// Applies reports from the links until the channel closes. A report does not wait to be durable: losing
+    /// one loses the delivery state of one SMS, and no reply depends on it.
     pub(crate) async fn take_reports(&self, mut reports: mpsc::Receiver<DeliveryReport>) {
         let mut batch = Vec::with_capacity(REPORTS_AT_ONCE);
         while reports.recv_many(&mut batch, REPORTS_AT_ONCE).await > 0 {

@@ -15,20 +15,20 @@ use settings::{Form, minutes, seconds, settings, text};
 settings! {
     /// `[api]`: the listener that the banking core calls.
     pub(crate) struct Config {
-        /// Whether plain HTTP may listen on an address that is not loopback, since a proxy in front terminates
-        /// TLS.
+        /// Whether plain HTTP may listen on an address that is not loopback, since a proxy in front
+        /// terminates TLS.
         pub(crate) plaintext_behind_proxy: bool = false,
         /// Where it listens.
         pub(crate) listen: SocketAddr [address(plaintext_behind_proxy)] = (Ipv4Addr::LOCALHOST, 8080).into(),
         /// Worker threads; 0 for one per core.
         pub(crate) workers: usize [0..=256] = 0,
-        /// Connections open at a time. One more is closed at once.
+        /// The most connections open at a time. Further ones are closed at once.
         pub(crate) connections_max: usize [1..=1_000_000] = 10_000,
         /// The largest body, in bytes. The longest valid one is under 1 KiB.
         pub(crate) body_bytes_max: usize [1024..=16 * 1024] = 8 * 1024,
-        /// How long a head may take to arrive, and how long a connection may idle.
+        /// How long a request's head may take to arrive, and how long a connection may be idle.
         pub(crate) idle_timeout: Duration [seconds(1)..=minutes(10)] = seconds(60),
-        /// How long a body may take to arrive.
+        /// How long a request's body may take to arrive.
         pub(crate) body_timeout: Duration [seconds(1)..=seconds(60)] = seconds(10),
     }
 }
@@ -41,7 +41,7 @@ settings! {
     }
 }
 
-/// Plain HTTP leaves this machine only behind a proxy that terminates TLS.
+/// Plain HTTP is accepted from other machines only behind a proxy that terminates TLS.
 fn address(plaintext_behind_proxy: bool) -> impl Form<Value = SocketAddr> {
     let allowed = match plaintext_behind_proxy {
         true => "an IP address and a port such as \"0.0.0.0:8080\"",

@@ -1,4 +1,4 @@
-//! Keys: those that `otp-gateway key new` draws from the system's randomness, and the file of master keys.
+//! Generates keys for `otp-gateway key new`, and reads the file of master keys.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::subscriber::code::{KEYS_MAX, KeyId, Keyring, MASTER_KEY_BYTES};
 /// 192 random bits: with the prefix, the key's hash takes one block of SHA-256, at every request.
 const API_KEY_BYTES: usize = 24;
 
-/// Which key.
+/// The kinds of keys that can be generated.
 #[derive(Debug, clap::Subcommand)]
 pub enum NewKey {
     /// An API key for a client: the key, and the entry for gateway.toml that knows its hash.
@@ -33,17 +33,17 @@ pub enum NewKey {
 }
 
 impl NewKey {
-    /// Draws the key and writes it, with what goes beside it.
+    /// Generates the key from the system's randomness and writes it in the form in which it is configured.
     ///
     /// # Errors
     ///
-    /// Those of writing, or the lack of randomness.
+    /// If writing fails, or the system has no randomness.
     pub fn print(&self, out: &mut impl io::Write) -> io::Result<()> {
         let hex = random_hex()?;
         match self {
             Self::Api { name, role } => {
                 let key = Zeroizing::new(format!("otpgw_{}", &hex[..2 * API_KEY_BYTES]));
-                writeln!(out, "# The key, for the client alone; it is not kept here:")?;
+                writeln!(out, "# The key, only for the client; it is not stored here:")?;
                 writeln!(out, "#   {}", key.as_str())?;
                 writeln!(out, "# For gateway.toml:")?;
                 writeln!(out, "[[clients]]")?;
@@ -60,17 +60,17 @@ impl NewKey {
 ///
 /// # Errors
 ///
-/// [`FileProblem`] if the file cannot be read, others may use it, or it is not a key file.
+/// [`FileProblem`] if the file cannot be read, has permissions for others, or is not a key file.
 pub fn load(path: &Path) -> Result<Keyring, FileProblem> {
     parse(&settings::read_secret(path)?)
 }
 
-/// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines and lines
-/// that begin with `#` do not count.
+/// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines
+/// and lines that begin with `#` are ignored.
 ///
 /// # Errors
 ///
-/// [`FileProblem`] says which line is wrong and never quotes it.
+/// [`FileProblem`] names the wrong line and never quotes it.
 pub fn parse(text: &str) -> Result<Keyring, FileProblem> {
     let in_line = |line: usize, found: &str, allowed: &str| FileProblem {
         line: Some(line),

@@ -3,9 +3,9 @@
 //!
 //! One subscriber, one entry, one lock, one decision. A request comes in through [`http`], becomes
 //! one use case of [`gateway`], which takes one decision on one [`subscriber`] in the [`store`] and
-//! puts its SMS into the outbox of [`sms`], from where the ESME link takes it to the SMSC.
+//! puts its SMS into the outbox of [`sms`], from where an SMPP link takes it to the SMSC.
 //!
-//! [`app`] puts the rooms together. `ARCHITECTURE.md` is the map, `DESIGN.md` says why.
+//! [`app`] wires the modules together. `ARCHITECTURE.md` is the map; `DESIGN.md` gives the reasons.
 
 pub mod app;
 mod call;

@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum KeyCommand {
-    /// Draw a new key and print it, once: nothing keeps it.
+    /// Generate a new key and print it. It is not stored.
     #[command(subcommand)]
     New(keys::NewKey),
 }
@@ -66,14 +66,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why the process ends with another code than 0.
+/// Why the process exits with a code other than 0.
 struct Failure {
     code: u8,
     message: String,
 }
 
 impl Failure {
-    /// What is wrong in files: each line begins with the file's path.
+    /// A mistake in a file: each line of `error` begins with the file's path.
     fn config(error: impl std::fmt::Display) -> Self {
         Self { code: EXIT_CONFIG, message: error.to_string() }
     }
@@ -92,7 +92,7 @@ fn serve(path: &Path) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
     let _entered = runtime.enter();
-    // Caught before the start, so that a stop that comes early is not lost.
+    // Before the start, so that a signal that arrives early is not lost.
     let mut signals = Signals::catch().map_err(Failure::system)?;
     let key_file = config.key_file.clone();
     let app = App::start(config, Clock::system()).map_err(|error| match error.is_of_configuration() {
@@ -133,7 +133,7 @@ fn forbid_core_dumps() -> rustix::io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }
 
-/// Raises the limit of open files as far as it goes, and says how far that is.
+/// Raises the limit of open files to its maximum, and returns that.
 fn raise_open_files() -> rustix::io::Result<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;

@@ -1,6 +1,6 @@
-//! Everything that Prometheus scrapes: one struct, passed in, its labels resolved at the start.
+//! Everything that Prometheus scrapes: one struct that is passed in, with its labels resolved at the start.
 //!
-//! A metric's name and help are said once, where its field is declared. Label values are names of enums,
+//! A metric's name and help are given once, where its field is declared. Label values are names of enums,
 //! never input. Prefix `otpgw_`, base units.
 
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ const DURATION_BUCKETS_SECONDS: [f64; 10] =
 const SUBMIT_BUCKETS_SECONDS: [f64; 9] = [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0, 30.0];
 
 named! {
-    /// What becomes of a submit.
+    /// How a submit ended.
     pub(crate) enum SubmitOutcome {
         /// The SMSC took it.
         Accepted = "accepted",
@@ -30,7 +30,7 @@ named! {
         Rejected = "rejected",
         /// The SMSC refused it for now; it is tried again.
         Throttled = "throttled",
-        /// The SMSC could not deal with it; another link takes it.
+        /// The SMSC failed to process it; another link sends it.
         Rerouted = "rerouted",
         /// In doubt: written in full and never answered.
         Unknown = "unknown",
@@ -40,17 +40,17 @@ named! {
 }
 
 named! {
-    /// What a delivery receipt comes to.
+    /// How a delivery receipt was processed.
     pub(crate) enum ReceiptOutcome {
-        /// Its send is known, and what it says is reported.
+        /// Its send is known, and its state was reported.
         Matched = "matched",
-        /// Its send is known, and it says nothing new.
+        /// Its send is known, and its state is not new.
         Repeated = "repeated",
-        /// Its response has not come yet; it is held until then.
+        /// The submit's response has not arrived yet; the receipt is held until then.
         Held = "held",
-        /// Nothing is known of its message, and it says nothing worth holding.
+        /// Its message is not known, and it has nothing worth holding.
         Unmatched = "unmatched",
-        /// What it says cannot be taken now: the SMSC is to send it again.
+        /// It cannot be processed now: the SMSC is asked to send it again.
         Deferred = "deferred",
     }
 }
@@ -58,7 +58,7 @@ named! {
 /// The statuses that the API answers with, the rest being counted as 500.
 pub(crate) const STATUSES: [u16; 15] =
     [200, 201, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, UNFORESEEN];
-/// What a status that is none of ours counts as.
+/// What any other status is counted as.
 const UNFORESEEN: u16 = 500;
 
 /// A counter for each value of an enum.
@@ -75,7 +75,8 @@ impl<E: Named> CounterBy<E> {
     }
 }
 
-/// A group of metrics: each field with its type, its name, how it is made, and a doc comment that is its help.
+/// A group of metrics: each field with its type, its name, how it is made, and a doc comment that is its
+/// help.
 macro_rules! metrics {
     (
         $(#[$meta:meta])*
@@ -110,7 +111,7 @@ metrics! {
         pub(crate) challenges_issued: IntCounter = "otpgw_challenges_issued_total", counter;
         /// Calls answered from a remembered idempotency key.
         pub(crate) replays: IntCounter = "otpgw_idempotent_replays_total", counter;
-        /// Challenge ids presented that were none of the presenter's.
+        /// Challenge ids presented that the subscriber does not have.
         pub(crate) unknown_presented: IntCounter = "otpgw_unknown_challenges_presented_total", counter;
         /// Subscribers loaded.
         pub(crate) subscribers: IntGauge = "otpgw_subscribers", gauge;
@@ -128,7 +129,7 @@ metrics! {
     pub(crate) struct SmsMetrics {
         /// Links to the SMSC that are bound and can send.
         links_bound: IntGaugeVec = "otpgw_sms_smsc_links_bound", gauge_by_smsc;
-        /// 1 while nothing or little is sent to the SMSC since it fails.
+        /// 1 while little or nothing is sent to the SMSC because it fails.
         circuit_open: IntGaugeVec = "otpgw_sms_smsc_circuit_open", gauge_by_smsc;
         /// How often the SMSC was found to fail.
         circuit_opened: IntCounterVec = "otpgw_sms_smsc_circuit_opened_total", counter_by_smsc;
@@ -146,11 +147,11 @@ metrics! {
         pub(crate) tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
         /// Submits written in full.
         pub(crate) submitted: IntCounter = "otpgw_sms_submitted_total", counter;
-        /// What became of submits.
+        /// Submits by how they ended.
         pub(crate) submits: CounterBy<SubmitOutcome> = "otpgw_sms_submits_total", counter_by("outcome");
-        /// What became of delivery receipts.
+        /// Delivery receipts by how they were processed.
         pub(crate) receipts: CounterBy<ReceiptOutcome> = "otpgw_sms_receipts_total", counter_by("outcome");
-        /// Odd PDUs that were understood all the same.
+        /// PDUs that deviate from the specification and were accepted.
         pub(crate) anomalies: IntCounter = "otpgw_sms_anomalies_total", counter;
         /// Time from a submit written in full to its response.
         pub(crate) submit_duration: Histogram = "otpgw_sms_submit_duration_seconds", submit_duration;
@@ -160,7 +161,6 @@ metrics! {
 /// What is counted for one SMSC, by its name.
 #[derive(Clone, Debug)]
 pub(crate) struct SmscMetrics {
-    /// The SMSC's name in the configuration.
     pub(crate) name: String,
     /// Links that are bound and can send.
     pub(crate) links_bound: IntGauge,
@@ -213,7 +213,7 @@ impl Metrics {
         self.api.verdicts.of(verdict).inc();
     }
 
-    /// What is counted for the SMSC of this name, which an operator gave it: there are few.
+    /// The metrics of one SMSC. `name` comes from the configuration, which bounds the label's values.
     pub(crate) fn smsc(&self, name: &str) -> SmscMetrics {
         SmscMetrics {
             name: name.into(),

@@ -1,20 +1,20 @@
-//! Phone numbers: E.164, or the configured country's local form, to one canonical [`Msisdn`].
+//! Phone numbers, in E.164 or the configured country's local form, parsed into one canonical [`Msisdn`].
 
 use std::fmt;
 
 /// An E.164 number: up to 15 digits, the country code first, no leading zero (ITU-T E.164).
 ///
-/// `Debug` and [`Msisdn::masked`] hide the middle digits; the whole number leaves only through
+/// `Debug` and [`Msisdn::masked`] hide the middle digits; the whole number is shown only by
 /// [`Msisdn::digits`], for the SMS itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Msisdn(u64);
 
-/// The fewest digits that we take for a phone number: a country code and a short national number.
+/// The fewest digits of a phone number: a country code and a short national number.
 const DIGITS_MIN: usize = 8;
 /// ITU-T E.164: fifteen digits at most.
 pub(crate) const DIGITS_MAX: usize = 15;
-/// The last digits, which every spelling of a number has: what is left of the shortest without its country
-/// code and area.
+/// The last digits, which every spelling of a number has in common: those of the shortest number without its
+/// country code and area code.
 const SUBSCRIBER_DIGITS: usize = 7;
 /// How many leading and trailing digits a masked number shows.
 const SHOWN_FIRST: usize = 5;
@@ -31,9 +31,9 @@ pub struct NumberingPlan {
 /// Why a text is not a phone number. It does not quote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MsisdnError {
-    /// Something else than digits behind an optional `+`.
+    /// Characters other than digits after an optional `+`.
     NotDigits,
-    /// Neither `+…`, nor the trunk prefix, nor the country code comes first.
+    /// Begins with neither `+`, nor the trunk prefix, nor the country code.
     UnknownForm,
     /// Fewer than 8 or more than 15 digits.
     Length,
@@ -84,7 +84,7 @@ impl NumberingPlan {
             return Msisdn::from_digits(digits);
         }
         match digits.strip_prefix(&self.trunk_prefix) {
-            // 00 begins an international number, which we take with + alone.
+            // 00 begins an international number, which is accepted only with +.
             Some(national) if national.starts_with('0') => Err(MsisdnError::UnknownForm),
             Some(national) if national.len() <= DIGITS_MAX => {
                 Msisdn::from_digits(&format!("{}{national}", self.country_code))
@@ -119,7 +119,7 @@ impl Msisdn {
         number == Some(self.0 % 10_u64.pow(SUBSCRIBER_DIGITS as u32))
     }
 
-    /// The same as [`Self::digits`], without an allocation.
+    /// As [`Self::digits`], without an allocation.
     pub(crate) fn digits_in(self, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
         let (mut rest, mut start) = (self.0, DIGITS_MAX);
         while rest > 0 && start > 0 {
@@ -130,7 +130,7 @@ impl Msisdn {
         &buffer[start..]
     }
 
-    /// For people who may know that it is their number, and not which one: `+62812*****45`.
+    /// A form that its owner recognises and that does not give the number away: `+62812*****45`.
     pub(crate) fn masked(self) -> Masked {
         Masked(self)
     }

@@ -1,24 +1,23 @@
-//! Enums whose values have a name each, the same on the wire, in logs and as a label of metrics.
+//! Enums whose values have names: the same on the wire, in logs and as labels of metrics.
 
-/// An enum of named values; [`named!`] makes one, so that a value cannot be without a name, nor a name
-/// without a counter.
+/// An enum of named values, declared by [`named!`], so that every value has a name and every metric labelled
+/// by it a counter for each value.
 pub(crate) trait Named: Copy + 'static {
     /// Every value, in the order of declaration.
     const ALL: &'static [Self];
 
-    /// The value's name, distinct among [`ALL`](Self::ALL).
+    /// Distinct among [`ALL`](Self::ALL).
     fn name(self) -> &'static str;
 
-    /// The value's place in [`ALL`](Self::ALL).
+    /// The position in [`ALL`](Self::ALL).
     fn index(self) -> usize;
 
-    /// The value of this name.
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|value| value.name() == name)
     }
 }
 
-/// Declares an enum with a name for each value, and what [`Named`] says of them.
+/// Declares an enum with a name for each value, and implements [`Named`] for it.
 macro_rules! named {
     (
         $(#[$meta:meta])*

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What an operator asks for by a signal.
+/// What an operator requests by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// SIGTERM or SIGINT: finish what is in flight and exit.
@@ -13,7 +13,7 @@ pub enum Request {
     Reload,
 }
 
-/// The signals, caught from the moment this exists.
+/// The signal handlers, in place from [`catch`](Self::catch) on.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -26,7 +26,7 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// If the system refuses a handler.
     pub fn catch() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -1,4 +1,4 @@
-//! The sharded map of subscribers. Its only door is [`Store::decide`]: look, decide, apply, under
+//! The sharded map of subscribers. All changes go through [`Store::decide`]: look up, decide, apply, under
 //! one shard lock, synchronously.
 
 mod decided;
@@ -22,7 +22,7 @@ use crate::msisdn::Msisdn;
 use crate::subscriber::id::SubscriberId;
 use crate::subscriber::{Authenticator, Decision, Enrol, EnrolRefused, Subscriber};
 
-/// Two threads rarely meet in one of this many shards, also when each holds its lock for the
+/// With this many shards two threads rarely want the same one, although each holds its lock for the
 /// microsecond of a decision.
 const SHARDS: usize = 1024;
 
@@ -31,15 +31,15 @@ settings! {
     pub struct Config {
         /// The most subscribers.
         pub(crate) subscribers_max: usize [1..=100_000_000] = 2_000_000,
-        /// The most bytes of challenges, sends and remembered keys: 1 MiB to 1 TiB. New challenges are refused
-        /// beyond it; answers to open ones are not.
+        /// The most bytes of challenges, sends and remembered keys: 1 MiB to 1 TiB. New challenges are
+        /// refused beyond it; answers to open ones are not.
         pub(crate) live_bytes_max: usize [1 << 20..=1 << 40] = 4 << 30,
     }
 }
 
 /// The subscribers. Share it in an `Arc`.
 pub struct Store {
-    // The hasher is keyed from the system's randomness, so that nobody can choose ids that collide.
+    // The hasher is keyed from the system's randomness, so that a caller cannot choose ids that collide.
     subscribers: DashMap<SubscriberId, Subscriber, RandomState>,
     enrolled: AtomicUsize,
     live_bytes: AtomicUsize,
@@ -72,12 +72,12 @@ impl Store {
         }
     }
 
-    /// Enrols a subscriber at the start, when nobody waits for a reply. Several threads at once may pass
-    /// `subscribers_max` by one each.
+    /// Enrols a subscriber when the gateway starts, before there are replies that must wait. Several threads
+    /// at once may exceed `subscribers_max` by one each.
     ///
     /// # Errors
     ///
-    /// [`EnrolRefused`]; the store is as it was.
+    /// [`EnrolRefused`]; the store is unchanged.
     pub fn enrol(
         &self,
         id: &SubscriberId,
@@ -89,21 +89,21 @@ impl Store {
         self.decide(id, |subscriber| command.decide(subscriber)).without_waiting()
     }
 
-    /// Whether a new challenge would be one too many for the memory that it may hold.
+    /// Whether the memory for challenges is used up.
     pub(crate) fn is_full(&self) -> bool {
         self.live_bytes.load(Ordering::Relaxed) >= self.config.live_bytes_max
     }
 
-    /// Takes one decision on one subscriber and applies its events, in one step that no other
-    /// decision on the same subscriber can come between. Where nobody is enrolled, events create the entry.
+    /// Takes one decision on one subscriber and applies its events, atomically with respect to other
+    /// decisions on the same subscriber. If the subscriber is not enrolled, events create the entry.
     ///
-    /// `decide` is `Fn`: when its subscriber has changed meanwhile, it is run again. It must not use the
+    /// `decide` is `Fn` since it runs again if the subscriber was enrolled meanwhile. It must not use the
     /// store.
     ///
     /// # Panics
     ///
-    /// Never: a panic in `decide` or in what it decided ends the process, since memory could hold half of
-    /// the events.
+    /// Never: a panic in `decide` or while events are applied aborts the process, since only half of the
+    /// events could be in memory.
     // One shard lock, no await. benches/gateway/store.rs: verify.
     pub fn decide<T>(
         &self,
@@ -134,15 +134,15 @@ impl Store {
         outcome
     }
 
-    // The lock is taken, and the map may grow, only when the decision is to enrol: not for every id that
-    // somebody tries.
+    // The write lock is taken, and the map may grow, only when the decision is to enrol, not for every
+    // unknown id that a caller presents.
     fn decide_absent<T>(&self, id: &SubscriberId, decide: &impl Fn(Option<&Subscriber>) -> Decision<T>) -> T {
         let _abort = AbortOnPanic;
         let Decision { outcome, events } = decide(None);
         let Some((first, rest)) = events.split_first() else { return outcome };
         match self.subscribers.entry(*id) {
             Entry::Occupied(mut enrolled) => self.decide_enrolled(enrolled.get_mut(), decide),
-            // Still nobody: what was decided before the lock holds.
+            // Still not enrolled: the decision taken before the lock is valid.
             Entry::Vacant(place) => {
                 let mut subscriber = Subscriber::from_first(first);
                 rest.iter().for_each(|event| subscriber.apply(event));
@@ -163,13 +163,13 @@ impl Store {
         Mark::Memory
     }
 
-    /// Puts another in the place of a subscriber, as no event does yet.
+    /// Replaces a subscriber, as no event does yet.
     #[cfg(test)]
     pub(crate) fn replace(&self, id: &SubscriberId, subscriber: Subscriber) {
         self.subscribers.insert(*id, subscriber);
     }
 
-    /// Holds all marks back until the returned end says how they end.
+    /// Makes all marks wait for the result that is sent through the returned channel.
     #[cfg(test)]
     pub(crate) fn hold_marks(&self) -> tokio::sync::watch::Sender<Option<Result<(), StoreError>>> {
         let (ends, held) = tokio::sync::watch::channel(None);
@@ -178,7 +178,7 @@ impl Store {
     }
 
     fn count_live_bytes(&self, before: usize, after: usize) {
-        // Most answers change no size, and the counter is shared by all threads.
+        // Most decisions change no size, and the counter is shared by all threads.
         if after == before {
             return;
         }
@@ -189,14 +189,14 @@ impl Store {
         }
     }
 
-    /// Lends one subscriber to `look`, which can change nothing. `None` if nobody has this id.
+    /// Calls `look` with one subscriber, under a read lock. `None` if no subscriber has this id.
     ///
     /// `look` must not use the store.
     pub fn read<T>(&self, id: &SubscriberId, look: impl FnOnce(&Subscriber) -> T) -> Option<T> {
         self.subscribers.get(id).map(|subscriber| look(&subscriber))
     }
 
-    /// Brings the gauges of the store up to date: for each scrape, not for each decision.
+    /// Updates the gauges of the store: at each scrape, not at each decision.
     pub(crate) fn observe(&self) {
         let live_bytes = self.live_bytes.load(Ordering::Relaxed);
         self.metrics.api.live_bytes.set(i64::try_from(live_bytes).unwrap_or(i64::MAX));

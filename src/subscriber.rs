@@ -1,5 +1,5 @@
-//! A person enrolled for OTP, and every decision about them. Pure: time, randomness and limits are
-//! arguments, and a decision changes nothing until its events are applied.
+//! A person enrolled for OTP, and every decision about them. Pure: time, randomness and limits are arguments,
+//! and a decision changes nothing until its events are applied.
 //!
 //! ```text
 //! decide:  (&Subscriber, command, &Policy, Timestamp) -> Decision { outcome, events }
@@ -44,7 +44,7 @@ named! {
     }
 }
 
-/// Everything that decides about one person's OTPs.
+/// The state that decisions about one person depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscriber {
     phone: Msisdn,
@@ -54,9 +54,9 @@ pub struct Subscriber {
     pub(crate) unknown_presented: u32,
     /// In the order of issue.
     challenges: Vec<Challenge>,
-    /// At most a challenge's acts for each challenge held: see `forget_ended`.
+    /// At most the acts on each challenge held, with which they are dropped: see `forget_ended`.
     remembered: Vec<Remembered>,
-    /// When an SMS was given out to be sent, for a day.
+    /// When an SMS was queued, in the last 24 hours.
     sends: Vec<Timestamp>,
 }
 

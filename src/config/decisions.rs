@@ -10,7 +10,7 @@ use crate::subscriber::policy::{DAY, Policy};
 use crate::subscriber::transaction::{Amount, Currency};
 
 settings! {
-    /// `[codes]`: how long codes are. The master keys are beside it.
+    /// `[codes]`: the lengths of codes. The master keys of this section are read separately.
     pub struct Codes {
         /// Digits of a code.
         pub(crate) length: CodeLength [CodeLength::MIN..=CodeLength::MAX] = CodeLength::MIN,
@@ -22,7 +22,7 @@ settings! {
 }
 
 settings! {
-    /// `[challenge]`: life, attempts and sends.
+    /// `[challenge]`: time to live, attempts and sends.
     pub struct Challenge {
         /// Time to live (NIST SP 800-63B-4 §3.1.3.2).
         pub ttl: Duration [seconds(30)..=seconds(600)] = seconds(180),
@@ -30,9 +30,9 @@ settings! {
         pub attempts: u8 [1..=5] = 3,
         /// Resends after the first send.
         pub resends: u8 [0..=4] = 2,
-        /// The earliest first resend after the first send.
+        /// How long after the first send the first resend is possible.
         pub first_resend_after: Duration [seconds(1)..=seconds(600)] = seconds(30),
-        /// The earliest further resend after the send before it.
+        /// How long after the previous send a further resend is possible.
         pub next_resend_after: Duration [seconds(1)..=seconds(600)] = seconds(60),
         /// Open challenges per subscriber.
         pub open_max: usize [1..=5] = 3,
@@ -42,7 +42,7 @@ settings! {
 }
 
 settings! {
-    /// `[lockout]`: what failures lead to.
+    /// `[lockout]`: locks after failures.
     pub struct Lockout {
         /// Consecutive failures, across challenges, that lock.
         pub(crate) failures: u8 [1..=10] = 5,
@@ -56,13 +56,13 @@ settings! {
 }
 
 impl Codes {
-    /// The longest code that these settings give.
+    /// The longest code under these settings.
     pub(crate) fn length_max(&self) -> CodeLength {
         if self.long_from.is_empty() { self.length } else { self.long_length }
     }
 }
 
-/// What decisions follow.
+/// The policy of decisions under these settings.
 pub fn policy_of(codes: Codes, challenge: Challenge, lockout: &Lockout, keys: Keyring) -> Policy {
     Policy {
         ttl: challenge.ttl,

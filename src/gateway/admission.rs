@@ -1,4 +1,4 @@
-//! What a call takes before its decision, to use it or to give it back.
+//! What a call reserves before its decision.
 
 use crate::msisdn::Msisdn;
 use crate::sms::outbox::{Item, Outbox, Place};
@@ -7,7 +7,7 @@ use crate::subscriber::Subscriber;
 use crate::subscriber::admission::{Admission, Unavailable};
 use crate::subscriber::id::SubscriberId;
 
-/// What a call for an SMS holds while it is decided: committed on a fresh success alone, given back when
+/// What a call that needs an SMS holds while it is decided: committed only on a fresh success, released when
 /// dropped.
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
@@ -17,7 +17,7 @@ pub(super) struct Reservation<'a> {
 }
 
 impl<'a> Reservation<'a> {
-    /// Takes what there is, for the phone that the subscriber has now.
+    /// Reserves what is available, for the phone that the subscriber has now.
     pub(super) fn take(store: &Store, outbox: &'a Outbox, subscriber: &SubscriberId) -> Self {
         let phone = store.read(subscriber, Subscriber::phone);
         // Whoever is enrolled by the time of the decision has a phone that this is not.
@@ -26,18 +26,17 @@ impl<'a> Reservation<'a> {
         Self { phone, place, memory }
     }
 
-    /// What the decision consults.
     pub(super) fn admission(&self) -> Admission {
         let place = self.place.as_ref().map(|_| ()).map_err(|unavailable| *unavailable);
         Admission { phone: self.phone, place, memory: self.memory }
     }
 
-    /// Queues the SMS that was decided on.
+    /// Queues the SMS in the reserved place.
     ///
     /// # Panics
     ///
-    /// If no place is reserved: then nothing that needs one is decided.
+    /// If no place is reserved: no decision sends an SMS then.
     pub(super) fn commit(self, item: Item) {
-        self.place.expect("an SMS is decided on only with a place for it").put(item);
+        self.place.expect("a decision sends an SMS only when a place is reserved").put(item);
     }
 }

@@ -1,5 +1,5 @@
-//! The admin listener: `/metrics`, `/livez` and `/readyz`, from a thread of its own, so that they
-//! answer however busy the API is.
+//! The admin listener: `/metrics`, `/livez` and `/readyz`, on a thread of its own, so that they
+//! answer even when the API is busy.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,14 +26,13 @@ use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::threads;
 
-/// A few scrapers and probes.
+/// There are a few scrapers and probes.
 const CONNECTIONS_MAX: usize = 64;
 /// A scraper keeps its connection between scrapes, which are a minute apart at most.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long accepting pauses when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the admin listener tells about.
 #[derive(Debug)]
 pub(crate) struct Admin {
     gateway: Arc<Gateway>,
@@ -87,7 +86,7 @@ async fn serve(listener: TcpListener, admin: Arc<Admin>, clock: Clock) {
             clock.sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // One too many is closed at once.
+        // Beyond the limit, a connection is closed at once.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let admin = Arc::clone(&admin);
         tokio::spawn(async move {
@@ -96,7 +95,7 @@ async fn serve(listener: TcpListener, admin: Arc<Admin>, clock: Clock) {
                 .timer(TokioTimer::new())
                 .header_read_timeout(IDLE_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
-            // A scraper that hangs up is no news.
+            // A scraper that disconnects is not worth a log line.
             let _ = connection.await;
             drop(place);
         });
@@ -108,7 +107,7 @@ impl Admin {
         Self { gateway, metrics, draining: AtomicBool::new(false) }
     }
 
-    /// Not ready from now on.
+    /// Makes `/readyz` fail from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -134,8 +133,8 @@ impl Admin {
         })
     }
 
-    /// Ready = loaded and not draining. A missing link is told and does not count, since verify
-    /// works without it.
+    /// Ready means loaded and not draining. A missing link is mentioned, and makes no difference to the
+    /// status, since verify works without it.
     fn ready(&self) -> Response<Full<Bytes>> {
         if self.draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");

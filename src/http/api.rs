@@ -38,8 +38,8 @@ const OPENAPI: &str = include_str!("../../openapi.yaml");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A body that is too large is heard out up to here: a connection that is closed on unread bytes may lose
-/// the reply on its way.
+/// A body that is too large is read up to here, since a connection that is closed with unread bytes may lose
+/// the reply.
 const DISCARDED_BYTES_MAX: u64 = 1024 * 1024;
 
 type Answer = Response<Full<Bytes>>;
@@ -55,7 +55,7 @@ pub(crate) struct Api {
     body_timeout: Duration,
 }
 
-/// What a request's head asks for.
+/// The call that a request's head names.
 #[derive(Clone, Copy)]
 enum Route<'a> {
     /// For everyone.
@@ -71,7 +71,7 @@ enum Core<'a> {
     Challenge { corporate_id: &'a str, user_id: &'a str, challenge_id: &'a str },
 }
 
-/// The calls that come with a body.
+/// The calls with a body.
 #[derive(Clone, Copy)]
 enum Post {
     Generate,
@@ -140,7 +140,7 @@ impl Api {
             Ok(Route::Call(call)) => Ok(call),
             Err(problem) => Err(problem),
         };
-        // Without a key, nobody learns which calls exist.
+        // Before the route, so that a caller without a key does not learn which calls exist.
         let client = self.authenticate(headers)?;
         let call = call?;
         if !client.has(Role::Core) {
@@ -159,7 +159,7 @@ impl Api {
                 self.challenge(corporate_id, user_id, challenge_id)?
             }
         };
-        // The client may hang up here, and nothing below runs: all is in effect by now.
+        // The client may disconnect here, and then nothing below runs: everything is in effect by now.
         Ok(decided.durable().await?)
     }
 
@@ -168,8 +168,8 @@ impl Api {
         self.clients.authenticate(authorization.as_bytes()).ok_or(Problem::Unauthorized)
     }
 
-    /// Decides, and puts into effect what was decided. The body, which holds a verify's code, and all that
-    /// was made of it end here: no code lives while a reply waits.
+    /// Decides, and puts the decision into effect. The body, which holds a verify's code, and everything
+    /// parsed from it are dropped here: no code is in memory while a reply waits.
     fn post(
         &self,
         post: Post,
@@ -189,7 +189,7 @@ impl Api {
         if body.size_hint().lower() > DISCARDED_BYTES_MAX {
             return Err(Problem::BodyTooLarge);
         }
-        // Its whole room at once: a buffer that grows leaves copies behind that nobody wipes.
+        // Allocated at its full size: a buffer that grows leaves copies behind that are not wiped.
         let stated = body.size_hint().exact().unwrap_or(u64::MAX);
         let room =
             usize::try_from(stated).map_or(self.body_bytes_max, |bytes| bytes.min(self.body_bytes_max));
@@ -269,7 +269,7 @@ impl Api {
         }))
     }
 
-    /// The reply to an outcome; `answer` is for one that is no misuse of an idempotency key.
+    /// The reply to an outcome; `answer` makes it unless an idempotency key was reused.
     fn reply<T>(
         &self,
         decided: Decided<Outcome<T>>,
@@ -298,7 +298,7 @@ impl ClaimRequest {
 
 fn route<'a>(method: &Method, path: &'a str, query: Option<&str>) -> Result<Route<'a>, Problem> {
     if query.is_some() {
-        // No call has parameters; what is secret must not be tried in a URL.
+        // No call has parameters, and a secret must not be sent in a URL.
         return Err(Problem::NotFound);
     }
     let route = match path {
@@ -321,7 +321,7 @@ fn challenge_route(path: &str) -> Option<Route<'_>> {
     whole.then_some(Route::Call(Core::Challenge { corporate_id, user_id, challenge_id }))
 }
 
-/// Whether the body is said to be `application/json`, with or without parameters.
+/// Whether the `Content-Type` is `application/json`, with or without parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return false };
     let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
@@ -344,7 +344,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Reads the whole body, or as much as is worth hearing out of one that is too large.
+/// Reads the whole body; of one that is too large, at most [`DISCARDED_BYTES_MAX`].
 async fn read_into<B: Body<Data = Bytes> + Unpin>(
     mut body: B,
     buffer: &mut Vec<u8>,
@@ -365,7 +365,7 @@ async fn read_into<B: Body<Data = Bytes> + Unpin>(
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(body).expect("our own bodies have string keys alone");
+    let body = serde_json::to_vec(body).expect("the replies have only string keys");
     let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -379,7 +379,7 @@ fn openapi() -> Answer {
     answer
 }
 
-/// The time to live as it was at `from`: a replay says what the first reply said.
+/// The time to live as it was at `from`, so that a replay repeats the first reply.
 fn ttl_seconds(from: Timestamp, expires_at: Timestamp) -> u64 {
     expires_at.since(from).as_secs()
 }

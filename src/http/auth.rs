@@ -1,4 +1,4 @@
-//! Who calls: API keys, kept as SHA-256 with a name and roles.
+//! Authentication of clients by API keys, which are kept as SHA-256 with a name and roles.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use settings::{Entry, Form, Section, list, own, text, words};
 use sha2::{Digest as _, Sha256};
 
-/// The longest key that is looked up, in bytes; ours have 54.
+/// The longest key that is looked up, in bytes. Generated ones have 54.
 const KEY_BYTES_MAX: usize = 128;
-/// The most clients: a bank has a handful of systems.
+/// A bank has a handful of systems.
 const CLIENTS_MAX: usize = 1_000;
 
 words! {
@@ -33,7 +33,6 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -44,15 +43,15 @@ impl Client {
     }
 }
 
-/// The clients, found by the hash of the key that they present.
-// A plain hash map will do: what it compares are SHA-256 digests, of which a caller cannot choose
-// a prefix.
+/// The clients by the hash of their keys.
+// A comparison that takes a variable time gives nothing away: it compares SHA-256 digests, of which a caller
+// cannot choose a prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients(Arc<HashMap<[u8; 32], Client>>);
 
 impl Clients {
-    /// Reads the tables `[[clients]]`: each has a name, the scope of its idempotency keys, what it may do, and the
-    /// SHA-256 of its key as `otp-gateway key new api` prints it.
+    /// Reads the tables `[[clients]]`: each has a name, the scope of its idempotency keys, what it may do,
+    /// and the SHA-256 of its key as `otp-gateway key new api` prints it.
     pub(crate) fn read(root: &Section<'_>) -> Option<Self> {
         let mut clients: HashMap<[u8; 32], Client> = HashMap::new();
         let mut complete = true;
@@ -74,7 +73,7 @@ impl Clients {
         complete.then(|| Self(Arc::new(clients)))
     }
 
-    /// The client whose key stands in an `Authorization: Bearer …` header's value.
+    /// The client of the key in the value of an `Authorization: Bearer …` header.
     pub(crate) fn authenticate(&self, authorization: &[u8]) -> Option<&Client> {
         let (scheme, key) = authorization.split_at_checked(7)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") || key.len() > KEY_BYTES_MAX {
@@ -93,7 +92,7 @@ fn name() -> impl Form<Value = String> {
     })
 }
 
-/// 64 hexadecimal digits in either case. What stands there instead may be the key itself, and is not shown.
+/// 64 hexadecimal digits in either case. Anything else may be the key itself, and is not quoted.
 struct KeyHash;
 
 impl Form for KeyHash {

@@ -1,15 +1,17 @@
-//! Errors as RFC 9457 problem details. This module alone knows error statuses.
+//! Errors as RFC 9457 problem details. Only this module knows the status of an error.
 //!
-//! The policy: a problem says what was wrong and where, in our own words. A parser's message is
-//! never shown or logged, since it quotes the input. `type` is stable and documented in
-//! `openapi.yaml`; `verdict` and `reason` are for programs, `title` and `detail` for people. 4xx is
-//! the caller's to mend, 422 and 429 are decisions, 503 is ours and passes.
+//! The policy: a problem names what was wrong and where. A parser's message is never shown or logged, since
+//! it quotes the input. `type` is stable and documented in `openapi.yaml`; `verdict` and `reason` are for
+//! programs, `title` and `detail` for people. A 4xx is the caller's mistake, except 422 and 429, which are
+//! decisions; a 503 is temporary and the gateway's.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -21,9 +23,8 @@ use crate::subscriber::lockout::Lock;
 use crate::subscriber::verdict::Verdict;
 use crate::subscriber::{GenerateRefused, ResendRefused};
 
-/// What `type` begins with.
 const TYPE_BASE: &str = "https://otp-gateway.example/problems/";
-/// When to ask what became of a call whose outcome is unknown: by then the gateway is up again, or another is.
+/// When to repeat a call whose outcome is unknown: by then the gateway is up again, or another one is.
 const OUTCOME_UNKNOWN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What is wrong with a request that could not be understood.
@@ -123,18 +124,25 @@ named! {
     }
 }
 
-/// A problem on its way to the wire.
+/// A problem document with the status and headers of its reply.
 struct Draft<'a> {
     document: Document<'a>,
     status: StatusCode,
     type_name: &'static str,
     retry_after: Option<Duration>,
+    /// The header that this kind of problem must have.
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl<'a> Draft<'a> {
     fn new((status, type_name, title): Kind) -> Self {
         let document = Document { title, status: status.as_u16(), ..Default::default() };
-        Self { document, status, type_name, retry_after: None }
+        Self { document, status, type_name, retry_after: None, header: None }
+    }
+
+    fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
     }
 
     fn detail(mut self, detail: &'a str) -> Self {
@@ -149,7 +157,7 @@ impl<'a> Draft<'a> {
 
     fn retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
-        // Rounded up: whoever waits that long is not too early.
+        // Rounded up, so that a caller who waits this long is not too early.
         self.document.retry_after_seconds = Some(whole_seconds_up(retry_after));
         self
     }
@@ -188,7 +196,7 @@ impl Problem {
         let mut draft = self.draft(now);
         let type_uri = format!("{TYPE_BASE}{}", draft.type_name);
         draft.document.r#type = &type_uri;
-        let body = serde_json::to_vec(&draft.document).expect("a problem document has string keys alone");
+        let body = serde_json::to_vec(&draft.document).expect("a problem document has only string keys");
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = draft.status;
         let headers = response.headers_mut();
@@ -197,14 +205,8 @@ impl Problem {
         if let Some(retry_after) = draft.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds_up(retry_after)));
         }
-        match self {
-            Self::Unauthorized => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Self::MethodNotAllowed { allowed } => {
-                headers.insert(ALLOW, HeaderValue::from_static(allowed));
-            }
-            _ => {}
+        if let Some((name, value)) = draft.header {
+            headers.insert(name, HeaderValue::from_static(value));
         }
         response
     }
@@ -212,10 +214,10 @@ impl Problem {
     fn draft(&self, now: Timestamp) -> Draft<'_> {
         match self {
             Self::Malformed(malformed) => malformed.draft(),
-            Self::Unauthorized => Draft::new(UNAUTHORIZED),
+            Self::Unauthorized => Draft::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, "Bearer"),
             Self::Forbidden => Draft::new(FORBIDDEN),
             Self::NotFound => Draft::new(NOT_FOUND),
-            Self::MethodNotAllowed { .. } => Draft::new(METHOD),
+            Self::MethodNotAllowed { allowed } => Draft::new(METHOD).header(ALLOW, allowed),
             Self::BodyTimeout => Draft::new(BODY_TIMEOUT),
             Self::BodyTooLarge => Draft::new(BODY_TOO_LARGE),
             Self::UnsupportedMediaType => Draft::new(MEDIA_TYPE),

@@ -1,5 +1,5 @@
-//! Sockets and threads: one acceptor deals connections round-robin to workers, each a thread with a
-//! runtime of its own.
+//! The API listener: one acceptor hands connections round-robin to workers, each a thread with a runtime of
+//! its own.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,14 +25,14 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::threads;
 
-/// More than any call of ours needs, and few enough to parse without care.
+/// More than any documented call needs, and cheap to parse.
 const HEADERS_MAX: usize = 64;
-/// A head that does not fit is answered with 431.
+/// A larger head is answered with 431.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// hyper's read buffer of a connection would otherwise grow to 400 KiB.
 const READ_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
-/// Connections dealt to a worker that it has not taken up yet; a worker takes them up at once, so
-/// more than a burst means that it is stuck.
+/// Connections handed to a worker that it has not accepted yet. A worker accepts them at once, so more than a
+/// burst means that it is stuck.
 const DEALT_MAX: usize = 1024;
 /// How long the acceptor waits when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -79,7 +79,7 @@ impl Server {
         let acceptor = Acceptor {
             workers,
             places: Arc::new(Semaphore::new(config.connections_max)),
-            // Ten minutes at most, as `Config::validate` has it.
+            // Ten minutes at most, by the bounds of the setting.
             idle_timeout_millis: config.idle_timeout.as_millis() as u32,
             clock: clock.clone(),
             metrics: Arc::clone(metrics),
@@ -136,11 +136,11 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection to a worker. One too many is closed at once, before a byte is read.
+    /// Hands a connection to a worker. Beyond the limit, it is closed before a byte is read.
     fn deal(&self, stream: TcpStream, worker: usize) {
         let dealt = Arc::clone(&self.places).try_acquire_owned().ok().and_then(|place| {
             stream.set_nodelay(true).ok()?;
-            // A reader that takes nothing is given up: hyper times only what it reads.
+            // A client that does not read its reply is dropped: hyper has no timeout for writes.
             rustix::net::sockopt::set_tcp_user_timeout(&stream, self.idle_timeout_millis).ok()?;
             let stream = stream.into_std().ok()?;
             self.workers[worker].try_send((stream, place)).ok()
@@ -170,7 +170,7 @@ impl Worker {
     async fn run(self, mut dealt: mpsc::Receiver<Dealt>) {
         let worker = Arc::new(self);
         let connections = tokio_util::task::TaskTracker::new();
-        // The acceptor hangs up when it drains.
+        // The acceptor closes the channel when it drains.
         while let Some((stream, place)) = dealt.recv().await {
             let worker = Arc::clone(&worker);
             connections.spawn(async move {
@@ -181,7 +181,7 @@ impl Worker {
             });
         }
         connections.close();
-        // Idle connections close at once; one whose request does not come to its end is cut off.
+        // Idle connections close at once; one whose request is not answered in time is cut off.
         tokio::select! {
             () = connections.wait() => {}
             () = worker.clock.sleep(worker.drain_timeout) => {
@@ -209,7 +209,7 @@ impl Worker {
             }
         };
         if let Err(error) = ended {
-            // hyper's messages name its own states, never what was sent.
+            // hyper's messages name its own states and never quote the input.
             tracing::debug!(%error, "connection ended");
         }
     }

@@ -1,4 +1,4 @@
-//! The JSON of the API, and how a body that is not as documented is told to its sender.
+//! The JSON of the API: parsed bodies, replies, and what is wrong with a body that is not as documented.
 //!
 //! Unknown fields, duplicate keys, wrong types and nulls are refused. A refusal names a known field
 //! as a JSON pointer and what belongs there; it never quotes the input.
@@ -76,8 +76,8 @@ struct VerifyBody<'a> {
     subscriber: Object<SubscriberBody<'a>>,
     #[serde(borrow)]
     challenge_id: Cow<'a, str>,
-    /// Never a copy: a string with escapes is refused, so that the digits stand in the body's
-    /// buffer alone, which is wiped.
+    /// Never a copy: a string with escapes is refused, so that the digits are only in the body's buffer,
+    /// which is wiped.
     code: &'a str,
     #[serde(deserialize_with = "word")]
     purpose: PurposeBody,
@@ -98,7 +98,7 @@ struct ClaimBody<'a> {
     transaction: Option<Object<TransactionBody<'a>>>,
 }
 
-/// A JSON object: serde would also take an array of the fields' values.
+/// A JSON object: serde would also accept an array of the fields' values.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -121,7 +121,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// One word of an enum, as a JSON string: serde would also take an object.
+/// A variant of an enum, as a JSON string: serde would also accept an object.
 fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
     struct Word<T>(PhantomData<T>);
 
@@ -289,7 +289,7 @@ fn at(field: &str) -> Malformed {
     Malformed { field: (*field).into(), expected, position: None }
 }
 
-/// One pass when the body is as documented; a second one, that keeps the path, when it is not.
+/// A body that is not as documented is parsed a second time, to find the path of the mistake.
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(body).map_err(|error| locate::<T>(body, &error))
 }
@@ -298,7 +298,7 @@ fn locate<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> 
     let mut json = serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(error) => pointer(error.path()),
-        // What follows the object is wrong, not the object.
+        // The mistake is after the object, not in it.
         Ok(_) => String::new(),
     };
     Malformed { position: Some((error.line(), error.column())), ..at(&longest_known(&path)) }
@@ -315,7 +315,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     })
 }
 
-/// The known field nearest above `path`: names that we do not know are input, and not repeated.
+/// The nearest known field at or above `path`: unknown names are input, and not quoted.
 fn longest_known(path: &str) -> String {
     let known = |path: &str| FIELDS.iter().any(|(field, _)| *field == path);
     let mut path = path;

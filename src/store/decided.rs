@@ -1,13 +1,13 @@
-//! What was decided, held back from its caller until it can no longer be lost.
+//! The outcome of a decision, which a reply may only use once it can no longer be lost.
 
 use std::fmt;
 
 /// A decision's outcome, and the mark that a reply about it waits for.
 ///
-/// The state has changed already, and hyper drops a request's future when its client hangs up: what follows
-/// from the outcome in memory is done at once, by [`then`](Self::then), and only a reply goes through
-/// [`durable`](Self::durable). So no reply speaks of something that may still be lost, and nothing that a
-/// reply speaks of depends on somebody waiting for it.
+/// The state has changed already, and hyper drops a request's future when its client disconnects. So what
+/// follows from the outcome in memory is done at once, through [`then`](Self::then), and only the reply
+/// waits, in [`durable`](Self::durable): no reply reports what may still be lost, and no effect depends on a
+/// client that waits for it.
 #[derive(Debug)]
 #[must_use = "a reply waits for `durable`"]
 pub struct Decided<T> {
@@ -15,21 +15,21 @@ pub struct Decided<T> {
     mark: Mark,
 }
 
-/// How much of the record of decisions must be kept safe before a reply may speak of one of them.
+/// What a reply waits for: the point up to which decisions must be durable.
 #[derive(Debug)]
 pub(super) enum Mark {
-    /// Memory is all there is until there is a journal: nothing to wait for.
+    /// Without a journal decisions are only in memory, and there is nothing to wait for.
     Memory,
-    /// Held back until a test says how it ends.
+    /// Waits for the result that a test sends.
     #[cfg(test)]
     Held(tokio::sync::watch::Receiver<Option<Result<(), StoreError>>>),
 }
 
-/// Why nothing can be said of a decision.
+/// Why the outcome of a decision cannot be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreError {
-    /// The decision was taken, and it is not known whether it survives a restart. The same call, made again with
-    /// the same idempotency key, shows it.
+    /// The decision was taken, and it is not known whether it survives a restart. The same call, made again
+    /// with the same idempotency key, shows it.
     #[cfg_attr(not(test), expect(dead_code, reason = "only a journal can fail to keep a decision"))]
     OutcomeUnknown,
 }
@@ -59,7 +59,7 @@ impl<T> Decided<T> {
         Self { outcome, mark }
     }
 
-    /// Does what follows from the outcome in memory, before any wait. A panic ends the process, as one in the
+    /// Puts the outcome into effect in memory, before any wait. A panic aborts the process, as one in the
     /// decision does: a change without its effect must not be replied to.
     pub(crate) fn then(self, effect: impl FnOnce(&T)) -> Self {
         let _abort = AbortOnPanic;
@@ -67,14 +67,14 @@ impl<T> Decided<T> {
         self
     }
 
-    /// Makes of the outcome what is to be replied, before any wait, so that nothing else is kept for it.
+    /// Turns the outcome into the reply before any wait, so that nothing else is kept for it.
     pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Decided<U> {
         Decided { outcome: map(self.outcome), mark: self.mark }
     }
 
     /// The outcome for a reply, once it can no longer be lost.
     ///
-    /// Cancel safe: dropping it changes nothing but that nobody is told.
+    /// Cancel safe: what was decided stays decided, and only the reply is lost.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl<T> Decided<T> {
         }
     }
 
-    /// The outcome at once, for what nobody is told of.
+    /// The outcome at once, for effects that no reply reports.
     pub fn without_waiting(self) -> T {
         self.outcome
     }

@@ -1,7 +1,7 @@
-//! One issued OTP: what it is bound to, how long it lives, what became of it and of its SMS.
+//! One issued OTP: what it is bound to, its lifetime, its state and the delivery of its SMS.
 //!
 //! ```text
-//!            right answer                  ┌──────────► Approved
+//!            right code                    ┌──────────► Approved
 //!            the caller, or a newer one    ├──────────► Cancelled
 //!   Open ────another transaction───────────┼──────────► Voided
 //!            the last attempt was wrong    ├──────────► Exhausted
@@ -16,10 +16,10 @@ use super::transaction::Digest;
 use crate::clock::Timestamp;
 use crate::named::named;
 
-/// How long an ended challenge, and what was answered about it, can still be asked for.
+/// How long an ended challenge, and the replies about it, are remembered.
 pub(crate) const ENDED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// For a receipt to come after its message's validity has passed.
+/// How long after its message's validity a receipt may still arrive.
 const RECEIPT_GRACE: Duration = Duration::from_secs(30);
 
 named! {
@@ -33,24 +33,24 @@ named! {
 }
 
 named! {
-    /// What became of the newest SMS of a challenge.
+    /// The delivery state of a challenge's newest SMS.
     pub(crate) enum Delivery {
-        /// Waits to be sent.
+        /// Waiting to be sent.
         Queued = "queued",
-        /// The SMSC took it.
+        /// The SMSC accepted it.
         Accepted = "accepted",
-        /// The SMSC says that it reached the handset.
+        /// Reached the handset, as the SMSC reports.
         Delivered = "delivered",
-        /// The SMSC says that it will not reach the handset.
+        /// Will not reach the handset, as the SMSC reports.
         Undelivered = "undelivered",
         /// Its time ran out before it could be sent, or at the SMSC.
         Expired = "expired",
         /// The SMSC refused it.
         Rejected = "rejected",
-        /// Nobody knows: it was written and no answer tells whether the SMSC took it, or the SMSC took it and its
-        /// validity passed without a receipt. It is not sent again.
+        /// Not known: it was written and the SMSC did not answer, or the SMSC accepted it and its validity
+        /// passed without a receipt. It is not sent again.
         Unknown = "unknown",
-        /// Not sent: the challenge had ended, or the gateway stopped.
+        /// Not sent: the challenge had ended, or the gateway shut down.
         Dropped = "dropped",
     }
 }
@@ -64,7 +64,7 @@ impl Delivery {
         }
     }
 
-    /// Whether nothing that the SMSC says later may change it, except that it arrived after all.
+    /// Whether a later report changes it only if the SMS arrived after all.
     fn is_final(self) -> bool {
         match self {
             Self::Delivered | Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped => true,
@@ -72,27 +72,35 @@ impl Delivery {
         }
     }
 
-    /// The state after a report: final states stay, early ones never come back, and an arrival
-    /// outweighs everything.
+    /// The state after a report: `Delivered` always wins, final states stay, and reports that arrive out of
+    /// order are ignored.
     #[must_use]
     pub(crate) fn then(self, report: Self) -> Self {
         match (self, report) {
             (Self::Delivered, _) | (_, Self::Delivered) => Self::Delivered,
             (current, _) if current.is_final() => current,
             (_, Self::Queued) | (Self::Accepted, Self::Unknown) => self,
-            (_, report) => report,
+            (
+                _,
+                Self::Accepted
+                | Self::Undelivered
+                | Self::Expired
+                | Self::Rejected
+                | Self::Unknown
+                | Self::Dropped,
+            ) => report,
         }
     }
 }
 
 named! {
-    /// Where a challenge stands at an instant.
+    /// The state of a challenge at an instant.
     pub(crate) enum State {
         /// It can be answered.
         Open = "open",
-        /// It was answered rightly, once.
+        /// The right code was presented.
         Approved = "approved",
-        /// The caller cancelled it, or a newer challenge took its place.
+        /// The caller cancelled it, or a newer challenge replaced it.
         Cancelled = "cancelled",
         /// Another transaction was presented with it.
         Voided = "voided",
@@ -103,10 +111,10 @@ named! {
     }
 }
 
-/// How an open challenge ended by an act; running out of time is not one.
+/// How a challenge ended, other than by expiry, which is derived from the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The right answer.
+    /// The right code.
     Approved,
     /// By the caller or by a newer challenge.
     Cancelled,
@@ -133,14 +141,14 @@ pub(crate) struct Challenge {
     pub(crate) sends: u8,
     pub(crate) locale: Locale,
     pub(crate) delivery: Delivery,
-    /// A resend has followed an SMS that failed: the next one waits, whatever becomes of this one.
+    /// A failed SMS was resent at once: the next resend waits, even if this one fails, too.
     pub(crate) resent_after_failure: bool,
 }
 
-const _: () = assert!(size_of::<Challenge>() <= 128, "a live challenge has at most 128 bytes");
+const _: () = assert!(size_of::<Challenge>() <= 128, "a challenge has at most 128 bytes");
 
 impl Challenge {
-    /// Where it stands at `now`. Expiry is derived, not recorded.
+    /// Expiry is derived from `now`, not recorded.
     pub(crate) fn state(&self, now: Timestamp) -> State {
         match self.ended {
             Some((End::Approved, _)) => State::Approved,
@@ -160,7 +168,7 @@ impl Challenge {
         }
     }
 
-    /// Whether it ended so long ago by `now` that it is as if it had never been.
+    /// Whether it ended too long before `now` to be remembered.
     pub(crate) fn is_forgotten(&self, now: Timestamp) -> bool {
         self.ended_at(now).is_some_and(|ended| now.since(ended) > ENDED_KEPT_FOR)
     }
@@ -170,21 +178,19 @@ impl Challenge {
         self.expires_at
     }
 
-    /// How many attempts are left while it is open.
+    /// Meaningful while it is open.
     pub(crate) fn attempts_left(&self) -> u8 {
         self.attempts_max.saturating_sub(self.attempts)
     }
 
-    /// What is known of its newest SMS at `now`. The SMSC may not deliver it after the expiry; if it has not
-    /// said a while later what became of it, nobody knows. Like the expiry that is derived, not recorded.
+    /// The state of its newest SMS at `now`. The SMSC may not deliver it after the expiry; without a receipt
+    /// within [`RECEIPT_GRACE`] its state is unknown. That is derived from `now`, not recorded.
     pub(crate) fn delivery(&self, now: Timestamp) -> Delivery {
-        match self.delivery {
-            Delivery::Accepted if now >= self.expires_at.plus(RECEIPT_GRACE) => Delivery::Unknown,
-            delivery => delivery,
-        }
+        let is_overdue = self.delivery == Delivery::Accepted && now >= self.expires_at.plus(RECEIPT_GRACE);
+        if is_overdue { Delivery::Unknown } else { self.delivery }
     }
 
-    /// How many times its SMS was given out to be sent.
+    /// How many SMS were queued for it.
     pub(crate) fn sends(&self) -> u8 {
         self.sends
     }

@@ -1,4 +1,4 @@
-//! What names a challenge, what its SMS is recognised by, and what makes its code unpredictable.
+//! The id of a challenge, the reference shown in its SMS, and the salt of its code.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl ChallengeId {
         (decoded == bytes.len()).then_some(Self(bytes))
     }
 
-    /// What tells one SMS of a subscriber from another.
+    /// The reference that distinguishes the SMS of a subscriber's challenges.
     pub(crate) fn sms_reference(&self) -> SmsReference {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let bits = u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]]);
@@ -50,7 +50,6 @@ impl fmt::Debug for ChallengeId {
 pub(crate) struct SmsReference([u8; 4]);
 
 impl SmsReference {
-    /// The four characters.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("Crockford's alphabet is ASCII")
     }

@@ -1,4 +1,4 @@
-//! Codes: derived under a key from the challenge that they answer, never stored.
+//! Codes: derived from the challenge under a key, never stored.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct CodeLength(u8);
 impl CodeLength {
     /// [`CODE_DIGITS_MIN`].
     pub(crate) const MIN: Self = Self(CODE_DIGITS_MIN as u8);
-    /// For large payments, where nothing else is set.
+    /// The default for large payments.
     pub(crate) const EIGHT: Self = Self(8);
     /// [`CODE_DIGITS_MAX`].
     pub(crate) const MAX: Self = Self(CODE_DIGITS_MAX as u8);
@@ -35,7 +35,6 @@ impl CodeLength {
         (CODE_DIGITS_MIN..=CODE_DIGITS_MAX).contains(&usize::from(digits)).then_some(Self(digits))
     }
 
-    /// The number of digits.
     pub(crate) fn digits(self) -> u8 {
         self.0
     }
@@ -72,7 +71,7 @@ impl Code {
         Self { digits, length: length.0 }
     }
 
-    /// The digits in ASCII, for the SMS alone.
+    /// The digits in ASCII, only for the SMS.
     pub fn expose(&self) -> &[u8] {
         &self.digits[..usize::from(self.length)]
     }
@@ -89,14 +88,14 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Names a master key within the key file.
+/// The number of a master key in the key file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyId(pub u16);
 
 /// The length of a master key, in bytes.
 pub(crate) const MASTER_KEY_BYTES: usize = 32;
 
-/// What the purposes of one master key need: each purpose has a subkey of its own (HKDF, RFC 5869).
+/// The subkeys of one master key, one for each purpose (HKDF, RFC 5869).
 #[derive(Clone)]
 pub(crate) struct KeySet {
     id: KeyId,
@@ -147,8 +146,8 @@ impl KeySet {
         Code::from_number(first_64_bits(&output) % 10_u64.pow(u32::from(length.0)), length)
     }
 
-    /// 64 bits that tell one request from another and from which nobody without the key can find
-    /// the code in it.
+    /// 64 bits that distinguish requests, and from which the code in a request cannot be found without the
+    /// key.
     pub(crate) fn request_mac(&self, request: &[u8; 32]) -> u64 {
         let mac = Tagged::new(self.idempotency.clone(), "idempotency/1").field(request);
         first_64_bits(&mac.into_inner().finalize().into_bytes().into())
@@ -159,17 +158,17 @@ fn first_64_bits(bytes: &[u8; 32]) -> u64 {
     bytes[..8].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// The master keys: one that issues, and older ones whose challenges may still be open.
+/// The master keys: the one in use, and older ones whose challenges may still be open.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     keys: Vec<KeySet>,
 }
 
-/// The most master keys at a time: one in use and those that challenges of the last minutes need.
+/// The most master keys at a time: the one in use, and earlier ones that open challenges still need.
 pub(crate) const KEYS_MAX: usize = 8;
 
 impl Keyring {
-    /// The keys, the one that issues first. `None` unless there are 1 to [`KEYS_MAX`], whose ids and bytes are all
+    /// The keys, the one in use first. `None` unless there are 1 to [`KEYS_MAX`], whose ids and bytes are all
     /// different.
     pub(crate) fn new(masters: &[(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)]) -> Option<Self> {
         let is_repeated = |index: usize| {
@@ -180,7 +179,7 @@ impl Keyring {
         usable.then(|| Self { keys: masters.iter().map(|(id, key)| KeySet::new(*id, key)).collect() })
     }
 
-    /// The key that issues.
+    /// The key that new challenges are issued under.
     pub(crate) fn active(&self) -> &KeySet {
         &self.keys[0]
     }

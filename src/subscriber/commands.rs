@@ -1,4 +1,4 @@
-//! What is asked of a subscriber, what it comes to, and why not.
+//! The commands that are decided on a subscriber, their outcomes, and why they are refused.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use super::{Authenticator, Event, Subscriber};
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
 
-/// What a decision comes to.
+/// The result of a decision.
 #[derive(Clone, Debug)]
 pub struct Decision<T> {
-    /// What is to be answered.
+    /// For the reply.
     pub outcome: T,
-    /// What has happened once they are applied, in order.
+    /// The changes, to be applied in this order.
     pub(crate) events: Vec<Event>,
 }
 
 impl<T> Decision<T> {
-    /// A decision after which nothing has changed.
+    /// A decision that changes nothing.
     pub(crate) fn unchanged(outcome: T) -> Self {
         Self { outcome, events: Vec::new() }
     }
@@ -48,11 +48,11 @@ impl<T> Decision<T> {
 /// Random bytes for one challenge, drawn before the lock is taken.
 #[derive(Clone, Debug)]
 pub struct Draw {
-    /// The first whose SMS reference is new among the subscriber's challenges is taken. With at
-    /// most eight held and 2^20 references, all of them are taken once in 10^15 calls; then two
-    /// SMS carry the same reference, and nothing else goes wrong.
+    /// The first whose SMS reference differs from those of the subscriber's challenges is used. With at most
+    /// eight challenges and 2^20 references, all three collide once in 10^15 calls; then two SMS carry the
+    /// same reference, and nothing else goes wrong.
     pub ids: [ChallengeId; 3],
-    /// The challenge's salt.
+    /// Of the challenge's code.
     pub salt: Salt,
 }
 
@@ -76,38 +76,34 @@ pub struct Generate<'a> {
 /// A challenge that was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Issued {
-    /// Its id.
+    /// Names it in all further calls.
     pub challenge: ChallengeId,
-    /// What its SMS is told by.
     pub(crate) sms_reference: SmsReference,
-    /// The digits of its code.
     pub(crate) code_length: CodeLength,
-    /// When it was issued.
     pub(crate) issued_at: Timestamp,
     /// The first instant at which it can no longer be answered.
     pub(crate) expires_at: Timestamp,
-    /// The earliest resend after the issue; `None` when no resend is allowed.
+    /// How long after the issue a resend is possible; `None` if none is allowed.
     pub(crate) resend_after: Option<Duration>,
-    /// The attempts that it begins with.
     pub(crate) attempts_left: u8,
-    /// Where its SMS goes.
+    /// The destination of its SMS.
     pub(crate) phone: Msisdn,
 }
 
 /// Why no challenge was issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GenerateRefused {
-    /// Nobody is enrolled under this id.
+    /// No subscriber is enrolled under this id.
     UnknownSubscriber,
-    /// The call could not be taken in.
+    /// The call is refused for now.
     Unavailable(Unavailable),
     /// The subscriber confirms with a hard token.
     NotOnSmsOtp,
-    /// Too many failures.
+    /// After too many failures.
     Locked(Lock),
-    /// The day's sends are used up; the next is possible after this long.
+    /// The sends of the last 24 hours are used up.
     SendsUsedUp {
-        /// How long until the oldest send of the day is a day old.
+        /// The time until the oldest of these sends is 24 hours old.
         retry_after: Duration,
     },
 }
@@ -126,65 +122,58 @@ pub struct Presented {
 /// An answer to a challenge.
 #[derive(Clone, Debug)]
 pub struct Verify<'a> {
-    /// Who answers: the code depends on it.
+    /// The code depends on it.
     pub subscriber: &'a SubscriberId,
-    /// What is answered.
+    /// What the code is said to confirm.
     pub presented: Presented,
-    /// The digits that were typed in.
+    /// As typed in by the subscriber.
     pub code: &'a Code,
 }
 
 /// A request to send the code again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resend {
-    /// Which challenge.
     pub(crate) presented: Presented,
     /// What else the call needs.
     pub(crate) admission: Admission,
 }
 
-/// A code was given out to be sent again.
+/// A challenge whose SMS was queued again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resent {
-    /// The challenge, unchanged but for this.
     pub(crate) challenge: ChallengeId,
-    /// What its SMS is told by.
     pub(crate) sms_reference: SmsReference,
-    /// Which send this is; the first SMS is 0.
+    /// The number of this send; the first SMS is 0.
     pub(crate) ordinal: u8,
-    /// When.
     pub(crate) at: Timestamp,
-    /// As at the issue.
     pub(crate) expires_at: Timestamp,
-    /// The digits of its code.
     pub(crate) code_length: CodeLength,
-    /// The earliest next resend after this one; `None` when none is left.
+    /// How long after this send the next is possible; `None` if none is left.
     pub(crate) resend_after: Option<Duration>,
-    /// How many attempts are left.
     pub(crate) attempts_left: u8,
     /// The language of the SMS.
     pub(crate) locale: Locale,
-    /// Where it goes.
+    /// The destination of the SMS.
     pub(crate) phone: Msisdn,
 }
 
 /// Why a code was not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResendRefused {
-    /// The call could not be taken in.
+    /// The call is refused for now.
     Unavailable(Unavailable),
-    /// The challenge cannot be answered either.
+    /// The challenge cannot be verified either.
     Ended(Verdict),
-    /// It was sent as often as it may be.
+    /// All resends are used up.
     NoneLeft,
-    /// Too early after the send before.
+    /// Too early after the previous send.
     TooEarly {
-        /// How long it is still too early.
+        /// The time until the resend is possible.
         retry_after: Duration,
     },
-    /// The day's sends are used up.
+    /// The sends of the last 24 hours are used up.
     SendsUsedUp {
-        /// How long until the oldest send of the day is a day old.
+        /// The time until the oldest of these sends is 24 hours old.
         retry_after: Duration,
     },
 }
@@ -192,14 +181,12 @@ pub(crate) enum ResendRefused {
 /// A request to end a challenge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cancel {
-    /// Which challenge.
     pub(crate) presented: Presented,
 }
 
 /// A challenge was cancelled by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cancelled {
-    /// When.
     pub(crate) at: Timestamp,
 }
 
@@ -210,7 +197,7 @@ pub(crate) struct Enrol {
     pub(crate) phone: Msisdn,
     /// What the subscriber confirms with.
     pub(crate) authenticator: Authenticator,
-    /// Whether the store holds fewer subscribers than it may.
+    /// Whether the store has room for another subscriber.
     pub(crate) has_room: bool,
 }
 
@@ -219,6 +206,6 @@ pub(crate) struct Enrol {
 pub enum EnrolRefused {
     /// The subscriber is enrolled already.
     Duplicate,
-    /// The store holds as many subscribers as it may.
+    /// The store has no room for another subscriber.
     Full,
 }

@@ -1,5 +1,5 @@
-//! The decisions. Each looks at one subscriber, changes nothing, and says what is to be answered
-//! and what has then happened.
+//! The decisions. Each looks at one subscriber, changes nothing, and returns the outcome with the events that
+//! bring it about.
 
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ use super::{Authenticator, Event, Subscriber};
 use crate::clock::Timestamp;
 
 impl Enrol {
-    /// Enrols whoever is not.
     pub(crate) fn decide(&self, subscriber: Option<&Subscriber>) -> Decision<Result<(), EnrolRefused>> {
         match subscriber {
             Some(_) => Decision::unchanged(Err(EnrolRefused::Duplicate)),
@@ -33,7 +32,7 @@ impl Enrol {
 }
 
 impl Generate<'_> {
-    /// [`Subscriber::generate`], or that there is no such subscriber.
+    /// As [`Subscriber::generate`]; refused if the subscriber is not enrolled.
     pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
@@ -46,7 +45,7 @@ impl Generate<'_> {
 }
 
 impl Verify<'_> {
-    /// [`Subscriber::verify`]; nobody's challenge is unknown.
+    /// As [`Subscriber::verify`]; without a subscriber, the challenge is unknown.
     pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
@@ -59,7 +58,7 @@ impl Verify<'_> {
 }
 
 impl Resend {
-    /// [`Subscriber::resend`]; nobody's challenge is unknown.
+    /// As [`Subscriber::resend`]; without a subscriber, the challenge is unknown.
     pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
@@ -72,7 +71,7 @@ impl Resend {
 }
 
 impl Cancel {
-    /// [`Subscriber::cancel`]; nobody's challenge is unknown.
+    /// As [`Subscriber::cancel`]; without a subscriber, the challenge is unknown.
     pub(crate) fn decide(
         &self,
         subscriber: Option<&Subscriber>,
@@ -119,7 +118,7 @@ impl Subscriber {
         now: Timestamp,
     ) -> Result<(), GenerateRefused> {
         command.admission.sms(self.phone).map_err(GenerateRefused::Unavailable)?;
-        // Whoever has an old challenge to drop needs no more memory than before.
+        // A new challenge that replaces an old one needs no further memory.
         if !self.challenges.iter().any(|challenge| challenge.is_forgotten(now)) {
             command.admission.memory.map_err(GenerateRefused::Unavailable)?;
         }
@@ -135,7 +134,7 @@ impl Subscriber {
         }
     }
 
-    /// How long until another SMS may go out, when the day's sends are used up.
+    /// The time until another SMS may be sent, if the sends of the last 24 hours are used up.
     fn sends_used_up(&self, policy: &Policy, now: Timestamp) -> Option<Duration> {
         let within_a_day = self.sends.iter().filter(|sent| now.since(**sent) < DAY);
         let surplus = within_a_day.clone().count().checked_sub(policy.sends_per_day)?;
@@ -167,7 +166,7 @@ impl Subscriber {
         }
     }
 
-    /// The cancellations of the oldest open challenges that one more would be too many for.
+    /// Cancellations of the oldest open challenges, so that a new one stays within the limit.
     fn make_room(&self, policy: &Policy, now: Timestamp) -> Vec<Event> {
         let open = self.challenges.iter().filter(|challenge| challenge.state(now) == State::Open);
         let surplus = (open.clone().count() + 1).saturating_sub(policy.open_max);
@@ -190,7 +189,7 @@ impl Subscriber {
         }
     }
 
-    /// Compares an answer, if anything is to be compared, and says what it comes to.
+    /// Compares the code, unless the challenge cannot be verified, and returns the verdict.
     pub fn verify(
         &self,
         command: &Verify<'_>,
@@ -208,7 +207,7 @@ impl Subscriber {
             Err(verdict) => return self.refused(verdict, presented, policy, now).map(Outcome::Fresh),
         };
         let Some(keys) = policy.keys.find(challenge.key) else {
-            // Its master key was taken away: nothing can answer it any more.
+            // Its master key is no longer in the key file: no code can be right.
             return Decision::unchanged(Outcome::Fresh(Verdict::Expired));
         };
         let expected = keys.code(
@@ -256,8 +255,8 @@ impl Subscriber {
         if challenge.digest == presented.digest { Ok(challenge) } else { Err(Verdict::TransactionChanged) }
     }
 
-    /// A refusal by [`Subscriber::answerable`], with what it leaves behind: a note of an unknown
-    /// challenge, and the end of one that was open for another transaction.
+    /// A refusal by [`Subscriber::answerable`] with its events: an unknown challenge is counted, and one that
+    /// was open for another transaction is voided.
     fn refused(
         &self,
         verdict: Verdict,
@@ -284,7 +283,7 @@ impl Subscriber {
         }
     }
 
-    /// Gives the same code out to be sent again, with the same expiry and the same counts.
+    /// Has the same code sent again, with the same expiry and the same attempts left.
     pub(crate) fn resend(
         &self,
         command: &Resend,
@@ -326,7 +325,8 @@ impl Subscriber {
     ) -> Result<(), ResendRefused> {
         let wait = policy.resend_after(challenge.sends).ok_or(ResendRefused::NoneLeft)?;
         let earliest = challenge.last_sent_at.plus(wait);
-        // Whoever surely has no SMS need not wait; once, so that no handset is bombed through a bad line.
+        // A subscriber whose SMS certainly did not arrive need not wait; only once, so that a bad connection
+        // to the SMSC cannot flood a handset.
         let at_once = challenge.delivery.has_failed() && !challenge.resent_after_failure;
         if now < earliest && !at_once {
             return Err(ResendRefused::TooEarly { retry_after: earliest.since(now) });
@@ -397,8 +397,8 @@ impl Subscriber {
         Decision::changed(Outcome::Fresh(Ok(Cancelled { at: now })), event)
     }
 
-    /// The code and what is left of its time, for the link that is about to write the SMS: only
-    /// while the challenge can be answered, and only for its newest send. Changes nothing.
+    /// The code and the time left until its expiry, for the link that is about to write the SMS: only while
+    /// the challenge is open, and only for its newest send. Changes nothing.
     pub fn release(
         &self,
         subscriber: &SubscriberId,
@@ -418,8 +418,8 @@ impl Subscriber {
         Some((code, challenge.expires_at.since(now)))
     }
 
-    /// Takes note of what became of one send of a challenge's SMS; true if that is news. An
-    /// earlier send than the newest counts only when it arrived.
+    /// Records the delivery state of one send of a challenge's SMS; true if that changes it. An earlier send
+    /// than the newest counts only if it arrived.
     pub(crate) fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
         let held = self.challenges.iter().find(|held| held.id == challenge);
         let Some(held) = held else { return Decision::unchanged(false) };

@@ -1,4 +1,4 @@
-//! What happened to a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
+//! The changes of a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
 
 use super::challenge::{Challenge, Delivery, End};
 use super::challenge_id::ChallengeId;
@@ -9,73 +9,34 @@ use super::{Authenticator, Subscriber};
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
 
-/// How many ended challenges an entry holds; with the day's quota of sends, more are an attack.
+/// How many ended challenges a subscriber holds; within the sends per day, more are a sign of an attack.
 pub(crate) const ENDED_KEPT_MAX: usize = 5;
 
 /// One change of one subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The subscriber was enrolled. The first event of every subscriber, and no other's.
-    Enrolled {
-        /// The registered phone.
-        phone: Msisdn,
-        /// What the subscriber confirms with.
-        authenticator: Authenticator,
-    },
-    /// A challenge was issued and its first SMS given out to be sent.
-    Issued {
-        /// The challenge as it begins.
-        challenge: Challenge,
-        /// The idempotency key of the call, if it had one.
-        key: Option<RememberedKey>,
-    },
-    /// An answer was compared.
+    /// The first event of every subscriber, which occurs once.
+    Enrolled { phone: Msisdn, authenticator: Authenticator },
+    /// A challenge was issued and its first SMS queued.
+    Issued { challenge: Challenge, key: Option<RememberedKey> },
+    /// A code was compared.
     Attempted {
-        /// When.
         at: Timestamp,
-        /// Which challenge was answered.
         challenge: ChallengeId,
         /// Approved, incorrect, attempts exhausted or locked.
         verdict: Verdict,
-        /// The idempotency key of the call, if it had one.
         key: Option<RememberedKey>,
     },
     /// A challenge was presented with another transaction, which voids it.
-    Voided {
-        /// When.
-        at: Timestamp,
-        /// Which challenge.
-        challenge: ChallengeId,
-        /// The idempotency key of the call, if it had one.
-        key: Option<RememberedKey>,
-    },
-    /// The same code was given out to be sent once more.
-    Resent {
-        /// When.
-        at: Timestamp,
-        /// Which challenge.
-        challenge: ChallengeId,
-        /// The idempotency key of the call, if it had one.
-        key: Option<RememberedKey>,
-    },
+    Voided { at: Timestamp, challenge: ChallengeId, key: Option<RememberedKey> },
+    /// The SMS was queued again, with the same code.
+    Resent { at: Timestamp, challenge: ChallengeId, key: Option<RememberedKey> },
     /// A challenge was cancelled, by the caller or to make room for a newer one.
-    Cancelled {
-        /// When.
-        at: Timestamp,
-        /// Which challenge.
-        challenge: ChallengeId,
-        /// The idempotency key of the call, if it had one.
-        key: Option<RememberedKey>,
-    },
-    /// An id that is none of this subscriber's challenges was presented.
+    Cancelled { at: Timestamp, challenge: ChallengeId, key: Option<RememberedKey> },
+    /// A challenge id was presented that the subscriber does not have.
     UnknownPresented,
-    /// News of a challenge's SMS.
-    Reported {
-        /// Which challenge.
-        challenge: ChallengeId,
-        /// Its delivery state from now on.
-        delivery: Delivery,
-    },
+    /// The delivery state of a challenge's newest SMS changed.
+    Reported { challenge: ChallengeId, delivery: Delivery },
 }
 
 impl Subscriber {
@@ -83,7 +44,7 @@ impl Subscriber {
     ///
     /// # Panics
     ///
-    /// If it is none that a subscriber begins with: no decision on an absent subscriber makes another.
+    /// If it is not `Enrolled`: no decision on an absent subscriber makes another.
     pub(crate) fn from_first(event: &Event) -> Self {
         match event {
             Event::Enrolled { phone, authenticator } => Self::new(*phone, *authenticator),
@@ -97,7 +58,7 @@ impl Subscriber {
         }
     }
 
-    /// Takes in one event. Live operation, recovery and tests all come through here.
+    /// Applies one event, in operation as in tests.
     ///
     /// # Panics
     ///
@@ -133,7 +94,7 @@ impl Subscriber {
     fn apply_issued(&mut self, challenge: &Challenge, key: Option<RememberedKey>) {
         self.forget_ended(challenge.issued_at);
         self.note_send(challenge.issued_at);
-        // One exact place: most subscribers have one challenge, and a gateway holds millions.
+        // Room for exactly one: most subscribers have one challenge, and a gateway holds millions.
         self.challenges.reserve_exact(1);
         self.challenges.push(challenge.clone());
         self.remember(challenge.id, key, RememberedAct::Issued);
@@ -182,8 +143,8 @@ impl Subscriber {
         }
     }
 
-    /// Drops challenges that ended a while ago, then those that ended first past the bound, and with them
-    /// what was remembered about them. What is dropped gives its memory back.
+    /// Drops challenges that ended more than ten minutes ago, then the earliest ended ones beyond
+    /// [`ENDED_KEPT_MAX`], with the calls that are remembered about them, and frees their memory.
     fn forget_ended(&mut self, now: Timestamp) {
         self.challenges.retain(|challenge| !challenge.is_forgotten(now));
         let mut ends: Vec<Timestamp> = self.challenges.iter().filter_map(|c| c.ended_at(now)).collect();

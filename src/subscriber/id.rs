@@ -1,12 +1,12 @@
-//! Who: a subscriber is named by corporate ID and user ID.
+//! The identity of a subscriber: corporate ID and user ID.
 
 use std::fmt;
 
 /// The longest corporate or user ID, in bytes.
 pub(crate) const ID_BYTES_MAX: usize = 32;
 
-/// A corporate or user ID: 1 to 32 of `[A-Z0-9._-]`, upper-cased at parsing, so that two spellings
-/// of one ID are one subscriber. Inline, so that a look-up allocates nothing.
+/// A corporate or user ID: 1 to 32 of `[A-Z0-9._-]`, upper-cased when parsed, so that two spellings
+/// of one ID are one subscriber. Stored inline, so that a look-up does not allocate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     length: u8,

@@ -1,7 +1,7 @@
-//! Remembered idempotency keys: a call that is made again gets the answer that it got.
+//! Remembered idempotency keys: a repeated call gets its first reply again.
 //!
-//! A key lives in the subscriber, scoped to the client and the call. The request is kept as 64 bits
-//! of a MAC, since a plain hash of it would give its code away to whoever tries a million codes.
+//! Keys are kept in the subscriber, scoped to the client and the call. The request is kept as 64 bits of a
+//! MAC, since its code could be found from a plain hash by trying a million codes.
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 /// The longest idempotency key, in printable ASCII characters.
 pub(crate) const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 
-/// An idempotency key as it came with a call, and the request that it came with.
+/// The idempotency key of a call, with a hash of its request.
 #[derive(Clone, Copy)]
 pub struct Idempotency {
     key: [u8; 16],
@@ -69,7 +69,7 @@ pub(crate) struct Remembered {
     pub(crate) act: RememberedAct,
 }
 
-/// What a remembered call did; its answer is built from this and the challenge.
+/// What a remembered call did; its reply is built from this and the challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RememberedAct {
     Issued,
@@ -79,7 +79,7 @@ pub(crate) enum RememberedAct {
     Cancelled { at: Timestamp },
 }
 
-/// The answer to a call that can be made again.
+/// The outcome of a call that may be a repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
     /// Decided now.
@@ -91,8 +91,8 @@ pub enum Outcome<T> {
 }
 
 impl Subscriber {
-    /// The call that `idempotency` repeats, if it is remembered; the error is a key that was used
-    /// for something else.
+    /// The remembered call that `idempotency` repeats, if any; an error if its key was used for another
+    /// request.
     pub(crate) fn recall(
         &self,
         idempotency: Option<&Idempotency>,
@@ -110,6 +110,6 @@ impl Subscriber {
     }
 }
 
-/// The key stands for another request.
+/// The idempotency key was used for another request.
 #[derive(Debug)]
 pub(crate) struct KeyReused;

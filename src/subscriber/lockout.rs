@@ -1,13 +1,13 @@
-//! Consecutive failures of a subscriber, across challenges, and the lock that they lead to.
+//! Consecutive failures of a subscriber, across challenges, and the locks that follow.
 //!
 //! A lock's duration doubles with each lock since the last success; enough failures since the last
-//! success disable the authenticator for good (NIST SP 800-63B-4 §3.2.2).
+//! success disable the authenticator permanently (NIST SP 800-63B-4 §3.2.2).
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// The limits.
+/// The limits on failures, and the durations of locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LockoutPolicy {
     /// Consecutive failures that lock.
@@ -20,12 +20,12 @@ pub(crate) struct LockoutPolicy {
     pub(crate) failures_to_disable: u8,
 }
 
-/// A lock that a failure brought about.
+/// How long a subscriber is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
     /// Until this instant.
     Until(Timestamp),
-    /// Until the branch binds the authenticator anew.
+    /// Until the branch binds the authenticator again.
     Disabled,
 }
 
@@ -50,7 +50,7 @@ impl Lockout {
         })
     }
 
-    /// The lock that one more failure at `now` would bring about.
+    /// The lock that another failure at `now` would cause.
     pub(crate) fn lock_after_failure(&self, policy: &LockoutPolicy, now: Timestamp) -> Option<Lock> {
         if self.failures_since_success.saturating_add(1) >= policy.failures_to_disable {
             return Some(Lock::Disabled);
@@ -63,7 +63,7 @@ impl Lockout {
         Some(Lock::Until(now.plus(duration)))
     }
 
-    /// Takes in a failure and the lock that it brought about.
+    /// Records a failure and the lock that it caused.
     pub(crate) fn failed(&mut self, lock: Option<Lock>) {
         self.failures_since_success = self.failures_since_success.saturating_add(1);
         self.failures = self.failures.saturating_add(1);
@@ -74,7 +74,7 @@ impl Lockout {
         }
     }
 
-    /// Takes in a success: everything is forgotten.
+    /// Records a success, which resets all counts.
     pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hundredth_failure_since_the_last_success_disables_for_good() {
+    fn the_hundredth_failure_since_the_last_success_disables_permanently() {
         let mut lockout = Lockout::default();
         let now = Timestamp::from_unix_millis(0);
         for _ in 1..100 {

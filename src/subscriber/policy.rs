@@ -6,10 +6,10 @@ use super::code::{CodeLength, Keyring};
 use super::lockout::LockoutPolicy;
 use super::transaction::{Amount, Subject};
 
-/// The rolling window of the sends.
+/// The rolling window of `sends_per_day`.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Everything that a decision follows besides the subscriber, the command and the time.
+/// What a decision depends on besides the subscriber, the command and the time.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) ttl: Duration,
@@ -33,7 +33,7 @@ impl Policy {
         Self { keys, ..self.clone() }
     }
 
-    /// The digits of the code that confirms `subject`.
+    /// For the code that confirms `subject`.
     pub(crate) fn code_length(&self, subject: &Subject) -> CodeLength {
         let large = |amount: Amount| {
             let same_currency = |from: &&Amount| from.currency() == amount.currency();
@@ -42,12 +42,11 @@ impl Policy {
         };
         match subject {
             Subject::Payment(transaction) if large(transaction.amount()) => self.long_code_length,
-            _ => self.code_length,
+            Subject::Payment(_) | Subject::Login => self.code_length,
         }
     }
 
-    /// How long after its newest send the next one may follow, when it was sent `sends` times.
-    /// `None` when no resend is left.
+    /// How long after the newest of `sends` sends the next one may follow. `None` if no resend is left.
     pub(crate) fn resend_after(&self, sends: u8) -> Option<Duration> {
         match sends {
             _ if sends > self.resends_max => None,

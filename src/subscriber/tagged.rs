@@ -1,7 +1,7 @@
-//! The one form in which fields enter a hash or a MAC: a version tag, then each field as a
+//! The encoding in which fields enter a hash or a MAC: a version tag, then each field as a
 //! big-endian u16 length and its bytes; an absent field is 0xFFFF.
 //!
-//! No two different lists of fields give the same bytes, so a hash of one cannot stand for another.
+//! Different lists of fields never give the same bytes, so the hash of one cannot be that of another.
 
 use sha2::digest::Update;
 

@@ -1,4 +1,4 @@
-//! What a challenge confirms: a payment or a login, in one canonical form with one digest.
+//! What a challenge confirms: a payment or a login, with a canonical form and its digest.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::tagged::Tagged;
 
-/// SHA-256 of the canonical form, purpose first: what a challenge is bound to.
+/// SHA-256 of the canonical form, which begins with the purpose. A challenge is bound to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub(crate) [u8; 32]);
 
@@ -26,7 +26,7 @@ pub enum Subject {
     Login,
 }
 
-/// A payment in canonical form: what is hashed is what is shown.
+/// A payment in canonical form: the values that are shown are those that are hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     reference: String,
@@ -49,7 +49,7 @@ pub(crate) struct Currency {
     minor_digits: u8,
 }
 
-/// The field of a transaction that is not as it must be.
+/// The field of a transaction that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionError {
     /// Not 1 to 35 printable ASCII characters.
@@ -58,7 +58,7 @@ pub enum TransactionError {
     Amount,
     /// Non-zero digits beyond the currency's minor units.
     AmountPrecision,
-    /// Not an ISO 4217 code that we know.
+    /// Not a known ISO 4217 code.
     Currency,
     /// Not 1 to 34 of `[A-Z0-9]`.
     BeneficiaryAccount,
@@ -70,7 +70,7 @@ pub enum TransactionError {
 pub(crate) const REFERENCE_CHARS_MAX: usize = 35;
 /// The most integer digits of an amount.
 pub(crate) const AMOUNT_INTEGER_DIGITS_MAX: usize = 15;
-/// The most fraction digits that are read; those past the minor units must be zeros.
+/// The most fraction digits; those beyond the minor units must be zeros.
 const AMOUNT_FRACTION_DIGITS_MAX: usize = 8;
 /// The longest account: an IBAN has 34 characters.
 pub(crate) const ACCOUNT_CHARS_MAX: usize = 34;
@@ -107,7 +107,6 @@ impl Currency {
         Some(Self { code: bytes, minor_digits })
     }
 
-    /// The alphabetic code.
     pub(crate) fn code(&self) -> &str {
         std::str::from_utf8(&self.code).expect("a currency code is ASCII")
     }
@@ -153,7 +152,6 @@ impl Amount {
         Ok(Self { minor_units, currency })
     }
 
-    /// The currency.
     pub(crate) fn currency(&self) -> Currency {
         self.currency
     }
@@ -197,7 +195,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`TransactionError`] names the first field that is not as it must be.
+    /// [`TransactionError`] names the first field that is not valid.
     pub fn new(
         reference: &str,
         amount: &str,
@@ -249,7 +247,7 @@ fn is_name(text: &str) -> bool {
 }
 
 impl Subject {
-    /// The digest of the canonical form.
+    /// Of the canonical form.
     pub fn digest(&self) -> Digest {
         let tagged = Tagged::new(Sha256::new(), "transaction/1");
         let tagged = match self {

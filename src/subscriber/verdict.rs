@@ -1,66 +1,56 @@
-//! What an answer to a challenge comes to.
+//! The outcomes of an attempt.
 
 use super::challenge::{Challenge, State};
 use super::lockout::Lock;
 use crate::clock::Timestamp;
 use crate::named::named;
 
-/// The outcome of an attempt, and of every other act on a challenge that is refused, in the order
-/// in which they are decided.
+/// The outcome of an attempt, and why a resend or a cancellation is refused, in the order in which they are
+/// decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No challenge of this subscriber has this id.
+    /// The subscriber has no challenge with this id.
     UnknownChallenge,
-    /// Nothing is compared while the subscriber is locked; also the attempt that locked it.
+    /// The subscriber is locked, so that nothing was compared; or this attempt locked it.
     Locked(Lock),
     /// The challenge was approved before.
     AlreadyUsed,
     /// The challenge was cancelled.
     Cancelled,
-    /// Its time ran out.
+    /// The challenge expired.
     Expired,
-    /// It has no attempt left; also the attempt that was the last.
+    /// It had no attempt left; or this attempt was its last, and wrong.
     AttemptsExhausted,
-    /// It was issued for another transaction, and is void from now on.
+    /// The challenge was issued for another transaction, and is voided.
     TransactionChanged,
     /// The right code.
     Approved {
-        /// When.
+        /// When the code was compared.
         at: Timestamp,
     },
     /// A wrong code.
     Incorrect {
-        /// How many attempts are left.
+        /// At least 1: the last attempt ends the challenge.
         attempts_left: u8,
     },
 }
 
 named! {
-    /// A [`Verdict`] without its details: what it is called.
+    /// A [`Verdict`] without its details, by name.
     pub(crate) enum VerdictKind {
-        /// [`Verdict::Approved`].
         Approved = "approved",
-        /// [`Verdict::Incorrect`].
         Incorrect = "incorrect",
-        /// [`Verdict::UnknownChallenge`].
         UnknownChallenge = "unknown_challenge",
-        /// [`Verdict::Locked`].
         Locked = "locked",
-        /// [`Verdict::AlreadyUsed`].
         AlreadyUsed = "already_used",
-        /// [`Verdict::Cancelled`].
         Cancelled = "cancelled",
-        /// [`Verdict::Expired`].
         Expired = "expired",
-        /// [`Verdict::AttemptsExhausted`].
         AttemptsExhausted = "attempts_exhausted",
-        /// [`Verdict::TransactionChanged`].
         TransactionChanged = "transaction_changed",
     }
 }
 
 impl Verdict {
-    /// What it is called.
     pub(crate) fn kind(self) -> VerdictKind {
         match self {
             Self::Approved { .. } => VerdictKind::Approved,
@@ -79,11 +69,18 @@ impl Verdict {
     pub(crate) fn lock(self) -> Option<Lock> {
         match self {
             Self::Locked(lock) => Some(lock),
-            _ => None,
+            Self::UnknownChallenge
+            | Self::AlreadyUsed
+            | Self::Cancelled
+            | Self::Expired
+            | Self::AttemptsExhausted
+            | Self::TransactionChanged
+            | Self::Approved { .. }
+            | Self::Incorrect { .. } => None,
         }
     }
 
-    /// Why `challenge` can no longer be answered at `now`, if so.
+    /// Why `challenge` can no longer be verified at `now`; `None` while it is open.
     pub(crate) fn of_ended(challenge: &Challenge, now: Timestamp) -> Option<Self> {
         match challenge.state(now) {
             State::Open => None,
