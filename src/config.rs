@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use decisions::{Challenge, Codes, Lockout, policy_of};
-pub use settings::{FileProblem, Mistakes};
+pub use settings::Mistakes;
 use settings::{Section, own, readable_file, seconds, secret_file, text};
 use tracing_subscriber::EnvFilter;
 

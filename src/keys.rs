@@ -77,7 +77,7 @@ pub fn parse(text: &str) -> Result<Keyring, FileProblem> {
         found: found.into(),
         allowed: allowed.into(),
     };
-    // Its whole room at once: growing would leave keys behind that nobody wipes.
+    // Allocated at its full size: growing would leave copies of keys behind that are not wiped.
     let mut keys: Vec<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> = Vec::with_capacity(KEYS_MAX);
     for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() || text.starts_with('#') {
