@@ -20,7 +20,7 @@ impl<'a> Reservation<'a> {
     /// Reserves what is available, for the phone that the subscriber has now.
     pub(super) fn take(store: &Store, outbox: &'a Outbox, subscriber: &SubscriberId) -> Self {
         let phone = store.read(subscriber, Subscriber::phone);
-        // A subscriber that is enrolled only after this look-up has no place reserved, and the caller tries again.
+        // A subscriber enrolled only after this look-up has no place reserved: the caller tries again.
         let place = phone.map_or(Err(Unavailable::PhoneChanged), |phone| outbox.reserve(phone));
         let memory = if store.is_full() { Err(Unavailable::StoreFull) } else { Ok(()) };
         Self { phone, place, memory }
