@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::enrolment::{self, EnrolmentError};
+use crate::config::{Config, Mistakes};
+use crate::enrolment;
 use crate::gateway::Gateway;
 use crate::http::admin::{Admin, AdminServer};
 use crate::http::api::Api;
@@ -28,7 +28,7 @@ use crate::threads;
 #[derive(Debug)]
 pub enum StartError {
     /// The subscribers' file cannot be used.
-    Enrolment(EnrolmentError),
+    Enrolment(Mistakes),
     /// A listener that could not be bound: its setting, its address and the system's error.
     Listen(&'static str, SocketAddr, io::Error),
     /// A thread or its runtime could not be started.
@@ -72,8 +72,8 @@ pub struct App {
 ///
 /// # Errors
 ///
-/// [`EnrolmentError`].
-pub fn load_subscribers(config: &Config) -> Result<u64, EnrolmentError> {
+/// All [`Mistakes`] of the file.
+pub fn load_subscribers(config: &Config) -> Result<u64, Mistakes> {
     let store = Store::new(config.store.clone(), 0, Arc::new(Metrics::new()));
     enrolment::load(&config.subscribers_file, &config.numbering_plan, &store)
 }

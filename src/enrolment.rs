@@ -1,10 +1,11 @@
-//! Loads the subscribers from the bank's CSV file into the store. Every bad row is reported with line, column
-//! and reason; a single one prevents the start.
+//! Loads the subscribers from the bank's CSV file into the store. Every mistake is reported with
+//! its place; a single one prevents the start.
 
-use std::fmt;
 use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use settings::{Mistake, Mistakes};
 
 use crate::msisdn::NumberingPlan;
 use crate::named::Named as _;
@@ -39,95 +40,92 @@ const NUMBER_CHARS_MAX: usize = 32;
 /// The longest e-mail address (RFC 5321 §4.5.3.1.3, less the angle brackets).
 const EMAIL_CHARS_MAX: usize = 254;
 
-/// One mistake in one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow {
-    /// The line, from 1.
-    pub(crate) line: u64,
-    /// The column's name, or `row`.
-    pub(crate) column: &'static str,
-    /// What is wrong. It does not quote the row.
-    pub(crate) reason: String,
-}
-
-/// Why the subscribers were not loaded.
-#[derive(Debug)]
-pub enum EnrolmentError {
-    /// The file cannot be read.
-    Io(PathBuf, io::Error),
-    /// The first line does not name the columns.
-    Header(PathBuf, String),
-    /// These rows are wrong: all of them, in the order of the file.
-    Rows(PathBuf, Vec<BadRow>),
-}
-
-impl fmt::Display for EnrolmentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, error) => write!(
-                f,
-                "subscribers.file: found {}: {error}, allowed a file that can be read",
-                path.display()
-            ),
-            Self::Header(path, reason) => write!(f, "{}:1: {reason}", path.display()),
-            Self::Rows(path, rows) => {
-                for row in rows {
-                    writeln!(f, "{}:{}: {}: {}", path.display(), row.line, row.column, row.reason)?;
-                }
-                write!(f, "{}: {} mistakes; nothing was loaded", path.display(), rows.len())
-            }
-        }
-    }
-}
-
-impl std::error::Error for EnrolmentError {}
+/// What may stand in each of [`COLUMNS`].
+const ALLOWED: [&str; COLUMNS.len()] = [
+    "1 to 140 characters in UTF-8, none of them a control character",
+    "1 to 32 of A-Z, a-z, 0-9 and '-'",
+    "1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'",
+    "1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'",
+    "1 to 32 of A-Z, a-z, 0-9 and '-'; empty only with sms_otp",
+    "8 to 15 digits, country code included, behind +, the country code or the trunk prefix, without separators",
+    "an address such as finance@acme.example",
+    "sms_otp or hard_token",
+];
 
 /// Enrols the subscriber of every row of the CSV file at `path`; returns their number.
 ///
 /// # Errors
 ///
-/// [`EnrolmentError`]; the store may then hold some of the rows, and must not be used.
-pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, EnrolmentError> {
-    let io_error = |error| EnrolmentError::Io(path.into(), error);
-    let file = File::open(path).map_err(io_error)?;
+/// All [`Mistakes`] of the file, none of which quotes it. The store may then hold some of the rows, and must not be used.
+pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u64, Mistakes> {
+    let unreadable = |error| Mistakes::unreadable(path, &error, "a CSV file");
+    let file = File::open(path).map_err(unreadable)?;
     // Flexible, so that rows with too few or too many fields are reported here, with the others.
     // Lines end at \n, so that they are counted correctly in files with \r\n, too; `field` removes the \r.
     let mut reader =
         csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(file);
-    let headers = reader.byte_headers().map_err(|error| io_error(error.into()))?;
-    let order = column_order(headers).map_err(|reason| EnrolmentError::Header(path.into(), reason))?;
-    let mut bad_rows = Vec::new();
+    let headers = reader.byte_headers().map_err(|error| unreadable(error.into()))?;
+    let order = column_order(headers).map_err(|mistake| Mistakes::new(vec![mistake], 0).of(path))?;
+    let (mut mistakes, mut enrolled) = (Vec::new(), 0);
     let mut record = csv::ByteRecord::new();
-    let mut enrolled = 0;
-    while reader.read_byte_record(&mut record).map_err(|error| io_error(error.into()))? {
+    while reader.read_byte_record(&mut record).map_err(|error| unreadable(error.into()))? {
         if record.len() == 1 && &record[0] == b"\r" {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
         match enrol_row(&record, &order, plan, store) {
             Ok(()) => enrolled += 1,
-            Err(mistakes) => {
-                let bad = |(column, reason)| BadRow { line, column, reason };
-                bad_rows.extend(mistakes.into_iter().map(bad));
+            Err(wrong) => {
+                let begin = record.position().cloned().unwrap_or_else(csv::Position::new);
+                let raw = raw(reader.get_ref(), begin.byte(), reader.position().byte());
+                mistakes.extend(
+                    wrong.into_iter().map(|wrong| wrong.mistake(&raw, begin.line() as usize, &order)),
+                );
             }
         }
     }
-    if bad_rows.is_empty() { Ok(enrolled) } else { Err(EnrolmentError::Rows(path.into(), bad_rows)) }
+    if mistakes.is_empty() { Ok(enrolled) } else { Err(Mistakes::new(mistakes, 0).of(path)) }
+}
+
+/// The bytes of a record as they stand in the file; nothing if they cannot be read again.
+fn raw(file: &File, begin: u64, end: u64) -> String {
+    let mut bytes = vec![0; usize::try_from(end - begin).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, begin)
+        .map_or(String::new(), |()| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Where a field of a raw record begins, which may have empty lines before it.
+fn field_begin(raw: &str, place: usize) -> usize {
+    let (mut field, mut is_begin, mut is_quoted, mut is_open) = (0, true, false, false);
+    for (at, character) in raw.char_indices() {
+        if is_begin && field == 0 && character == '\n' {
+            continue;
+        }
+        if is_begin && field == place {
+            return at;
+        }
+        is_quoted = if is_begin { character == '"' } else { is_quoted };
+        is_open ^= is_quoted && character == '"';
+        is_begin = character == ',' && !is_open;
+        field += usize::from(is_begin);
+    }
+    raw.len()
 }
 
 /// The position of each of [`COLUMNS`] in the file.
-fn column_order(headers: &csv::ByteRecord) -> Result<[usize; COLUMNS.len()], String> {
+fn column_order(headers: &csv::ByteRecord) -> Result<[usize; COLUMNS.len()], Mistake> {
+    let mistake = |key: &str, found: &str| Mistake {
+        line: 1,
+        column: 1,
+        key: key.to_owned(),
+        found: found.to_owned(),
+        allowed: format!("the columns {}", COLUMNS.join(",")),
+    };
     let mut order = [0; COLUMNS.len()];
     for (place, column) in order.iter_mut().zip(COLUMNS) {
         let named = |place: &usize| field(headers, *place) == column.as_bytes();
-        *place = (0..headers.len())
-            .find(named)
-            .ok_or_else(|| format!("no column {column}; the columns are {}", COLUMNS.join(",")))?;
+        *place = (0..headers.len()).find(named).ok_or_else(|| mistake(column, "no such column"))?;
     }
-    match headers.len() {
-        8 => Ok(order),
-        _ => Err(format!("a column twice or unknown; the columns are {}", COLUMNS.join(","))),
-    }
+    if headers.len() == COLUMNS.len() { Ok(order) } else { Err(mistake("row", "a column twice or unknown")) }
 }
 
 /// A field of a row, without the `\r` that the last one of a line ending in `\r\n` comes with.
@@ -135,86 +133,79 @@ fn field(record: &csv::ByteRecord, place: usize) -> &[u8] {
     record[place].strip_suffix(b"\r").unwrap_or(&record[place])
 }
 
-type Mistakes = Vec<(&'static str, String)>;
+/// What is wrong in one of [`COLUMNS`], or with the row as a whole.
+struct Wrong {
+    column: Option<usize>,
+    found: String,
+    allowed: String,
+}
+
+impl Wrong {
+    /// The mistake and its place in the file, where the record is `raw` and begins at `line`.
+    fn mistake(self, raw: &str, line: usize, order: &[usize; COLUMNS.len()]) -> Mistake {
+        let Self { column, found, allowed } = self;
+        let key = column.map_or("row", |column| COLUMNS[column]).to_owned();
+        let before = &raw[..field_begin(raw, column.map_or(0, |column| order[column]))];
+        let last_line = before.rsplit('\n').next().unwrap_or_default();
+        let (line, column) = (line + before.matches('\n').count(), last_line.chars().count() + 1);
+        Mistake { line, column, key, found, allowed }
+    }
+}
 
 fn enrol_row(
     record: &csv::ByteRecord,
     order: &[usize; COLUMNS.len()],
     plan: &NumberingPlan,
     store: &Store,
-) -> Result<(), Mistakes> {
+) -> Result<(), Vec<Wrong>> {
+    let wrong = |column, found: &str, allowed: &str| Wrong {
+        column,
+        found: found.to_owned(),
+        allowed: allowed.to_owned(),
+    };
     if record.len() != COLUMNS.len() {
-        return Err(vec![("row", format!("has {} fields instead of {}", record.len(), COLUMNS.len()))]);
+        let (found, allowed) = (format!("{} fields", record.len()), COLUMNS.len().to_string());
+        return Err(vec![wrong(None, &found, &allowed)]);
     }
-    let mut row = Row { mistakes: Vec::new() };
-    let fields = order.map(|place| std::str::from_utf8(field(record, place)).ok());
-    for (field, column) in fields.iter().zip(COLUMNS) {
-        row.require(field.is_some(), column, "must be UTF-8");
-    }
-    let fields = fields.map(Option::unwrap_or_default);
-    row.check_unused(&fields);
-    let corporate = row.parsed(CORPORATE_ID, Id::parse(fields[CORPORATE_ID]));
-    let user = row.parsed(USER_ID, Id::parse(fields[USER_ID]));
-    let phone = row.parsed(PHONE, plan.parse(fields[PHONE]));
-    let authenticator = row.parsed(AUTHENTICATOR, parse_authenticator(fields[AUTHENTICATOR]));
+    // What is not UTF-8 becomes what no column allows.
+    let fields = order.map(|place| std::str::from_utf8(field(record, place)).unwrap_or("\0"));
+    let corporate = Id::parse(fields[CORPORATE_ID]).ok();
+    let user = Id::parse(fields[USER_ID]).ok();
+    let phone = plan.parse(fields[PHONE]).ok();
+    let authenticator = Authenticator::from_name(fields[AUTHENTICATOR]);
+    let has_no_token = fields[HARD_TOKEN_SERIAL].is_empty() && fields[AUTHENTICATOR] == "sms_otp";
+    // Columns that are not used yet are checked, too: a file that is accepted today must not be refused by a later
+    // version that uses them.
+    let is_allowed = [
+        is_company_name(fields[COMPANY_NAME]),
+        is_number(fields[CIF]),
+        corporate.is_some(),
+        user.is_some(),
+        has_no_token || is_number(fields[HARD_TOKEN_SERIAL]),
+        phone.is_some(),
+        is_email(fields[EMAIL]),
+        authenticator.is_some(),
+    ];
     let (Some(corporate), Some(user), Some(phone), Some(authenticator), true) =
-        (corporate, user, phone, authenticator, row.mistakes.is_empty())
+        (corporate, user, phone, authenticator, is_allowed.iter().all(|is_allowed| *is_allowed))
     else {
-        return Err(row.mistakes);
+        let refused = (0..COLUMNS.len()).filter(|column| !is_allowed[*column]);
+        return Err(refused.map(|column| wrong(Some(column), "something else", ALLOWED[column])).collect());
     };
     store.enrol(&SubscriberId { corporate, user }, phone, authenticator).map_err(|refused| {
-        let (column, reason) = match refused {
+        vec![match refused {
             EnrolRefused::Duplicate => {
-                (COLUMNS[USER_ID], "this corporate_id and user_id stand on an earlier row too")
+                wrong(Some(USER_ID), "the corporate_id and user_id of an earlier row", "each once")
             }
-            EnrolRefused::Full => ("row", "more subscribers than store.subscribers_max"),
-        };
-        vec![(column, reason.to_owned())]
+            EnrolRefused::Full => wrong(None, "one subscriber too many", "as many as store.subscribers_max"),
+        }]
     })
 }
 
-fn parse_authenticator(text: &str) -> Result<Authenticator, &'static str> {
-    Authenticator::from_name(text).ok_or("must be sms_otp or hard_token")
-}
-
-struct Row {
-    mistakes: Mistakes,
-}
-
-impl Row {
-    fn require(&mut self, good: bool, column: &'static str, reason: &str) {
-        if !good {
-            self.mistakes.push((column, reason.into()));
-        }
-    }
-
-    fn parsed<T, E: fmt::Display>(&mut self, column: usize, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.mistakes.push((COLUMNS[column], error.to_string()))).ok()
-    }
-
-    /// Checks the columns that are not used yet: a file that is accepted today must not be refused by a later
-    /// version that uses them.
-    fn check_unused(&mut self, fields: &[&str; COLUMNS.len()]) {
-        let name = fields[COMPANY_NAME];
-        let printable = name.chars().count() <= COMPANY_NAME_CHARS_MAX && !name.chars().any(char::is_control);
-        self.require(
-            printable && !name.trim().is_empty(),
-            COLUMNS[COMPANY_NAME],
-            "must be 1 to 140 characters without control characters",
-        );
-        self.require(is_number(fields[CIF]), COLUMNS[CIF], "must be 1 to 32 of A-Z, a-z, 0-9 and '-'");
-        let no_token = fields[HARD_TOKEN_SERIAL].is_empty() && fields[AUTHENTICATOR] == "sms_otp";
-        self.require(
-            no_token || is_number(fields[HARD_TOKEN_SERIAL]),
-            COLUMNS[HARD_TOKEN_SERIAL],
-            "must be 1 to 32 of A-Z, a-z, 0-9 and '-'; empty only with sms_otp",
-        );
-        self.require(
-            is_email(fields[EMAIL]),
-            COLUMNS[EMAIL],
-            "must be an address such as finance@acme.example",
-        );
-    }
+fn is_company_name(text: &str) -> bool {
+    text.chars().count() <= COMPANY_NAME_CHARS_MAX
+        && !text.chars().any(char::is_control)
+        && !text.trim().is_empty()
 }
 
 fn is_number(text: &str) -> bool {
@@ -244,18 +235,16 @@ mod tests {
     const HEADER: &str = "company_name,cif,corporate_id,user_id,hard_token_serial,phone,email,authenticator";
     const GOOD: &str = "PT Acme,123,ACME01,budi,SN-1,+628123456745,budi@acme.example,sms_otp";
 
-    fn load_text(text: &str) -> Result<u64, EnrolmentError> {
+    fn load_text(text: &str) -> Result<u64, Mistakes> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let store = Store::new(store::Config::default(), 10, Arc::new(Metrics::new()));
         load(file.path(), &NumberingPlan::new("62", "0").unwrap(), &store)
     }
 
-    fn bad_rows(rows: &str) -> Vec<(u64, &'static str)> {
-        match load_text(&format!("{HEADER}\n{rows}")) {
-            Err(EnrolmentError::Rows(_, rows)) => rows.iter().map(|row| (row.line, row.column)).collect(),
-            other => panic!("expected bad rows, got {other:?}"),
-        }
+    fn places(text: &str) -> Vec<(usize, usize, String)> {
+        let mistakes = load_text(text).unwrap_err();
+        mistakes.list().iter().map(|mistake| (mistake.line, mistake.column, mistake.key.clone())).collect()
     }
 
     #[test]
@@ -270,6 +259,7 @@ mod tests {
     #[test]
     fn every_bad_row_is_listed_with_line_column_and_reason() {
         let rows = [
+            HEADER.to_owned(),
             GOOD.to_owned(),
             GOOD.replace("+628123456745", "12"),
             GOOD.replace("budi,", "bu di,").replace("sms_otp", "token"),
@@ -279,47 +269,72 @@ mod tests {
             GOOD.replace("PT Acme", "").replace(",123,", ",1 3,").replace("SN-1", "S/N"),
         ];
         let expected = [
-            (3, "phone"),
-            (4, "user_id"),
-            (4, "authenticator"),
-            (5, "user_id"),
-            (6, "row"),
-            (7, "email"),
-            (8, "company_name"),
-            (8, "cif"),
-            (8, "hard_token_serial"),
+            (3, 30, "phone"),
+            (4, 20, "user_id"),
+            (4, 63, "authenticator"),
+            (5, 20, "user_id"),
+            (6, 1, "row"),
+            (7, 44, "email"),
+            (8, 1, "company_name"),
+            (8, 2, "cif"),
+            (8, 18, "hard_token_serial"),
         ];
-        assert_eq!(bad_rows(&rows.join("\n")), expected);
+        assert_eq!(
+            places(&rows.join("\n")),
+            expected.map(|(line, column, key)| (line, column, key.to_owned()))
+        );
     }
 
     #[test]
-    fn lines_are_counted_right_also_in_files_of_spreadsheets() {
-        let text = format!("\u{feff}{HEADER}\r\n{GOOD}\r\n\r\n{}\r\n", GOOD.replace("budi,", "bu di,"));
-        match load_text(&text) {
-            Err(EnrolmentError::Rows(_, rows)) => assert_eq!((rows.len(), rows[0].line), (1, 4), "{rows:?}"),
-            other => panic!("expected one bad row, got {other:?}"),
-        }
+    fn places_are_right_also_behind_empty_lines_and_quotes_and_in_files_of_spreadsheets() {
+        let bad = GOOD.replace("budi,", "bu di,");
+        let user_id = |line, column| vec![(line, column, "user_id".to_owned())];
+        let text = format!("\u{feff}{HEADER}\r\n{GOOD}\r\n\r\n{bad}\r\n");
+        assert_eq!(places(&text), user_id(4, 20));
+        assert_eq!(places(&format!("{HEADER}\n\n{GOOD}\n\n\n{bad}\n")), user_id(6, 20));
+        let quoted = bad.replace("PT Acme", "\"PT \"\"Ä, B\"\", C\"");
+        assert_eq!(places(&format!("{HEADER}\n{quoted}\n")), user_id(2, 29));
+        let broken = bad.replace("PT Acme,123", "PT Acme,\"12\n3\"");
+        let cif = (2, 9, "cif".to_owned());
+        assert_eq!(places(&format!("{HEADER}\n{broken}\n")), [vec![cif], user_id(3, 11)].concat());
     }
 
     #[test]
     fn a_report_names_the_file_and_quotes_no_phone() {
         let error = load_text(&format!("{HEADER}\n{}", GOOD.replace("+628123456745", "+62812345674x")));
         let report = error.unwrap_err().to_string();
-        assert!(report.contains(":2: phone: only digits may follow"), "{report}");
+        let expected =
+            ":2:30: phone: found something else, allowed 8 to 15 digits, country code included, behind +, ";
+        assert!(report.starts_with('/') && report.contains(expected), "{report}");
         assert!(!report.contains("812345674"), "{report}");
+        let twice = load_text(&format!("{HEADER}\n{GOOD}\n{GOOD}")).unwrap_err().to_string();
+        assert!(
+            twice.ends_with(
+                ":3:20: user_id: found the corporate_id and user_id of an earlier row, allowed each once"
+            ),
+            "{twice}"
+        );
     }
 
     #[test]
     fn a_file_without_its_columns_is_refused() {
-        for header in ["", "phone", &format!("{HEADER},phone"), &HEADER.replace("cif", "CIF")] {
-            let refused = load_text(header);
-            assert!(matches!(refused, Err(EnrolmentError::Header(..))), "{header}: {refused:?}");
+        for (header, found) in [
+            ("", ":1:1: company_name: found no such column, allowed the columns company_name,"),
+            ("phone", ":1:1: company_name: found no such column, allowed the columns company_name,"),
+            (&format!("{HEADER},phone"), ":1:1: row: found a column twice or unknown, allowed the columns "),
+            (&HEADER.replace("cif", "CIF"), ":1:1: cif: found no such column, allowed the columns "),
+        ] {
+            let refused = load_text(header).unwrap_err().to_string();
+            assert!(refused.contains(found), "{header}: {refused}");
         }
         let missing = load(
             Path::new("/nowhere/s.csv"),
             &NumberingPlan::new("62", "0").unwrap(),
             &Store::new(store::Config::default(), 1, Arc::new(Metrics::new())),
         );
-        assert!(matches!(missing, Err(EnrolmentError::Io(..))));
+        assert_eq!(
+            missing.unwrap_err().to_string(),
+            "/nowhere/s.csv:1:1: found nothing that can be read (No such file or directory), allowed a CSV file"
+        );
     }
 }

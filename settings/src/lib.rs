@@ -60,7 +60,7 @@ use tree::Table;
 ///
 /// When `read` yields nothing and has no mistake to show for it.
 pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
-    let unreadable = |error| Mistakes::unreadable(path, &error);
+    let unreadable = |error| Mistakes::unreadable(path, &error, "a file in TOML");
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let reading = Reading::new(folder);

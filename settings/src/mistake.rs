@@ -39,7 +39,8 @@ pub struct Mistakes {
 }
 
 impl Mistakes {
-    pub(crate) fn new(list: Vec<Mistake>, more: usize) -> Self {
+    /// What is wrong, in the order of the places: at least one, and how many `more` there are.
+    pub fn new(list: Vec<Mistake>, more: usize) -> Self {
         Self { file: None, list, more }
     }
 
@@ -55,9 +56,10 @@ impl Mistakes {
         Self::new(vec![Mistake { line: 1, column: 1, key: String::new(), found, allowed }], 0)
     }
 
-    pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Self {
+    /// The system cannot read a file; `allowed` is what it should be.
+    pub fn unreadable(file: &Path, error: &io::Error, allowed: &str) -> Self {
         let found = format_args!("nothing that can be read ({})", without_number(error));
-        Self::of_whole(found, "a file in TOML").of(file)
+        Self::of_whole(found, allowed).of(file)
     }
 
     /// The mistakes, the first of the text first.

@@ -52,7 +52,7 @@ const KEPT_TO: [(&str, &[&str]); 8] = [
     ("getrandom", &["entropy", "keys", "sms::link"]),
     ("rustls", &["sms::link"]),
     // What is decided follows limits; where they are written is not its business.
-    ("settings", &["config", "http", "keys", "sms", "store"]),
+    ("settings", &["config", "enrolment", "http", "keys", "sms", "store"]),
     // Neither a decision nor what it is made of waits for anything.
     ("tokio", &["app", "clock", "gateway", "http", "main", "shutdown", "sms", "threads"]),
 ];
