@@ -280,9 +280,11 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::call::Call;
     use crate::metrics::STATUSES;
     use crate::named::Named;
     use crate::subscriber::challenge::{Delivery, State};
+    use crate::subscriber::verdict::VerdictKind;
 
     /// What `openapi.yaml` allows at this JSON pointer.
     fn documented(pointer: &str) -> Vec<String> {
@@ -310,8 +312,25 @@ mod tests {
         reasons.extend(documented(&format!("{schemas}/NotResentAgain/properties/reason/enum")));
         reasons.sort_unstable();
         assert_eq!(reasons, names::<Reason>());
+        let mut verdicts = documented(&format!("{schemas}/NotApproved/properties/verdict/enum"));
+        verdicts.push(VerdictKind::Approved.name().to_owned());
+        verdicts.sort_unstable();
+        assert_eq!(verdicts, names::<VerdictKind>());
         assert_eq!(documented(&format!("{schemas}/Challenge/properties/state/enum")), names::<State>());
         assert_eq!(documented(&format!("{schemas}/Challenge/properties/delivery/enum")), names::<Delivery>());
+    }
+
+    #[test]
+    fn every_call_is_documented() {
+        let document = include_str!("../../openapi.yaml");
+        for call in Call::ALL {
+            let operation = match call {
+                Call::Generate | Call::Verify | Call::Resend | Call::Cancel => call.name(),
+                Call::Challenge => "getChallenge",
+                Call::Other => "getContract",
+            };
+            assert!(document.contains(&format!("operationId: {operation}\n")), "{operation} is missing");
+        }
     }
 
     #[test]
