@@ -213,7 +213,10 @@ async fn start_simulator(options: &Options, secrets: &Secrets) -> Result<Simulat
     let config = smsc_simulator::Config {
         smpp_listen: loopback(options.smpp_port),
         web_listen: loopback(options.simulator_port),
-        esmes: vec![smsc_simulator::Esme::new(SYSTEM_ID, &secrets.smsc_password)],
+        esmes: vec![
+            smsc_simulator::Esme::new(SYSTEM_ID, &secrets.smsc_password)
+                .expect("the sandbox's password fits"),
+        ],
         behavior: smsc_simulator::Behavior::default().with_latency(SMSC_LATENCY),
         ..smsc_simulator::Config::default()
     };

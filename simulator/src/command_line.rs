@@ -7,12 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use settings::{Entry, Form, Section, own};
-use smsc_simulator::behavior::{Mistakes, Profile, Word, profiles};
-use smsc_simulator::{
-    Behavior, Config, DELAY_MAX, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, StartError, Tls,
-    WINDOW_MAX,
-};
+use smsc_simulator::behavior::{Mistake, Mistakes, Profile, profiles};
+use smsc_simulator::{Behavior, Config, DELAY_MAX, Esme, StartError, Tls};
 use tracing_subscriber::EnvFilter;
 
 /// An SMSC to test against: speaks SMPP 3.4 as operators do, on good days and
@@ -186,7 +182,7 @@ impl Serve {
 
     fn esmes(&self) -> Result<Vec<Esme>, Failure> {
         if let Some(file) = &self.esmes {
-            let read = settings::from_toml(&read(file)?, read_esmes);
+            let read = settings::from_toml(&read(file)?, Esme::read_all);
             return read.map_err(|mistakes| Failure::Mistakes(mistakes.of(file)));
         }
         let password = match (&self.password, &self.password_file) {
@@ -194,7 +190,16 @@ impl Serve {
             (None, Some(file)) => first_line(file)?,
             (None, None) => new_password().map_err(|error| Failure::Start(StartError::Random(error)))?,
         };
-        Ok(vec![Esme { window: self.window, ..Esme::new(&self.system_id, &password) }])
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let (system_id, password) = (quoted(&self.system_id), quoted(&password));
+        let window = self.window;
+        let esme =
+            Esme::from_toml(&format!("system_id = {system_id}\npassword = {password}\nwindow = {window}"));
+        let flag = |Mistake { key, found, allowed, .. }: &Mistake| {
+            format!("--{}: found {found}, allowed {allowed}", key.replace('_', "-"))
+        };
+        let flags = |mistakes: Mistakes| mistakes.list().iter().map(flag).collect();
+        esme.map(|esme| vec![esme]).map_err(|mistakes| Failure::Start(StartError::Settings(flags(mistakes))))
     }
 
     fn behavior(&self) -> Result<Behavior, Failure> {
@@ -208,7 +213,9 @@ impl Serve {
         };
         match self.latency {
             Some(latency) if latency > DELAY_MAX => {
-                Err(Failure::Start(StartError::Setting("latency must be at most a day")))
+                let found = humantime::format_duration(latency);
+                let mistake = format!("--latency: found {found}, allowed a day at most");
+                Err(Failure::Start(StartError::Settings(vec![mistake])))
             }
             Some(latency) => Ok(behavior.with_latency(latency)),
             None => Ok(behavior),
@@ -219,53 +226,6 @@ impl Serve {
 impl fmt::Debug for Serve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve").finish_non_exhaustive()
-    }
-}
-
-/// Reads the tables `[[esme]]` of the file of `--esmes`.
-fn read_esmes(root: &Section<'_>) -> Option<Vec<Esme>> {
-    let mut esmes: Vec<Esme> = Vec::new();
-    let mut complete = true;
-    for section in root.sections("esme", 1..=ESMES_MAX) {
-        let system_id = section.required("system_id", own::<Word<SYSTEM_ID_MAX>>());
-        let password = section.required("password", Password);
-        let usual = Esme::new("", "");
-        let limits = Esme {
-            binds_max: section.or("binds_max", 1..=BINDS_MAX, usual.binds_max),
-            window: section.or("window", 1..=WINDOW_MAX, usual.window),
-            rate: section.get("rate", 1..=RATE_MAX),
-            ..usual
-        };
-        let (Some(system_id), Some(password)) = (system_id, password) else {
-            complete = false;
-            continue;
-        };
-        let system_id = system_id.as_str().to_owned();
-        if esmes.iter().any(|earlier| earlier.system_id == system_id) {
-            section.conflict("system_id", format_args!("\"{system_id}\""), "a name that no ESME before has");
-        }
-        esmes.push(Esme { system_id, password, ..limits });
-    }
-    complete.then_some(esmes)
-}
-
-/// The most sessions that an ESME can be allowed.
-const BINDS_MAX: usize = 1_000_000;
-
-/// A password that a bind can carry. What stands there instead is not shown.
-struct Password;
-
-impl Form for Password {
-    type Value = String;
-
-    fn allowed(&self) -> String {
-        format!("up to {PASSWORD_MAX} printable ASCII characters without blanks")
-    }
-
-    fn read(&self, entry: &Entry<'_>) -> Option<String> {
-        let fits = |text: &&str| text.is_empty() || Word::<PASSWORD_MAX>::new(text).is_some();
-        let password = entry.text().filter(fits).map(str::to_owned);
-        password.or_else(|| entry.refuse_found("something else", self.allowed()))
     }
 }
 
@@ -322,7 +282,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Setting(_)) => EX_USAGE,
+            Self::Start(StartError::Settings(_)) => EX_USAGE,
             Self::Mistakes(_) | Self::Start(StartError::Tls(_)) => EX_DATAERR,
             Self::Read(..) | Self::NoBehavior(..) => EX_NOINPUT,
             Self::Start(_) | Self::Io(_) => EX_UNAVAILABLE,
@@ -410,8 +370,9 @@ mod tests {
         .unwrap();
         let path = file.to_str().unwrap();
         let esmes = serve(&["--esmes", path]).config().unwrap().esmes;
-        let one = Esme { rate: Some(100), ..Esme::new("one", "k7m2xw9p") };
-        assert_eq!(esmes, [one, Esme { window: 5, ..Esme::new("two", "") }]);
+        let esme = |toml: &str| Esme::from_toml(toml).unwrap();
+        let one = esme("system_id = 'one'\npassword = 'k7m2xw9p'\nrate = 100");
+        assert_eq!(esmes, [one, esme("system_id = 'two'\npassword = ''\nwindow = 5")]);
         let wrong = first.replace("password =", "pasword =")
             + "[[esme]]\nsystem_id = \"one\"\npassword = \"k7m2xw9p0\"\n";
         std::fs::write(&file, wrong).unwrap();
@@ -435,7 +396,7 @@ mod tests {
         std::fs::write(&file, "k7m2xw9p\n").unwrap();
         let path = file.to_str().unwrap();
         let config = serve(&["--password-file", path, "--token-file", path]).config().unwrap();
-        assert_eq!(config.esmes, [Esme::new("gateway", "k7m2xw9p")]);
+        assert_eq!(config.esmes, [Esme::new("gateway", "k7m2xw9p").unwrap()]);
         assert_eq!(config.token.as_deref(), Some("k7m2xw9p"));
         let missing = serve(&["--password-file", "/no/such/file"]).config().unwrap_err();
         assert_eq!(missing.exit_code(), EX_NOINPUT);
@@ -450,7 +411,6 @@ mod tests {
     #[test]
     fn a_made_password_fits_its_field() {
         let config = serve(&[]).config().unwrap();
-        assert_eq!(config.esmes[0].password.len(), 8);
-        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.esmes[0].password().len(), 8);
     }
 }

@@ -1,78 +1,119 @@
-//! What a simulator is told at its start, and what makes no sense.
+//! What a simulator is started with.
 
-use crate::behavior::{Behavior, DELAY_MAX};
-use crate::tls::Tls;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The longest `system_id` in characters (SMPP 3.4, 4.1.1: 16 octets with the NUL).
-pub const SYSTEM_ID_MAX: usize = 15;
+use settings::{Entry, Form, Mistakes, Section, Setting as _, own};
 
-/// The longest `password` in characters (SMPP 3.4, 4.1.1: 9 octets with the NUL).
-pub const PASSWORD_MAX: usize = 8;
+use crate::behavior::{Behavior, DELAY_MAX, Word};
+use crate::tls::Tls;
 
+/// The longest `system_id` in characters (SMPP 3.4, 4.1.1: 16 bytes with the NUL).
+const SYSTEM_ID_MAX: usize = 15;
+/// The longest `password` in characters (SMPP 3.4, 4.1.1: 9 bytes with the NUL).
+const PASSWORD_MAX: usize = 8;
 /// The largest window: what one session may make the simulator remember.
-pub const WINDOW_MAX: usize = 10_000;
-
-/// ESMEs that may be told apart: a walk over them beats a map.
-pub const ESMES_MAX: usize = 64;
-
+const WINDOW_MAX: usize = 10_000;
+/// The most sessions that an ESME can be allowed.
+const BINDS_MAX: usize = 1_000_000;
 /// The most segments a second that an ESME can be limited to.
-pub const RATE_MAX: u32 = 1_000_000;
+const RATE_MAX: u32 = 1_000_000;
+/// ESMEs that may be told apart: a walk over them beats a map.
+const ESMES_MAX: usize = 64;
+/// The longest token in characters.
+const TOKEN_MAX: usize = 256;
 
-/// Who may bind, and how much it may do. `Debug` hides the password.
+/// Who may bind, and how much it may do: within the bounds of SMPP and of the simulator. `Debug` hides the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Esme {
-    /// 1 to 15 printable characters, distinct.
-    pub system_id: String,
-    /// 0 to 8 printable characters.
-    pub password: String,
-    /// Its sessions that may be bound at a time; one more is refused with
-    /// ESME_RALYBND.
-    pub binds_max: usize,
-    /// Submits that each of its sessions may have unanswered; one more is
-    /// refused with ESME_RTHROTTLED, unless the behaviour says otherwise. 1 to
-    /// 10,000. Matters only with a latency, since without one a submit is
-    /// answered as soon as it is read.
-    pub window: usize,
-    /// Segments a second over all its sessions; more are refused as beyond the
-    /// window. 1 to 1,000,000; any number, if absent. A tenth of a second's
-    /// worth may come at once.
-    pub rate: Option<u32>,
+    pub(crate) system_id: String,
+    pub(crate) password: String,
+    pub(crate) binds_max: usize,
+    pub(crate) window: usize,
+    pub(crate) rate: Option<u32>,
 }
 
 impl Esme {
-    /// An ESME with room: 64 binds, a window of 256, any rate.
-    #[must_use]
-    pub fn new(system_id: &str, password: &str) -> Self {
-        Self {
-            system_id: system_id.to_owned(),
-            password: password.to_owned(),
-            binds_max: 64,
-            window: 256,
-            rate: None,
-        }
+    /// An ESME with the usual limits: 64 binds, a window of 256, any rate.
+    ///
+    /// # Errors
+    ///
+    /// As [`Esme::from_toml`].
+    pub fn new(system_id: &str, password: &str) -> Result<Self, Mistakes> {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        Self::from_toml(&format!("system_id = {}\npassword = {}", quoted(system_id), quoted(password)))
     }
 
-    fn check(&self) -> Result<(), &'static str> {
-        if self.system_id.is_empty() || !is_word(&self.system_id, SYSTEM_ID_MAX) {
-            return Err("system_id must be 1 to 15 printable ASCII characters");
-        }
-        if !is_word(&self.password, PASSWORD_MAX) {
-            return Err("password must be at most 8 printable ASCII characters");
-        }
-        if self.binds_max == 0 {
-            return Err("binds_max must be at least 1");
-        }
-        if !(1..=WINDOW_MAX).contains(&self.window) {
-            return Err("window must be 1 to 10000");
-        }
-        if self.rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
-            return Err("rate must be 1 to 1000000 segments a second");
-        }
-        Ok(())
+    /// An ESME from what may stand in a table `[[esme]]`.
+    ///
+    /// # Errors
+    ///
+    /// All [`Mistakes`]; the password is not shown.
+    pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
+        settings::from_toml(text, Self::read)
+    }
+
+    /// Reads the tables `[[esme]]`.
+    pub fn read_all(root: &Section<'_>) -> Option<Vec<Self>> {
+        let mut names: Vec<String> = Vec::new();
+        let sections = root.sections("esme", 1..=ESMES_MAX);
+        let esmes: Vec<_> = sections
+            .iter()
+            .map(|section| {
+                let esme = Self::read(section)?;
+                if names.contains(&esme.system_id) {
+                    let found = format_args!("\"{}\"", esme.system_id);
+                    section.conflict("system_id", found, "a name that no ESME before has");
+                }
+                names.push(esme.system_id.clone());
+                Some(esme)
+            })
+            .collect();
+        esmes.into_iter().collect()
+    }
+
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let system_id = section.required("system_id", own::<Word<SYSTEM_ID_MAX>>());
+        let password = section.required("password", Password);
+        // Sessions that may be bound at a time; one more is refused with ESME_RALYBND.
+        let binds_max = section.or("binds_max", 1..=BINDS_MAX, 64);
+        // Submits that each session may have unanswered; one more is refused with ESME_RTHROTTLED, unless the
+        // behaviour says otherwise. Matters only with a latency: without one a submit is answered as it is read.
+        let window = section.or("window", 1..=WINDOW_MAX, 256);
+        // Segments a second over all sessions, of which a tenth may come at once; more are refused as beyond the window.
+        let rate = section.get("rate", 1..=RATE_MAX);
+        Some(Self { system_id: system_id?.as_str().to_owned(), password: password?, binds_max, window, rate })
+    }
+
+    /// The name that it binds with: 1 to 15 printable characters.
+    #[must_use]
+    pub fn system_id(&self) -> &str {
+        &self.system_id
+    }
+
+    /// The password that it binds with: up to 8 printable characters.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// A password that a bind can carry. What stands there instead is not shown.
+struct Password;
+
+impl Form for Password {
+    type Value = String;
+
+    fn allowed(&self) -> String {
+        format!("up to {PASSWORD_MAX} printable ASCII characters without blanks")
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Option<String> {
+        let fits = |text: &&str| text.is_empty() || Word::<PASSWORD_MAX>::new(text).is_some();
+        let password = entry.text().filter(fits).map(str::to_owned);
+        password.or_else(|| entry.refuse_found("something else", self.allowed()))
     }
 }
 
@@ -137,7 +178,7 @@ impl Default for Config {
             smpp_listen: loopback,
             tls: None,
             web_listen: loopback,
-            esmes: vec![Esme::new("gateway", "secret08")],
+            esmes: vec![Esme::new("gateway", "secret08").expect("both fit")],
             behavior: Behavior::default(),
             unique_tlv: None,
             receipt_window: 256,
@@ -153,45 +194,36 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the settings make sense together.
-    ///
-    /// # Errors
-    ///
-    /// The first that does not, in words.
-    pub fn check(&self) -> Result<(), &'static str> {
+    /// What is wrong with the settings beyond what their types allow, each as `key: found X, allowed Y`.
+    pub(crate) fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        let mut expect = |is_allowed: bool, key: &str, found: &dyn fmt::Display, allowed: &str| {
+            if !is_allowed {
+                mistakes.push(format!("{key}: found {found}, allowed {allowed}"));
+            }
+        };
+        let count = self.esmes.len();
+        expect((1..=ESMES_MAX).contains(&count), "esmes", &count, &format!("1 to {ESMES_MAX}"));
+        for (index, Esme { system_id, .. }) in self.esmes.iter().enumerate() {
+            let is_first = self.esmes[..index].iter().all(|other| other.system_id != *system_id);
+            expect(is_first, "esmes", &format_args!("\"{system_id}\" twice"), "each system_id once");
+        }
+        let window = self.receipt_window;
+        expect((1..=WINDOW_MAX).contains(&window), "receipt_window", &window, &format!("1 to {WINDOW_MAX}"));
         let timers = [self.response_timeout, self.enquire_link_interval];
-        if !(1..=ESMES_MAX).contains(&self.esmes.len()) {
-            return Err("there must be 1 to 64 ESMEs");
+        for (key, timer) in ["response_timeout", "enquire_link_interval"].into_iter().zip(timers) {
+            let is_allowed = !timer.is_zero() && timer <= DELAY_MAX;
+            expect(is_allowed, key, &format_args!("{timer:?}"), "more than 0s, a day at most");
         }
-        for (at, esme) in self.esmes.iter().enumerate() {
-            esme.check()?;
-            if self.esmes[..at].iter().any(|other| other.system_id == esme.system_id) {
-                return Err("every ESME must have a system_id of its own");
-            }
-        }
-        if !(1..=WINDOW_MAX).contains(&self.receipt_window) {
-            return Err("receipt_window must be 1 to 10000");
-        }
-        if timers.iter().any(|timer| timer.is_zero() || *timer > DELAY_MAX) {
-            return Err("response_timeout and enquire_link_interval must be over 0 and at most a day");
-        }
-        if self.inbox_messages_max == 0 {
-            return Err("inbox_messages_max must be at least 1");
-        }
-        match &self.token {
-            Some(token) if token.is_empty() || !is_word(token, 256) => {
-                Err("token must be 1 to 256 printable ASCII characters")
-            }
-            None if !self.web_listen.ip().is_loopback() => {
-                Err("the inbox shows readable codes: without a token it listens on loopback only")
-            }
-            _ => Ok(()),
-        }
+        expect(self.inbox_messages_max > 0, "inbox_messages_max", &0, "1 or more");
+        let is_word = |token: &String| Word::<TOKEN_MAX>::new(token).is_some();
+        let word = Word::<TOKEN_MAX>::allowed();
+        expect(self.token.as_ref().is_none_or(is_word), "token", &"something else", &word);
+        let is_hidden = self.token.is_some() || self.web_listen.ip().is_loopback();
+        let loopback = "a loopback address where there is no token: the inbox shows readable codes";
+        expect(is_hidden, "web_listen", &self.web_listen, loopback);
+        mistakes
     }
-}
-
-fn is_word(text: &str, length_max: usize) -> bool {
-    text.len() <= length_max && text.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
 impl fmt::Debug for Config {
@@ -213,41 +245,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_makes_sense() {
-        assert_eq!(Config::default().check(), Ok(()));
+    fn an_esme_is_within_its_bounds_and_all_mistakes_are_reported_without_the_password() {
+        let most = "system_id = '123456789012345'\npassword = '12345678'\nbinds_max = 1000000\nwindow = 10000\n\
+                    rate = 1000000";
+        assert!(Esme::from_toml(most).is_ok() && Esme::new("a", "").is_ok());
+        let wrong =
+            "system_id = '1234567890123456'\npassword = 'hunter2 9'\nbinds_max = 0\nwindow = 10001\nrate = 0";
+        assert_eq!(
+            Esme::from_toml(wrong).unwrap_err().to_string(),
+            "1:13: system_id: found \"1234567890123456\", allowed 1 to 15 printable ASCII characters without blanks\n\
+             2:12: password: found something else, allowed up to 8 printable ASCII characters without blanks\n\
+             3:13: binds_max: found 0, allowed 1 to 1000000\n\
+             4:10: window: found 10001, allowed 1 to 10000\n\
+             5:8: rate: found 0, allowed 1 to 1000000"
+        );
+        assert!(
+            Esme::new("", "").is_err() && Esme::new("a", "ä").is_err() && Esme::new("a\"b", "\\").is_ok()
+        );
     }
 
     #[test]
-    fn settings_that_make_no_sense_are_refused() {
-        let refused: [fn(&mut Config); 14] = [
-            |config| config.esmes.clear(),
-            |config| config.esmes = vec![Esme::new("gateway", "one"), Esme::new("gateway", "two")],
-            |config| config.esmes = vec![Esme::new("esme", ""); ESMES_MAX + 1],
-            |config| config.esmes[0].system_id = String::new(),
-            |config| config.esmes[0].system_id = "sixteen-letters!".to_owned(),
-            |config| config.esmes[0].password = "123456789".to_owned(),
-            |config| config.esmes[0].password = "ä".to_owned(),
-            |config| config.esmes[0].binds_max = 0,
-            |config| config.esmes[0].window = 0,
-            |config| config.esmes[0].rate = Some(0),
-            |config| config.receipt_window = WINDOW_MAX + 1,
-            |config| config.enquire_link_interval = Duration::ZERO,
-            |config| config.inbox_messages_max = 0,
-            |config| config.token = Some(String::new()),
-        ];
-        for (at, spoil) in refused.iter().enumerate() {
-            let mut config = Config::default();
-            spoil(&mut config);
-            assert!(config.check().is_err(), "case {at}");
+    fn all_that_is_wrong_with_a_configuration_is_reported_at_once() {
+        assert_eq!(Config::default().mistakes(), Vec::<String>::new());
+        let same = Esme::new("gateway", "one").unwrap();
+        let wrong = Config {
+            web_listen: "0.0.0.0:0".parse().unwrap(),
+            esmes: vec![same.clone(), same],
+            receipt_window: 10_001,
+            response_timeout: Duration::from_secs(86_401),
+            enquire_link_interval: Duration::ZERO,
+            inbox_messages_max: 0,
+            ..Config::default()
+        };
+        assert_eq!(
+            wrong.mistakes(),
+            [
+                "esmes: found \"gateway\" twice, allowed each system_id once",
+                "receipt_window: found 10001, allowed 1 to 10000",
+                "response_timeout: found 86401s, allowed more than 0s, a day at most",
+                "enquire_link_interval: found 0ns, allowed more than 0s, a day at most",
+                "inbox_messages_max: found 0, allowed 1 or more",
+                "web_listen: found 0.0.0.0:0, \
+                 allowed a loopback address where there is no token: the inbox shows readable codes",
+            ]
+        );
+        let token = Config { token: Some("a secret".to_owned()), ..Config::default() };
+        let expected =
+            "token: found something else, allowed 1 to 256 printable ASCII characters without blanks";
+        assert_eq!(token.mistakes(), [expected]);
+        for (esmes, count) in
+            [(Vec::new(), 0), ((0..65).map(|n| Esme::new(&n.to_string(), "").unwrap()).collect(), 65)]
+        {
+            let wrong = Config { esmes, ..Config::default() };
+            assert_eq!(wrong.mistakes(), [format!("esmes: found {count}, allowed 1 to 64")]);
         }
     }
 
     #[test]
     fn an_inbox_that_others_can_reach_needs_a_token() {
         let mut config = Config { web_listen: "0.0.0.0:0".parse().unwrap(), ..Config::default() };
-        assert!(config.check().is_err());
+        assert_eq!(config.mistakes().len(), 1);
         config.token = Some("lab-token".to_owned());
-        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.mistakes(), Vec::<String>::new());
     }
 
     #[test]

@@ -46,7 +46,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use behavior::{Behavior, DELAY_MAX};
-pub use config::{Config, ESMES_MAX, Esme, PASSWORD_MAX, RATE_MAX, SYSTEM_ID_MAX, WINDOW_MAX};
+pub use config::{Config, Esme};
 pub use inbox::Inbox;
 pub use smsc::HandsetError;
 pub use tls::{Tls, TlsError};
@@ -79,7 +79,10 @@ impl Simulator {
     /// [`StartError`] when a setting makes no sense, an address cannot be bound, the capture file cannot be
     /// written, or the operating system gives no random bytes.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        config.check().map_err(StartError::Setting)?;
+        let mistakes = config.mistakes();
+        if !mistakes.is_empty() {
+            return Err(StartError::Settings(mistakes));
+        }
         let acceptor = config.tls.as_ref().map(Tls::acceptor).transpose().map_err(StartError::Tls)?;
         let instance = getrandom::u32().map_err(StartError::Random)?;
         let (smpp, smpp_addr) = listen(config.smpp_listen).await?;
@@ -234,8 +237,8 @@ impl Drop for Simulator {
 /// Why a simulator did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// A setting makes no sense; says which and why.
-    Setting(&'static str),
+    /// All that is wrong with the settings, each as `key: found X, allowed Y`.
+    Settings(Vec<String>),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
     /// The certificates or the key of the TLS listener cannot be used.
@@ -249,7 +252,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Setting(why) => f.write_str(why),
+            Self::Settings(mistakes) => f.write_str(&mistakes.join("\n")),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Tls(error) => error.fmt(f),
             Self::Capture(file, error) => write!(f, "cannot write {}: {error}", file.display()),
@@ -261,7 +264,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Setting(_) => None,
+            Self::Settings(_) => None,
             Self::Listen(_, error) | Self::Capture(_, error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::Random(error) => Some(error),

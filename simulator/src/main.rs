@@ -72,7 +72,7 @@ fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()
             smpp: smpp.to_string(),
             tls: simulator.tls_addr().map(|address| address.to_string()),
             web: format!("http://{web}"),
-            smpp_credentials: Credentials { system_id: &first.system_id, password: &first.password },
+            smpp_credentials: Credentials { system_id: first.system_id(), password: first.password() },
         };
         serde_json::to_writer(&mut out, &ready)?;
         writeln!(out)?;
@@ -84,7 +84,7 @@ fn announce(simulator: &Simulator, config: &Config, json: bool) -> io::Result<()
             writeln!(out, "under TLS {address}")?;
         }
         for esme in &config.esmes {
-            writeln!(out, "bind as   system_id {}  password {}", esme.system_id, esme.password)?;
+            writeln!(out, "bind as   system_id {}  password {}", esme.system_id(), esme.password())?;
         }
     }
     out.flush()

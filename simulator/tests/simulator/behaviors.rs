@@ -73,7 +73,8 @@ async fn a_data_sm_is_a_submit() {
 
 #[tokio::test]
 async fn every_esme_has_its_own_password_seats_and_receipts() {
-    let esmes = vec![Account { binds_max: 1, ..Account::new("one", "first") }, Account::new("two", "second")];
+    let one = Account::from_toml("system_id = 'one'\npassword = 'first'\nbinds_max = 1").unwrap();
+    let esmes = vec![one, Account::new("two", "second").unwrap()];
     let simulator = simulator(Config { esmes, ..Config::default() }).await;
     let bind = |system_id, password| Body::BindTransceiver(Bind { system_id, password, ..Bind::default() });
     for (system_id, password, status) in [

@@ -49,9 +49,9 @@ fn it_says_when_it_is_up_and_stops_on_sigterm() {
 #[test]
 fn settings_that_make_no_sense_end_it_with_64_and_a_reason() {
     for (settings, reason) in [
-        (&["--window", "0"][..], "window"),
-        (&["--password", "far-too-long"], "password"),
-        (&["--latency", "25h"], "latency"),
+        (&["--window", "0"][..], "--window: found 0, allowed 1 to 10000\n"),
+        (&["--password", "far-too-long"], "--password: found something else, allowed up to 8 printable"),
+        (&["--latency", "25h"], "--latency: found 1day 1h, allowed a day at most\n"),
     ] {
         let output = serve(settings).wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{settings:?}");

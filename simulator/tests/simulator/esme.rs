@@ -150,10 +150,9 @@ pub(crate) fn behaving(toml: &str) -> Config {
 }
 
 /// The default, with other limits for its ESME.
-pub(crate) fn with_esme(change: impl FnOnce(&mut Account)) -> Config {
-    let mut config = Config::default();
-    change(&mut config.esmes[0]);
-    config
+pub(crate) fn with_esme(limits: &str) -> Config {
+    let esme = Account::from_toml(&format!("system_id = 'gateway'\npassword = 'secret08'\n{limits}"));
+    Config { esmes: vec![esme.unwrap()], ..Config::default() }
 }
 
 pub(crate) async fn simulator(config: Config) -> Simulator {

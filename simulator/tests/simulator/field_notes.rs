@@ -16,7 +16,7 @@ const OK: CommandStatus = CommandStatus::ESME_ROK;
 #[tokio::test]
 async fn l5_an_enquire_link_is_answered_before_a_bind_and_with_a_full_window() {
     let behavior = Behavior::default().with_latency(Duration::from_secs(3_600));
-    let simulator = simulator(Config { behavior, ..with_esme(|esme| esme.window = 1) }).await;
+    let simulator = simulator(Config { behavior, ..with_esme("window = 1") }).await;
     let mut esme = Esme::connect(&simulator).await;
     esme.send(1, Body::EnquireLink).await;
     assert_eq!(esme.answer().await, (OK, 1));
@@ -61,8 +61,7 @@ async fn s9_no_more_than_a_window_passes_in_each_round_trip() {
     const ROUNDS: u32 = 5;
     const WINDOW: u32 = 20;
     let latency = Duration::from_millis(20);
-    let config =
-        Config { behavior: Behavior::default().with_latency(latency), ..with_esme(|esme| esme.window = 20) };
+    let config = Config { behavior: Behavior::default().with_latency(latency), ..with_esme("window = 20") };
     let simulator = simulator(config).await;
     let mut esme = Esme::bound(&simulator).await;
     let started = now();

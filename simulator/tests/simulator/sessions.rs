@@ -70,7 +70,7 @@ async fn l1_a_wrong_password_or_name_is_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn l1_a_second_bind_on_a_session_and_one_session_too_many_are_refused() {
-    let simulator = simulator(with_esme(|esme| esme.binds_max = 1)).await;
+    let simulator = simulator(with_esme("binds_max = 1")).await;
     let mut first = Esme::bound(&simulator).await;
     first.send(2, Body::BindTransceiver(credentials())).await;
     assert_eq!(first.answer().await, (CommandStatus::ESME_RALYBND, 2));
@@ -120,7 +120,7 @@ async fn a_submit_is_answered_with_an_id_and_shown() {
 
 #[tokio::test]
 async fn s1_submits_beyond_the_window_are_throttled_and_unbind_answers_the_rest() {
-    let config = Config { behavior: latency(NEVER), ..with_esme(|esme| esme.window = 2) };
+    let config = Config { behavior: latency(NEVER), ..with_esme("window = 2") };
     let simulator = simulator(config).await;
     let mut esme = Esme::bound(&simulator).await;
     for sequence in 2..=4 {

@@ -66,10 +66,10 @@ impl Plan {
         let esme = &self.simulator.esmes[0];
         let secrets = Secrets {
             api_key: CORE_KEY.into(),
-            smsc_password: esme.password.clone(),
+            smsc_password: esme.password().to_owned(),
             master_key: MASTER_KEY.repeat(32),
         };
-        let defaults = Configuration::new(smsc, &esme.system_id)
+        let defaults = Configuration::new(smsc, esme.system_id())
             .with_client("core-1", "core", CORE_KEY)
             .with_client("auditor-1", "auditor", AUDITOR_KEY)
             .with("api.workers", 2)

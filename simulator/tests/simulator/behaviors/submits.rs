@@ -26,14 +26,14 @@ async fn s1_the_window_and_the_rate_of_an_esme_are_kept_and_its_status_can_be_ot
     let config = Config {
         behavior: Behavior::from_toml("submit.latency = \"1h\"\nsession.limit_status = \"ESME_RMSGQFUL\"")
             .unwrap(),
-        ..with_esme(|esme| esme.window = 1)
+        ..with_esme("window = 1")
     };
     let full = simulator(config).await;
     let mut esme = Esme::bound(&full).await;
     esme.send(2, Body::SubmitSm(text(b"x"))).await;
     esme.send(3, Body::SubmitSm(text(b"x"))).await;
     assert_eq!(esme.answer().await, (CommandStatus::ESME_RMSGQFUL, 3));
-    let limited = simulator(with_esme(|esme| esme.rate = Some(10))).await;
+    let limited = simulator(with_esme("rate = 10")).await;
     let (mut one, mut two) = (Esme::bound(&limited).await, Esme::bound(&limited).await);
     one.submit(2, text(b"x")).await;
     two.send(2, Body::SubmitSm(text(b"x"))).await;
