@@ -1,7 +1,6 @@
 //! Where others leave deliveries for a session that receives.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,8 +16,6 @@ pub(super) const WAITING_MAX: usize = 65_536;
 #[derive(Default)]
 pub(super) struct Mailbox {
     queue: Mutex<VecDeque<Delivery>>,
-    /// The queue's length, to be looked at without the lock.
-    length: AtomicUsize,
     arrived: Notify,
 }
 
@@ -29,29 +26,20 @@ impl Mailbox {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.length.load(Ordering::Acquire) >= WAITING_MAX
+        self.queue().len() >= WAITING_MAX
     }
 
     /// At most one delivery's parts over [`WAITING_MAX`], which [`Mailbox::is_full`] is asked for before.
     pub(super) fn put(&self, delivery: Delivery) {
-        let mut queue = self.queue();
-        queue.push_back(delivery);
-        self.length.store(queue.len(), Ordering::Release);
-        drop(queue);
+        self.queue().push_back(delivery);
         self.arrived.notify_one();
     }
 
     /// At most `count` of what has come.
     pub(super) fn take(&self, count: usize) -> VecDeque<Delivery> {
-        // Only a hint: whoever puts something in notifies afterwards.
-        if self.length.load(Ordering::Acquire) == 0 {
-            return VecDeque::new();
-        }
         let mut queue = self.queue();
         let count = count.min(queue.len());
-        let taken = queue.drain(..count).collect();
-        self.length.store(queue.len(), Ordering::Release);
-        taken
+        queue.drain(..count).collect()
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Delivery>> {

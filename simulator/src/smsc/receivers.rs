@@ -1,7 +1,6 @@
 //! The sessions of one ESME that receive, and what is held while there is none.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::IntCounter;
@@ -17,8 +16,6 @@ const TAKEN_AT_ONCE: usize = 256;
 
 pub(super) struct Receivers {
     state: Mutex<State>,
-    /// The held deliveries, to be counted without the lock.
-    held: AtomicUsize,
     /// Deliveries given up.
     dropped: IntCounter,
 }
@@ -46,7 +43,7 @@ impl State {
 
 impl Receivers {
     pub(super) fn new(dropped: IntCounter) -> Self {
-        Self { state: Mutex::default(), held: AtomicUsize::new(0), dropped }
+        Self { state: Mutex::default(), dropped }
     }
 
     /// A session receives from now on.
@@ -81,7 +78,6 @@ impl Receivers {
             self.dropped.inc();
         }
         state.held.push_back(delivery);
-        self.held.store(state.held.len(), Ordering::Release);
     }
 
     /// Gives a delivery to the session of `mailbox` if it receives and has room, else to another.
@@ -106,15 +102,9 @@ impl Receivers {
 
     /// Some of what was held for want of a session, for one with room. Empty when there is no more.
     pub(super) fn take_held(&self, room: usize) -> VecDeque<Delivery> {
-        // Only a hint: what comes while a session receives goes to its mailbox.
-        if room == 0 || self.held.load(Ordering::Acquire) == 0 {
-            return VecDeque::new();
-        }
         let mut state = self.lock();
         let count = room.min(TAKEN_AT_ONCE).min(state.held.len());
-        let taken = state.held.drain(..count).collect();
-        self.held.store(state.held.len(), Ordering::Release);
-        taken
+        state.held.drain(..count).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -140,7 +130,7 @@ mod tests {
             receivers.deliver(receipt(id, now), None);
         }
         assert_eq!(receivers.dropped.get(), 2);
-        assert_eq!(receivers.held.load(Ordering::Relaxed), HELD_MAX);
+        assert_eq!(receivers.lock().held.len(), HELD_MAX);
         assert_eq!(receivers.take_held(1)[0].receipt().submitted.id.value(), 2);
     }
 
