@@ -231,14 +231,19 @@ enum By {
 mod tests {
     use super::*;
 
-    fn side(address: &str, next: u32) -> Side {
-        Side { address: address.parse().unwrap(), next }
+    fn cut() -> IntCounter {
+        IntCounter::new("cut", "Cut.").unwrap()
+    }
+
+    fn tap(queue: SyncSender<Vec<u8>>, waiting_bytes: Arc<AtomicUsize>) -> Tap {
+        let side = |address: &str| Side { address: address.parse().unwrap(), next: 0 };
+        let (esme, smsc) = (side("127.0.0.1:40000"), side("127.0.0.1:2775"));
+        Tap { queue: Some(queue), waiting_bytes, cut: cut(), esme, smsc }
     }
 
     fn capture(bytes_max: u64) -> (tempfile::TempDir, Capture) {
         let folder = tempfile::tempdir().unwrap();
-        let cut = IntCounter::new("cut", "Cut.").unwrap();
-        let capture = Capture::create(&folder.path().join("test.pcap"), bytes_max, cut).unwrap();
+        let capture = Capture::create(&folder.path().join("test.pcap"), bytes_max, cut()).unwrap();
         (folder, capture)
     }
 
@@ -288,15 +293,9 @@ mod tests {
     #[test]
     fn a_full_queue_ends_that_connections_capture_and_counts_it_once() {
         let (queue, records) = sync_channel(1);
-        let cut = IntCounter::new("cut", "Cut.").unwrap();
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
-        let mut tap = Tap {
-            queue: Some(queue),
-            waiting_bytes: Arc::clone(&waiting_bytes),
-            cut: cut.clone(),
-            esme: side("127.0.0.1:40000", 0),
-            smsc: side("127.0.0.1:2775", 0),
-        };
+        let mut tap = tap(queue, Arc::clone(&waiting_bytes));
+        let cut = tap.cut.clone();
         tap.received(b"kept");
         let kept = waiting_bytes.load(Ordering::Relaxed);
         tap.received(b"no room");
@@ -309,13 +308,7 @@ mod tests {
     #[test]
     fn bytes_that_wait_are_bounded_as_well() {
         let (queue, _records) = sync_channel(QUEUE_RECORDS_MAX);
-        let mut tap = Tap {
-            queue: Some(queue),
-            waiting_bytes: Arc::new(AtomicUsize::new(QUEUE_BYTES_MAX)),
-            cut: IntCounter::new("cut", "Cut.").unwrap(),
-            esme: side("127.0.0.1:40000", 0),
-            smsc: side("127.0.0.1:2775", 0),
-        };
+        let mut tap = tap(queue, Arc::new(AtomicUsize::new(QUEUE_BYTES_MAX)));
         tap.received(b"x");
         assert_eq!(tap.cut.get(), 1);
     }
