@@ -410,7 +410,7 @@ settings! {
     #[derive(Copy, Serialize)]
     pub(crate) struct Dribble {
         /// Bytes at a time.
-        pub(crate) bytes: u32 [1..=65_536] = 1,
+        pub(crate) bytes: usize [1..=65_536] = 1,
         /// Between one time and the next.
         pub(crate) interval: Span = Span::new(Duration::from_millis(1)),
     }

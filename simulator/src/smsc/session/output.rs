@@ -77,14 +77,13 @@ impl Output {
             self.trickle = None;
             return;
         };
-        let bytes = usize::try_from(dribble.bytes).unwrap_or(usize::MAX);
         let is_empty = self.is_empty();
         let trickle = match &mut self.trickle {
             Some(trickle) if trickle.dribble == dribble => trickle,
-            other => other.insert(Trickle { dribble, allowed: bytes, next: None }),
+            other => other.insert(Trickle { dribble, allowed: dribble.bytes, next: None }),
         };
         match trickle.next {
-            Some(due) if due <= now => *trickle = Trickle { dribble, allowed: bytes, next: None },
+            Some(due) if due <= now => *trickle = Trickle { dribble, allowed: dribble.bytes, next: None },
             None if trickle.allowed == 0 && !is_empty => {
                 trickle.next = Some(now + dribble.interval.value());
             }
