@@ -112,8 +112,8 @@ impl std::error::Error for StartError {}
 
 /// All three, running.
 pub(crate) struct Demo {
-    app: App,
-    simulator: Simulator,
+    pub(crate) app: App,
+    pub(crate) simulator: Simulator,
     sandbox: Sandbox,
     pub(crate) secrets: Secrets,
     pub(crate) companies: Vec<Company>,
@@ -154,22 +154,6 @@ impl Demo {
             }
         };
         clock::within(BIND_TIMEOUT, bound).await.is_some()
-    }
-
-    pub(crate) fn gateway_addr(&self) -> SocketAddr {
-        self.app.api_addr()
-    }
-
-    pub(crate) fn admin_addr(&self) -> SocketAddr {
-        self.app.admin_addr()
-    }
-
-    pub(crate) fn smpp_addr(&self) -> SocketAddr {
-        self.simulator.smpp_addr()
-    }
-
-    pub(crate) fn simulator_addr(&self) -> SocketAddr {
-        self.simulator.web_addr()
     }
 
     /// Stops the bank, drains the gateway, stops the simulator, removes the files.

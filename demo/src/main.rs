@@ -94,11 +94,11 @@ fn print_for_programs(demo: &Demo) -> io::Result<()> {
         })
         .collect();
     let ready = json!({
-        "gateway": format!("http://{}", demo.gateway_addr()),
-        "admin": format!("http://{}", demo.admin_addr()),
-        "simulator": format!("http://{}", demo.simulator_addr()),
+        "gateway": format!("http://{}", demo.app.api_addr()),
+        "admin": format!("http://{}", demo.app.admin_addr()),
+        "simulator": format!("http://{}", demo.simulator.web_addr()),
         "bank": format!("http://{}", demo.bank_addr),
-        "smpp": demo.smpp_addr(),
+        "smpp": demo.simulator.smpp_addr(),
         "smpp_credentials": { "system_id": sample::SYSTEM_ID, "password": demo.secrets.smsc_password },
         "api_key": demo.secrets.api_key,
         "subscribers": subscribers,
@@ -130,9 +130,9 @@ fn print_for_people(demo: &Demo) -> io::Result<()> {
 
 "#,
         bank = demo.bank_addr,
-        simulator = demo.simulator_addr(),
-        gateway = demo.gateway_addr(),
-        admin = demo.admin_addr(),
+        simulator = demo.simulator.web_addr(),
+        gateway = demo.app.api_addr(),
+        admin = demo.app.admin_addr(),
         corporate_id = company.corporate_id,
         user_id = company.users[0].user_id,
         phone = format_args!("+{}", company.users[0].phone),

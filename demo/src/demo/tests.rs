@@ -347,8 +347,13 @@ async fn a_port_in_use_is_named_with_its_option() {
 async fn stopping_closes_every_port_and_removes_the_files() {
     let demo = start().await;
     let folder = demo.sandbox.configuration();
-    let ports =
-        [demo.bank_addr, demo.gateway_addr(), demo.admin_addr(), demo.smpp_addr(), demo.simulator_addr()];
+    let ports = [
+        demo.bank_addr,
+        demo.app.api_addr(),
+        demo.app.admin_addr(),
+        demo.simulator.smpp_addr(),
+        demo.simulator.web_addr(),
+    ];
     demo.stop().await.unwrap();
     assert!(!folder.exists());
     for port in ports {

@@ -3,9 +3,9 @@
 const CODINGS = {
   0: "SMSC default: GSM 7-bit",
   1: "ASCII",
-  2: "octets",
+  2: "bytes",
   3: "Latin-1",
-  4: "octets",
+  4: "bytes",
   5: "JIS",
   6: "Cyrillic",
   7: "Latin and Hebrew",
