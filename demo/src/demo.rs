@@ -138,9 +138,13 @@ impl Demo {
         let app = App::start(config, Clock::system()).map_err(|error| gateway_error(options, error))?;
         let stop_bank = CancellationToken::new();
         let gateway = Gateway::new(app.api_addr(), &secrets.api_key);
-        let bank = Bank::new(gateway, companies.clone());
-        let wall = format!("http://{}/", simulator.web_addr());
-        let web = Web::new(bank_addr, bank, simulator.inbox().clone(), wall, stop_bank.clone());
+        let web = Web {
+            bank: Bank::new(gateway, companies.clone()),
+            inbox: simulator.inbox().clone(),
+            wall: format!("http://{}/", simulator.web_addr()),
+            listening: bank_addr,
+            stop: stop_bank.clone(),
+        };
         let bank = tokio::spawn(web.serve(listener));
         let demo = Self { app, simulator, sandbox, secrets, companies, bank_addr, stop_bank, bank };
         if demo.bound().await { Ok(demo) } else { Err(StartError::NoLink) }

@@ -49,25 +49,15 @@ const MALFORMED: Refused = Refused(Refusal::new(StatusCode::BAD_REQUEST, "malfor
 
 /// What the handlers share.
 pub(crate) struct Web {
-    bank: Bank,
-    inbox: Arc<Inbox>,
+    pub(crate) bank: Bank,
+    pub(crate) inbox: Arc<Inbox>,
     /// The simulator's wall of handsets.
-    wall: String,
-    listening: SocketAddr,
-    stop: CancellationToken,
+    pub(crate) wall: String,
+    pub(crate) listening: SocketAddr,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Web {
-    pub(crate) fn new(
-        listening: SocketAddr,
-        bank: Bank,
-        inbox: Arc<Inbox>,
-        wall: String,
-        stop: CancellationToken,
-    ) -> Self {
-        Self { bank, inbox, wall, listening, stop }
-    }
-
     /// Serves the page and its API until the bank stops.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let (stop, guard) = (self.stop.clone(), Guard::new(self.listening, refused::respond));
