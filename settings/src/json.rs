@@ -46,13 +46,13 @@ impl Tree<'_> {
                 self.reading.note(at, path, found, format_args!("{DEPTH_MAX} levels"));
                 Value::Nothing
             }
-            b'{' => Value::Table(self.table(json, path, depth + 1)),
+            b'{' => Value::Table(self.table(at, json, path, depth + 1)),
             b'[' => {
                 let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
                 let item = |(index, raw)| self.node(raw, &Path::Item(path, index), depth + 1);
                 Value::List(items.into_iter().enumerate().map(item).collect())
             }
-            b'"' => Value::Text(serde_json::from_str(json).unwrap_or_default()),
+            b'"' => serde_json::from_str(json).map_or_else(|_| self.broken(at, path), Value::Text),
             b't' => Value::Truth(true),
             b'f' => Value::Truth(false),
             b'n' => Value::Nothing,
@@ -64,8 +64,17 @@ impl Tree<'_> {
         Node { at, value }
     }
 
-    fn table(&self, json: &str, path: &Path<'_>, depth: usize) -> Table {
-        let Pairs(pairs) = serde_json::from_str(json).unwrap_or_default();
+    /// A string with half of a surrogate pair is JSON, but no text.
+    fn broken(&self, at: usize, path: &Path<'_>) -> Value {
+        self.reading.note(at, path, "half of a surrogate pair", "whole characters");
+        Value::Nothing
+    }
+
+    fn table(&self, at: usize, json: &str, path: &Path<'_>, depth: usize) -> Table {
+        let Ok(Pairs(pairs)) = serde_json::from_str(json) else {
+            self.broken(at, path);
+            return Table::new();
+        };
         let (mut table, mut names) = (Table::new(), HashSet::new());
         for (name, raw) in pairs {
             let path = Path::Name(path, &name);
@@ -99,7 +108,6 @@ impl fmt::Display for Path<'_> {
 }
 
 /// An object's names and values, in their order and with repetitions.
-#[derive(Default)]
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {

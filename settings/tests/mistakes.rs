@@ -240,6 +240,18 @@ fn json_mistakes_have_key_and_place_too() {
 }
 
 #[test]
+fn half_of_a_surrogate_pair_in_json_is_a_mistake_and_drops_nothing_silently() {
+    for json in [
+        r#"{"\ud800": 1, "limits": {"attempts": 5}}"#,
+        r#"{"limits": {"attempts": 5, "\udc00": 1}}"#,
+        r#"{"limits": {"way": "\udc00"}}"#,
+    ] {
+        let mistakes = from_json(json, read).expect_err(json).to_string();
+        assert!(mistakes.contains("found half of a surrogate pair, allowed whole characters"), "{mistakes}");
+    }
+}
+
+#[test]
 fn json_that_is_too_deep_is_a_mistake() {
     let nested = |levels: usize| format!("{{\"limits\": {}1{}}}", "[".repeat(levels), "]".repeat(levels));
     let mistakes = |json: &str| from_json(json, read).expect_err("too deep").to_string();
