@@ -138,7 +138,7 @@ impl std::error::Error for DecodeError {}
 // No allocation, one pass over the bytes. Witness: the benches' group `pdu`.
 pub fn decode(frame: &[u8]) -> Result<Decoded<'_>, DecodeError> {
     let (header, body) = split_header(frame)?;
-    let mut reader = Reader { rest: body, anomalies: Anomalies::NONE };
+    let mut reader = Reader { rest: body, anomalies: Anomalies::NONE, long_strings: false };
     match reader.body(&header) {
         Ok(body) => Ok(Decoded {
             pdu: Pdu { status: header.status, sequence: header.sequence, body },
@@ -175,10 +175,14 @@ fn split_header(frame: &[u8]) -> Result<(Header, &[u8]), DecodeError> {
 struct Reader<'a> {
     rest: &'a [u8],
     anomalies: Anomalies,
+    /// Whether strings may be longer than their fields: of a message from the SMSC, whose receipt is worth more than its
+    /// form.
+    long_strings: bool,
 }
 
 impl<'a> Reader<'a> {
     fn body(&mut self, header: &Header) -> Result<Body<'a>, DecodeErrorKind> {
+        self.long_strings = matches!(header.command_id, CommandId::DELIVER_SM | CommandId::DATA_SM);
         Ok(match header.command_id {
             CommandId::BIND_TRANSMITTER => Body::BindTransmitter(self.bind()?),
             CommandId::BIND_RECEIVER => Body::BindReceiver(self.bind()?),
@@ -408,7 +412,7 @@ impl<'a> Reader<'a> {
         Ok(*bytes)
     }
 
-    /// A C-octet string of a request: its NUL has to come within the field's size.
+    /// A C-octet string of a request: its NUL has to come within the field's size, but in messages from the SMSC.
     fn string(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
         self.string_within(field.bytes_max(), field)
     }
@@ -421,9 +425,19 @@ impl<'a> Reader<'a> {
                 self.rest = &self.rest[end + 1..];
                 Ok(string)
             }
+            None if self.long_strings => self.long_string(field),
             None if window.len() == self.rest.len() => Err(DecodeErrorKind::Truncated(field)),
             None => Err(DecodeErrorKind::TooLong(field)),
         }
+    }
+
+    /// A C-octet string that is longer than its field.
+    fn long_string(&mut self, field: Field) -> Result<&'a [u8], DecodeErrorKind> {
+        let end = self.rest.iter().position(|&byte| byte == 0).ok_or(DecodeErrorKind::Truncated(field))?;
+        let string = &self.rest[..end];
+        self.rest = &self.rest[end + 1..];
+        self.anomalies.add(Anomaly::LongString);
+        Ok(string)
     }
 
     /// The C-octet string at the start of a response's body: of any length, with or without its NUL, and

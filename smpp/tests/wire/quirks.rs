@@ -248,3 +248,17 @@ fn kannels_submit_with_esm_class_3_and_absolute_validity() {
     assert_eq!((message.esm_class, message.short_message), (EsmClass(3), &b"hi"[..]));
     assert!(!message.esm_class.is_receipt());
 }
+
+#[test]
+fn d1a_a_message_with_strings_longer_than_their_fields_is_read_and_each_stays_within_the_pdu() {
+    let long = deliver(b"6281200000010000000000000000001", b"", b"id:1", b"");
+    let Body::DeliverSm(message) = decoded(&long, &[Anomaly::LongString]) else { panic!() };
+    assert_eq!((message.source.digits.len(), message.short_message), (31, &b"id:1"[..]));
+    let service_type = pdu(DELIVER_SM, 0, &[&b"TOOLONG"[..], &long[16..]].concat());
+    let Body::DeliverSm(message) = decoded(&service_type, &[Anomaly::LongString]) else { panic!() };
+    assert_eq!((message.service_type, message.short_message), (&b"TOOLONG"[..], &b"id:1"[..]));
+    assert!(decode(&pdu(DELIVER_SM, 0, &[b'7'; 64])).is_err(), "one that never ends");
+    let data_sm = pdu(0x103, 0, b"TOOLONG\0\x01\x01628120000001\0\x05\0BANK\0\x04\0\0");
+    let Body::DataSm(message) = decoded(&data_sm, &[Anomaly::LongString]) else { panic!() };
+    assert_eq!((message.service_type, message.source.digits), (&b"TOOLONG"[..], &b"628120000001"[..]));
+}
