@@ -95,8 +95,9 @@ pub(crate) struct Serve {
     esmes: Option<PathBuf>,
 
     /// How the SMSC behaves: a TOML file, or a profile's name, which are
-    /// healthy, slow, throttling, flaky, half-open, black-hole, early-receipts,
-    /// receipt-storm, mixed-ids and malformed. The page and PUT /behavior change
+    /// healthy, slow, throttling, sick-prefix-throttled, sick-prefix-queue-full,
+    /// sick-prefix-failing, sick-prefix-silent, flaky, half-open, black-hole,
+    /// early-receipts, receipt-storm, mixed-ids and malformed. The page and PUT /behavior change
     /// it while it runs
     #[arg(long, value_name = "FILE|PROFILE", default_value = "healthy", help_heading = "Behaviour")]
     behavior: PathBuf,

@@ -43,7 +43,7 @@ macro_rules! profile {
     };
 }
 
-static PROFILES: [Profile; 10] = [
+static PROFILES: [Profile; 14] = [
     profile!("healthy", "Healthy", "Answers within 20 milliseconds and sends every receipt once, in order."),
     profile!(
         "slow",
@@ -54,6 +54,26 @@ static PROFILES: [Profile; 10] = [
         "throttling",
         "Throttling",
         "Refuses a fifth of the submits with ESME_RTHROTTLED and some with a full queue."
+    ),
+    profile!(
+        "sick-prefix-throttled",
+        "Sick prefix, throttled",
+        "Refuses everything to 62899… with ESME_RTHROTTLED and is healthy to all others."
+    ),
+    profile!(
+        "sick-prefix-queue-full",
+        "Sick prefix, queues full",
+        "Refuses everything to 62899… with ESME_RMSGQFUL and is healthy to all others."
+    ),
+    profile!(
+        "sick-prefix-failing",
+        "Sick prefix, failing",
+        "Refuses everything to 62899… with ESME_RSUBMITFAIL and is healthy to all others."
+    ),
+    profile!(
+        "sick-prefix-silent",
+        "Sick prefix, silent",
+        "Delivers what goes to 62899… without ever answering it and is healthy to all others."
     ),
     profile!(
         "flaky",
