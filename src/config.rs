@@ -113,7 +113,7 @@ impl Config {
         let templates = Templates::read(&root.section("sms"), codes.length_max());
         let outbox = root.section("outbox");
         let outbox_items_max = outbox.or("items_max", 1..=OUTBOX_ITEMS_MAX, 20_000);
-        let links = links::Config::read(root);
+        let links = links::Config::read(root, &outbox);
         let outbox_items_min = links.as_ref().map_or(0, links::Config::outbox_items_min);
         if outbox_items_max < outbox_items_min {
             let allowed = format!(

@@ -50,6 +50,8 @@ named! {
         Held = "held",
         /// Its message is not known, and it has nothing worth holding.
         Unmatched = "unmatched",
+        /// Its id is known, but neither of its addresses is the message's handset: it is ignored.
+        Mismatched = "mismatched",
         /// It cannot be processed now: the SMSC is asked to send it again.
         Deferred = "deferred",
     }
@@ -133,6 +135,14 @@ metrics! {
         circuit_open: IntGaugeVec = "otpgw_sms_smsc_circuit_open", gauge_by_smsc;
         /// How often the SMSC was found to fail.
         circuit_opened: IntCounterVec = "otpgw_sms_smsc_circuit_opened_total", counter_by_smsc;
+        /// 1 while the SMSC refuses most messages for now, so that others are preferred to it.
+        refusing: IntGaugeVec = "otpgw_sms_smsc_refusing", gauge_by_smsc;
+        /// How often the SMSC began to refuse most messages for now.
+        refusing_began: IntCounterVec = "otpgw_sms_smsc_refusing_began_total", counter_by_smsc;
+        /// Handsets and prefixes that the SMSC refuses on their own, fails with, or leaves without an answer.
+        unwell_destinations: IntGaugeVec = "otpgw_sms_smsc_unwell_destinations", gauge_by_smsc;
+        /// SMS that wait to be tried again at the SMSC, or for their destination there.
+        waiting: IntGaugeVec = "otpgw_sms_smsc_waiting", gauge_by_smsc;
         /// Places of the outbox that are taken.
         pub(crate) outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
         /// Links that are bound and can send, to all SMSCs.
@@ -168,6 +178,14 @@ pub(crate) struct SmscMetrics {
     pub(crate) circuit_open: IntGauge,
     /// How often its circuit opened.
     pub(crate) circuit_opened: IntCounter,
+    /// 1 while others are preferred to it because of its refusals.
+    pub(crate) refusing: IntGauge,
+    /// How often that began.
+    pub(crate) refusing_began: IntCounter,
+    /// Destinations that are held back or avoided.
+    pub(crate) unwell_destinations: IntGauge,
+    /// SMS that wait to be tried again, or for their destination.
+    pub(crate) waiting: IntGauge,
 }
 
 /// By call, then by status.
@@ -220,6 +238,10 @@ impl Metrics {
             links_bound: self.sms.links_bound.with_label_values(&[name]),
             circuit_open: self.sms.circuit_open.with_label_values(&[name]),
             circuit_opened: self.sms.circuit_opened.with_label_values(&[name]),
+            refusing: self.sms.refusing.with_label_values(&[name]),
+            refusing_began: self.sms.refusing_began.with_label_values(&[name]),
+            unwell_destinations: self.sms.unwell_destinations.with_label_values(&[name]),
+            waiting: self.sms.waiting.with_label_values(&[name]),
         }
     }
 

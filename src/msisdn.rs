@@ -16,10 +16,34 @@ pub(crate) const DIGITS_MAX: usize = 15;
 /// The last digits, which every spelling of a number has in common: those of the shortest number without its
 /// country code and area code.
 const SUBSCRIBER_DIGITS: usize = 7;
+/// A spelling that is longer than so many digits has one more in common with every other: what is before the
+/// subscriber's digits is then not only a trunk prefix.
+const SHORT_DIGITS: usize = 8;
 /// How many leading and trailing digits a masked number shows.
 const SHOWN_FIRST: usize = 5;
 const SHOWN_LAST: usize = 2;
 const _: () = assert!(SHOWN_FIRST + SHOWN_LAST < DIGITS_MIN, "a masked number must hide a digit");
+
+/// The last digits of a phone number in some spelling: national or international, with a trunk prefix or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    value: u64,
+    digits: u32,
+}
+
+impl Ending {
+    /// The last seven digits of what looks like a phone number, or eight if it is long; `None` for anything else.
+    pub(crate) fn of(address: &[u8]) -> Option<Self> {
+        let number = address.strip_prefix(b"+").unwrap_or(address);
+        let count = if number.len() > SHORT_DIGITS { SUBSCRIBER_DIGITS + 1 } else { SUBSCRIBER_DIGITS };
+        let start = number.len().checked_sub(count)?;
+        if !number.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let value = std::str::from_utf8(&number[start..]).ok()?.parse().ok()?;
+        Some(Self { value, digits: count as u32 })
+    }
+}
 
 /// How a country writes its own numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +135,15 @@ impl Msisdn {
         self.0.to_string()
     }
 
-    /// Whether `digits` may spell this number in some form, with or without country code or trunk prefix:
-    /// whether both end in the same [`SUBSCRIBER_DIGITS`] digits.
-    pub(crate) fn ends_like(self, digits: &[u8]) -> bool {
-        let tail = digits.len().checked_sub(SUBSCRIBER_DIGITS).map(|start| &digits[start..]);
-        let number = tail.and_then(|tail| std::str::from_utf8(tail).ok()?.parse::<u64>().ok());
-        number == Some(self.0 % 10_u64.pow(SUBSCRIBER_DIGITS as u32))
+    /// Its first digits, as a number: all of them, if it has no more than `count`.
+    pub(crate) fn first_digits(self, count: u32) -> u64 {
+        let digits = self.0.ilog10() + 1;
+        self.0 / 10_u64.pow(digits.saturating_sub(count))
+    }
+
+    /// Whether this may be the number that ends so.
+    pub(crate) fn ends_in(self, ending: Ending) -> bool {
+        self.0 % 10_u64.pow(ending.digits) == ending.value
     }
 
     /// As [`Self::digits`], without an allocation.

@@ -6,10 +6,12 @@
 //!    └─────────────── DeliveryReport ◄─────────────┘
 //! ```
 
+mod destination;
 pub(crate) mod link;
 pub(crate) mod links;
 pub(crate) mod message;
 pub(crate) mod outbox;
+mod pace;
 mod receipts;
 mod route;
 mod router;

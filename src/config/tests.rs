@@ -226,6 +226,7 @@ fn abuse_18_limits_end_where_they_should() {
         ("store", "live_bytes_max", "1048576", "1099511627776", &["1048575", "1099511627777"]),
         ("shutdown", "drain_timeout", "'0s'", "'60s'", &["'61s'"]),
         ("outbox", "items_max", "20", "1000000", &["0", "1000001"]),
+        ("outbox", "destination_digits", "1", "8", &["0", "9"]),
     ] {
         assert!(
             load(section, &format!("{key} = {least}")) && load(section, &format!("{key} = {most}")),

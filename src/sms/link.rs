@@ -14,8 +14,6 @@ mod compose;
 mod connect;
 mod connection;
 mod log_throttle;
-mod pace;
-mod retry_queue;
 mod session;
 pub(super) mod settings;
 mod shared;

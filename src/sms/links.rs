@@ -20,9 +20,9 @@ use super::link::tls::Connector;
 use super::link::{Common, Link, Role, Smsc, WINDOW_MAX};
 use super::outbox::{Item, Outbox, Queue, outbox};
 use super::route::table::Table;
-use super::router::Router;
+use super::router::{Carrier, Router};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SmscMetrics};
 use crate::subscriber::code::Code;
 
 /// The most SMSCs.
@@ -78,8 +78,9 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the tables `[[smsc]]` and `[[route]]`, and the files that they name.
-    pub(crate) fn read(root: &Section<'_>) -> Option<Self> {
+    /// Reads the tables `[[smsc]]` and `[[route]]`, and the files that they name, and what `[outbox]` says of
+    /// destinations.
+    pub(crate) fn read(root: &Section<'_>, outbox: &Section<'_>) -> Option<Self> {
         let sections = root.sections("smsc", 1..=SMSCS_MAX);
         let smscs: Vec<_> = sections.iter().map(SmscConfig::read).collect();
         // As they are written, so that a name that is refused is no other's.
@@ -97,7 +98,7 @@ impl Config {
                 );
             }
         }
-        let table = Table::read(root, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let table = Table::read(root, outbox, &names.iter().map(String::as_str).collect::<Vec<_>>());
         let smscs: Vec<SmscConfig> = smscs.into_iter().collect::<Option<_>>()?;
         let unanswered: usize = smscs.iter().map(SmscConfig::windows).sum();
         if unanswered > WINDOW_MAX {
@@ -161,8 +162,8 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
                 Rc::new(Smsc::new(settings, password, connector, metrics))
             })
             .collect();
-        let counts = smscs.iter().map(|smsc| (roles(&smsc.settings).count(), smsc.metrics.clone()));
-        let router = Router::new(queue, counts, clock.clone(), Arc::clone(&metrics));
+        let carriers = smscs.iter().map(|smsc| carrier(&smsc.settings, smsc.metrics.clone()));
+        let router = Router::new(queue, carriers, clock.clone(), Arc::clone(&metrics));
         let common = Rc::new(Common { release, reports: reports.clone(), clock, metrics });
         let mut links = JoinSet::new();
         let all = smscs.iter().flat_map(|smsc| roles(&smsc.settings).map(move |role| (smsc, role)));
@@ -183,6 +184,11 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)> + 'static> Links<R> {
         let dropped = router.drop_waiting(&reports);
         tracing::info!(dropped, "all links have stopped");
     }
+}
+
+fn carrier(settings: &Settings, metrics: SmscMetrics) -> Carrier {
+    let Settings { window, response_timer, .. } = *settings;
+    Carrier { links: roles(settings).count(), window, response_timer, metrics }
 }
 
 /// The roles of an SMSC's links, in their order.

@@ -14,7 +14,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
+use super::destination::{Prefix, Recipient};
 use super::message::Text;
+use super::route::crowd::{Crowd, Crowds};
 use super::route::prefixes::Prefixes;
 use super::route::table::Table;
 use super::route::{Route, RouteState, Ticket};
@@ -59,16 +61,40 @@ impl fmt::Debug for Item {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) item: Item,
+    /// Whom it is for.
+    prefix: Prefix,
     ticket: Ticket,
     /// An SMSC has said that it could not deal with it. The next such answer is final.
-    pub(super) refused: bool,
-    /// How often its recipient's queue was full.
-    pub(super) times_full: u8,
+    pub(super) failed: bool,
+    /// How often it was refused for now, by all SMSCs and by the one that has it.
+    pub(super) tries: Tries,
+    /// When the link that has it has taken it.
+    pub(super) taken_at: Timestamp,
+}
+
+/// What an SMS has behind it that was refused for now, or waits since its destination is sick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tries {
+    /// How often it was refused for now.
+    pub(super) count: u8,
+    /// Of these, by the SMSC that has it.
+    pub(super) here: u8,
+    /// Until when it may wait.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Outgoing {
     pub(super) fn route(&self) -> &Route {
         self.ticket.route()
+    }
+
+    pub(super) fn recipient(&self) -> Recipient {
+        Recipient { phone: self.item.phone, prefix: self.prefix }
+    }
+
+    /// It waits since its destination is sick, and counts among the places that this one holds.
+    pub(super) fn join(&mut self, crowd: &Arc<Crowd>) {
+        self.ticket.join(crowd);
     }
 }
 
@@ -77,11 +103,15 @@ impl Outgoing {
 struct Routing {
     prefixes: Prefixes,
     routes: Box<[Arc<Route>]>,
+    /// How many first digits make a destination, where its route has no longer prefix.
+    destination_digits: u32,
+    crowds: Crowds,
 }
 
 impl Routing {
-    fn route(&self, phone: Msisdn) -> &Arc<Route> {
-        &self.routes[usize::from(self.prefixes.longest(phone))]
+    fn route(&self, phone: Msisdn) -> (&Arc<Route>, Prefix) {
+        let (route, digits) = self.prefixes.longest(phone);
+        (&self.routes[usize::from(route)], Prefix::of(phone, digits.max(self.destination_digits)))
     }
 }
 
@@ -115,13 +145,14 @@ pub(crate) struct Queue {
 /// A queue of at most `places` items, of which each route has an equal share (1 at the least). Until a link is
 /// bound for the first time, it counts as lost now.
 pub(super) fn outbox(places: usize, table: Table, clock: Clock, metrics: &Arc<Metrics>) -> (Outbox, Queue) {
-    let Table { prefixes, smscs } = table;
+    let Table { prefixes, smscs, destination_digits } = table;
     let routes = smscs.len();
     let places_max = (places / routes).clamp(1, tokio::sync::Semaphore::MAX_PERMITS / routes);
     let (sender, receiver) = mpsc::channel(places_max * routes);
     let now = clock.now();
-    let route = |smscs| Arc::new(Route::new(smscs, places_max, now, Arc::clone(metrics)));
-    let routing = Arc::new(Routing { prefixes, routes: smscs.into_iter().map(route).collect() });
+    let route = |(index, smscs)| Arc::new(Route::new(index, smscs, places_max, now, Arc::clone(metrics)));
+    let routes = smscs.into_iter().enumerate().map(route).collect();
+    let routing = Arc::new(Routing { prefixes, routes, destination_digits, crowds: Crowds::default() });
     let outbox = Outbox { items: sender, routing: Arc::clone(&routing), clock };
     (outbox, Queue { items: receiver, intake: Intake::Open, routing })
 }
@@ -132,21 +163,27 @@ impl Outbox {
     /// # Errors
     ///
     /// [`Unavailable`]; then nothing may be decided.
-    // Two atomic adds and one compare-and-swap while an SMSC takes SMS; the clock is read only without a link.
+    // Two atomic adds and one compare-and-swap while an SMSC takes SMS and no destination is sick; the clock is read
+    // only without a link.
     pub(crate) fn reserve(&self, phone: Msisdn) -> Result<Place<'_>, Unavailable> {
-        let route = self.routing.route(phone);
-        match route.state() {
-            RouteState::Sending => {}
+        let (route, prefix) = self.routing.route(phone);
+        let mut ticket = match route.state() {
+            RouteState::Slow => route.slow_ticket().ok_or(Unavailable::SmscFailing)?,
             RouteState::Failing => return Err(Unavailable::SmscFailing),
-            RouteState::NoLink { since } => {
-                if self.clock.now().since(since) >= NO_LINK_AFTER {
-                    return Err(Unavailable::NoLink);
-                }
+            RouteState::NoLink { since } if self.clock.now().since(since) >= NO_LINK_AFTER => {
+                return Err(Unavailable::NoLink);
             }
+            RouteState::Sending | RouteState::NoLink { .. } => {
+                route.ticket().ok_or(Unavailable::OutboxFull)?
+            }
+        };
+        if let Some(crowd) = self.routing.crowds.find(prefix)
+            && !ticket.join_within_share(&crowd)
+        {
+            return Err(Unavailable::DestinationFailing);
         }
-        let ticket = route.ticket().ok_or(Unavailable::OutboxFull)?;
         match self.items.try_reserve() {
-            Ok(permit) => Ok(Place { permit, ticket }),
+            Ok(permit) => Ok(Place { permit, prefix, ticket }),
             Err(TrySendError::Full(())) => Err(Unavailable::OutboxFull),
             Err(TrySendError::Closed(())) => Err(Unavailable::NoLink),
         }
@@ -157,19 +194,33 @@ impl Outbox {
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     permit: mpsc::Permit<'a, Outgoing>,
+    prefix: Prefix,
     ticket: Ticket,
 }
 
 impl Place<'_> {
     /// Queues the item. Wakes the SMS thread only if a link waits for one.
     pub(crate) fn put(self, item: Item) {
-        self.permit.send(Outgoing { item, ticket: self.ticket, refused: false, times_full: 0 });
+        let Self { permit, prefix, ticket } = self;
+        permit.send(Outgoing {
+            item,
+            prefix,
+            ticket,
+            failed: false,
+            tries: Tries::default(),
+            taken_at: Timestamp::default(),
+        });
     }
 }
 
 impl Queue {
     pub(super) fn routes(&self) -> &[Arc<Route>] {
         &self.routing.routes
+    }
+
+    /// The sick destinations, as callers see them.
+    pub(super) fn crowds(&self) -> &Crowds {
+        &self.routing.crowds
     }
 
     /// The next item; `None` once nothing will ever come again.

@@ -27,7 +27,7 @@ use super::DeliveryReport;
 use super::outbox::Item;
 use crate::clock::Timestamp;
 use crate::metrics::ReceiptOutcome;
-use crate::msisdn::Msisdn;
+use crate::msisdn::{Ending, Msisdn};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::challenge_id::ChallengeId;
 use crate::subscriber::id::SubscriberId;
@@ -72,26 +72,80 @@ struct Known {
     delivery: Delivery,
 }
 
-/// What a receipt says that came before its message is known, and the handset's digits.
+/// What a receipt says that came before its message is known, and of whom.
 #[derive(Clone, Copy, Debug)]
 struct Early {
     delivery: Delivery,
-    handset: Option<MessageId>,
+    handset: Handset,
 }
 
-impl Early {
-    fn is_of(&self, phone: Msisdn) -> bool {
-        self.handset.is_some_and(|handset| phone.ends_like(handset.as_bytes()))
+/// The handset that a receipt is about, as far as its addresses say. It is the source, but some operators swap the
+/// addresses, and some write neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handset([Option<Ending>; 2]);
+
+/// How well a receipt's addresses fit a handset, the best last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// They are another's.
+    Other,
+    /// They say nothing: the id decides.
+    Unsaid,
+    Same,
+}
+
+impl Handset {
+    /// Neither address says anything.
+    pub(super) const UNSAID: Self = Self([None; 2]);
+
+    /// By source and destination, one of which may be our own `sender`, which says nothing.
+    pub(super) fn of(addresses: [&[u8]; 2], sender: &[u8]) -> Self {
+        let own = |address: &[u8]| address.strip_prefix(b"+").unwrap_or(address) == sender;
+        Self(addresses.map(|address| if own(address) { None } else { Ending::of(address) }))
+    }
+
+    fn fit(&self, phone: Msisdn) -> Fit {
+        match self.0 {
+            [None, None] => Fit::Unsaid,
+            said if said.into_iter().flatten().any(|ending| phone.ends_in(ending)) => Fit::Same,
+            _ => Fit::Other,
+        }
     }
 }
 
-/// A receipt as it came: which message it is about, and from which handset.
+/// Of a hundred receipts, so many that fit no handset are more than chance.
+const MISMATCHES_MAX: u32 = 50;
+const SAMPLE: u32 = 100;
+
+/// How many of the last receipts of known ids fit no handset.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mismatches {
+    receipts: u32,
+    mismatched: u32,
+    prevail: bool,
+}
+
+impl Mismatches {
+    /// Returns whether more than half of a hundred fit no handset, and did not before.
+    fn count(&mut self, outcome: ReceiptOutcome) -> bool {
+        self.receipts += 1;
+        self.mismatched += u32::from(outcome == ReceiptOutcome::Mismatched);
+        if self.receipts < SAMPLE {
+            return false;
+        }
+        let prevail = self.mismatched > MISMATCHES_MAX;
+        let before = self.prevail;
+        *self = Self { prevail, ..Self::default() };
+        prevail && !before
+    }
+}
+
+/// A receipt as it came: which message it is about, and which handset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Incoming<'a> {
     /// What it says.
     pub(super) receipt: &'a Receipt<'a>,
-    /// The digits of its source address, which is the handset's.
-    pub(super) handset: &'a [u8],
+    pub(super) handset: Handset,
     /// Its `user_message_reference`, if it has one (SMPP 3.4 §5.3.2.17).
     pub(super) reference: Option<u16>,
 }
@@ -105,6 +159,7 @@ pub(super) struct Receipts {
     early: Recent<Early>,
     early_by_reference: Recent<Early>,
     by_reference: Recent<Known>,
+    mismatches: Mismatches,
 }
 
 impl Receipts {
@@ -116,6 +171,7 @@ impl Receipts {
             early: Recent::new(EARLY_MAX, EARLY_AGE_MAX),
             early_by_reference: Recent::new(EARLY_MAX, EARLY_AGE_MAX),
             by_reference: Recent::new(REFERENCES_MAX, age_max),
+            mismatches: Mismatches::default(),
         }
     }
 
@@ -142,10 +198,13 @@ impl Receipts {
         if self.early.is_empty() {
             return None;
         }
-        let by_normalised = || self.early.find_normalised(normalised?, now);
+        let fit = |index: &usize| self.early.value(*index).handset.fit(phone);
         // Where a number may be in decimal here and in hexadecimal there, equal bytes may mean another.
-        let meant = |index: &usize| normalised.is_none() || self.early.value(*index).is_of(phone);
-        let index = self.early.find(id, now).filter(meant).or_else(by_normalised)?;
+        let least = if normalised.is_some() { Fit::Same } else { Fit::Unsaid };
+        let exact = self.early.find(id, now).filter(|index| fit(index) >= least);
+        let by_normalised =
+            || self.early.find_normalised(normalised?, now).filter(|index| fit(index) > Fit::Other);
+        let index = exact.or_else(by_normalised)?;
         let early = *self.early.value(index);
         self.early.forget(index);
         Some(early)
@@ -163,7 +222,8 @@ impl Receipts {
     ) -> Delivery {
         let key = MessageId::of_reference(reference);
         let early = self.early_by_reference.find(&key, now);
-        let early = early.filter(|index| self.early_by_reference.value(*index).is_of(sent.phone));
+        let early =
+            early.filter(|index| self.early_by_reference.value(*index).handset.fit(sent.phone) == Fit::Same);
         let delivery = early.map_or(delivery, |index| {
             let early = self.early_by_reference.value(index).delivery;
             self.early_by_reference.forget(index);
@@ -181,10 +241,13 @@ impl Receipts {
         report: impl FnOnce(DeliveryReport) -> bool,
     ) -> ReceiptOutcome {
         let delivery = delivery(incoming.receipt.state);
-        let known = if let Some(index) = self.find(incoming, now) {
+        let by_id = self.find(incoming, now);
+        let known = if let Some((index, Fit::Same | Fit::Unsaid)) = by_id {
             self.accepted.value_mut(index)
         } else if let Some(index) = self.find_by_reference(incoming, now) {
             self.by_reference.value_mut(index)
+        } else if by_id.is_some() {
+            return ReceiptOutcome::Mismatched;
         } else {
             return delivery.map_or(ReceiptOutcome::Unmatched, |delivery| self.hold(incoming, delivery, now));
         };
@@ -199,39 +262,42 @@ impl Receipts {
         ReceiptOutcome::Matched
     }
 
-    /// The first of the receipt's ids that is known, exactly or else normalised. Where a number in decimal
-    /// looks like another message's in hexadecimal, the handset decides which is meant.
-    fn find(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<usize> {
-        let find = |id: &[u8]| {
-            let exact = self.accepted.find(&MessageId::new(id)?, now);
-            let normalised = self.form.of_receipt(id).and_then(|id| self.accepted.find_normalised(&id, now));
-            match (exact, normalised) {
-                (Some(exact), Some(normalised)) if exact != normalised => {
-                    let meant = |index| self.is_of(index, incoming.handset);
-                    Some(if !meant(exact) && meant(normalised) { normalised } else { exact })
+    /// The message that has one of the receipt's ids, exactly or else normalised, and whether it is of its handset: the
+    /// first that is, or else the first that may be. So the handset decides where the SMSC uses an id again, or where
+    /// a number in decimal looks like another message's in hexadecimal.
+    fn find(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<(usize, Fit)> {
+        let mut best = None;
+        for id in incoming.receipt.ids() {
+            let exact = MessageId::new(id).and_then(|id| self.accepted.find(&id, now));
+            let normalised = || self.accepted.find_normalised(&self.form.of_receipt(id)?, now);
+            for index in exact.into_iter().chain(normalised()) {
+                let fit = incoming.handset.fit(self.accepted.value(index).sent.phone);
+                if best.is_none_or(|(_, known)| fit > known) {
+                    best = Some((index, fit));
                 }
-                _ => exact.or(normalised),
             }
-        };
-        incoming.receipt.ids().find_map(find)
+        }
+        best
     }
 
-    fn is_of(&self, index: usize, handset: &[u8]) -> bool {
-        self.accepted.value(index).sent.phone.ends_like(handset)
+    /// Counts a receipt that was [received](Self::received). Returns whether it has turned out now that most are of
+    /// other handsets than their messages.
+    pub(super) fn mismatches_prevail(&mut self, outcome: ReceiptOutcome) -> bool {
+        self.mismatches.count(outcome)
     }
 
     /// By reference, only where the handset is the right one: references are few and come round.
     fn find_by_reference(&self, incoming: &Incoming<'_>, now: Timestamp) -> Option<usize> {
         let key = MessageId::of_reference(incoming.reference?);
         let index = self.by_reference.find(&key, now)?;
-        self.by_reference.value(index).sent.phone.ends_like(incoming.handset).then_some(index)
+        (incoming.handset.fit(self.by_reference.value(index).sent.phone) == Fit::Same).then_some(index)
     }
 
     /// Keeps what a receipt says under each of its ids, and under its reference, until it is known whose it
     /// is.
     fn hold(&mut self, incoming: &Incoming<'_>, delivery: Delivery, now: Timestamp) -> ReceiptOutcome {
         let mut held = ReceiptOutcome::Unmatched;
-        let early = Early { delivery, handset: MessageId::new(incoming.handset) };
+        let early = Early { delivery, handset: incoming.handset };
         if let Some(key) = incoming.reference.map(MessageId::of_reference) {
             hold(&mut self.early_by_reference, key, None, early, now);
             held = ReceiptOutcome::Held;

@@ -3,6 +3,7 @@
 //! The [table](table) of `[[route]]` says which there are; the longest [prefix](prefixes) of a number, which it
 //! takes.
 
+pub(super) mod crowd;
 pub(super) mod prefixes;
 pub(super) mod table;
 
@@ -11,6 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
+use crowd::{Crowd, Member};
+
+/// While no SMSC of a route does more than to be tried out, so many SMS of it may wait: what leaves in a few seconds if
+/// an SMSC is well again.
+pub(super) const SLOW_PLACES_MAX: usize = 10;
+/// A sick destination holds this part of its route's places at the most.
+const CROWD_PART: usize = 4;
 
 /// Whether any SMSC of a route takes SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +27,28 @@ pub(super) enum RouteState {
     Sending,
     /// No link to any of them is bound.
     NoLink { since: Timestamp },
+    /// Links are bound, but every SMSC that has one answers most with errors: a few SMS are tried.
+    Slow,
     /// Links are bound, and every SMSC that has one is given time to recover.
     Failing,
 }
 
 const SENDING: u64 = u64::MAX;
 const FAILING: u64 = u64::MAX - 1;
+const SLOW: u64 = u64::MAX - 2;
 
 impl RouteState {
-    /// Anything but [`SENDING`] and [`FAILING`] is since when there is no link, in Unix milliseconds.
+    /// The state of a route of which some SMSCs are in this state, and some in the other.
+    pub(super) fn better(self, other: Self) -> Self {
+        let order = [Self::Sending, Self::Slow, Self::Failing];
+        order.into_iter().find(|state| [self, other].contains(state)).unwrap_or(self)
+    }
+
+    /// Anything but [`SENDING`], [`SLOW`] and [`FAILING`] is since when there is no link, in Unix milliseconds.
     fn to_number(self) -> u64 {
         match self {
             Self::Sending => SENDING,
+            Self::Slow => SLOW,
             Self::Failing => FAILING,
             Self::NoLink { since } => since.unix_millis(),
         }
@@ -39,6 +57,7 @@ impl RouteState {
     fn from_number(number: u64) -> Self {
         match number {
             SENDING => Self::Sending,
+            SLOW => Self::Slow,
             FAILING => Self::Failing,
             since => Self::NoLink { since: Timestamp::from_unix_millis(since) },
         }
@@ -48,6 +67,8 @@ impl RouteState {
 /// One route. Everyone who is to see its state shares it.
 #[derive(Debug)]
 pub(super) struct Route {
+    /// Which of all routes it is.
+    index: usize,
     /// Indices of SMSCs, the preferred first.
     smscs: Box<[usize]>,
     /// A [`RouteState`], which only the SMS thread changes.
@@ -58,9 +79,20 @@ pub(super) struct Route {
 
 impl Route {
     /// A route that has had no link since `now`.
-    pub(super) fn new(smscs: Box<[usize]>, places_max: usize, now: Timestamp, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        index: usize,
+        smscs: Box<[usize]>,
+        places_max: usize,
+        now: Timestamp,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let state = AtomicU64::new(RouteState::NoLink { since: now }.to_number());
-        Self { smscs, state, places_max, metrics }
+        Self { index, smscs, state, places_max, metrics }
+    }
+
+    /// Which of all routes it is.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// Indices of the SMSCs that carry it, the preferred first.
@@ -85,26 +117,52 @@ impl Route {
     // Two atomic adds. What is counted are the owners of the route: the table of all routes, and each ticket.
     // Ours is counted before we look, so that two callers at once never get the same last place.
     pub(super) fn ticket(self: &Arc<Self>) -> Option<Ticket> {
-        let ticket = Ticket(Arc::clone(self));
+        self.ticket_within(self.places_max)
+    }
+
+    /// A place for one SMS while the route is [slow](RouteState::Slow), unless enough are taken.
+    pub(super) fn slow_ticket(self: &Arc<Self>) -> Option<Ticket> {
+        self.ticket_within(self.places_max.min(SLOW_PLACES_MAX))
+    }
+
+    fn ticket_within(self: &Arc<Self>, places_max: usize) -> Option<Ticket> {
+        let ticket = Ticket { route: Arc::clone(self), member: None };
         self.metrics.sms.outbox_items.inc();
         let taken = Arc::strong_count(self) - 1;
-        (taken <= self.places_max).then_some(ticket)
+        (taken <= places_max).then_some(ticket)
     }
 }
 
 /// A place of a route, from the reservation until the SMS has ended, wherever it is until then. Dropped, it
 /// is free again. There is no other way to take or to free one, so that places cannot be lost.
 #[derive(Debug)]
-pub(super) struct Ticket(Arc<Route>);
+pub(super) struct Ticket {
+    route: Arc<Route>,
+    /// It counts among those of a sick destination, too.
+    member: Option<Member>,
+}
 
 impl Ticket {
     pub(super) fn route(&self) -> &Route {
-        &self.0
+        &self.route
+    }
+
+    /// Counts it among the places of its sick destination, unless that holds its share. Returns whether it does not.
+    pub(super) fn join_within_share(&mut self, crowd: &Arc<Crowd>) -> bool {
+        self.member = crowd.join_within((self.route.places_max / CROWD_PART).max(1));
+        self.member.is_some()
+    }
+
+    /// Counts it among the places of its sick destination, however many that holds.
+    pub(super) fn join(&mut self, crowd: &Arc<Crowd>) {
+        if self.member.is_none() {
+            self.member = Some(crowd.join());
+        }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.metrics.sms.outbox_items.dec();
+        self.route.metrics.sms.outbox_items.dec();
     }
 }

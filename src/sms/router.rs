@@ -23,9 +23,13 @@
 //! for it.
 
 mod circuit;
+mod destinations;
+mod held;
 mod lane;
 mod lanes;
+mod retries;
 mod smsc;
+mod spread;
 
 use std::cell::{RefCell, RefMut};
 use std::future::poll_fn;
@@ -38,7 +42,9 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use destinations::Trouble;
 pub(super) use lane::Lane;
+pub(super) use smsc::Carrier;
 
 use lanes::Lanes;
 
@@ -46,7 +52,7 @@ use super::DeliveryReport;
 use super::outbox::{Outgoing, Queue};
 use super::receipts::Sent;
 use crate::clock::Clock;
-use crate::metrics::{Metrics, SmscMetrics, SubmitOutcome};
+use crate::metrics::{Metrics, SubmitOutcome};
 use crate::subscriber::challenge::Delivery;
 
 /// How often circuits and what waits are looked at: a dead code is reported within a second.
@@ -67,10 +73,10 @@ pub(super) struct Router {
 }
 
 impl Router {
-    /// A router to SMSCs with this many links each, in the order in which the routes number them.
+    /// A router to these SMSCs, in the order in which the routes number them.
     pub(super) fn new(
         queue: Queue,
-        smscs: impl IntoIterator<Item = (usize, SmscMetrics)>,
+        smscs: impl IntoIterator<Item = Carrier>,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Rc<Self> {
@@ -181,6 +187,14 @@ impl Router {
                 tracing::debug!(challenge = %item.challenge, "not sent: too little time left");
                 lanes.metrics.sms.submits.of(SubmitOutcome::Dropped).inc();
                 report.send(Sent::of(&item).report(Delivery::Expired));
+            } else if let Some(Outgoing { item, tries, .. }) = lanes.take_overdue(now) {
+                tracing::debug!(challenge = %item.challenge, "not sent: its destination refuses SMS or is silent");
+                let (outcome, delivery) = match tries.count {
+                    0 => (SubmitOutcome::Dropped, Delivery::Dropped),
+                    _ => (SubmitOutcome::Rejected, Delivery::Rejected),
+                };
+                lanes.metrics.sms.submits.of(outcome).inc();
+                report.send(Sent::of(&item).report(delivery));
             } else if !lanes.is_empty() {
                 return;
             } else if let Some(outgoing) = lanes.queue.take() {

@@ -16,6 +16,8 @@ named! {
         /// Links are bound, but their SMSCs answered a burst of submits with errors or not at all, and are
         /// given time to recover.
         SmscFailing = "smsc_failing",
+        /// The number's network refuses SMS or does not answer, and as many as may wait for it do.
+        DestinationFailing = "destination_failing",
         /// The memory for challenges is used up, and the subscriber has no old challenge to replace.
         StoreFull = "store_full",
         /// The registered phone changed between the reservation and the decision.
@@ -30,7 +32,7 @@ impl Unavailable {
             // A thousand SMS leave in a second: the outbox empties soon or not at all.
             Self::OutboxFull => 1,
             // An SMSC that failed is tried again after this time, too.
-            Self::NoLink | Self::SmscFailing => 5,
+            Self::NoLink | Self::SmscFailing | Self::DestinationFailing => 5,
             // An operator has to configure more.
             Self::StoreFull => 60,
             // The next attempt finds the new phone.

@@ -104,6 +104,7 @@ async fn whatever_is_answered_is_documented_and_whatever_is_documented_is_answer
     slow_bodies(&mut witness).await;
     full_outbox(&mut witness).await;
     full_store(&mut witness).await;
+    destination_failing(&mut witness).await;
     smsc_failing(&mut witness, &house, &mut client).await;
     no_link(&mut witness, house, client).await;
     let excepted = |(call, status, kind): &&Kind| NOT_PROVOKED.contains(&(call, status, kind));
@@ -378,6 +379,26 @@ async fn full_store(witness: &mut Witness<'_>) {
         reply = client.post_with_key("generate", &format!("key-{send}"), &generate_body(send % 1_000)).await;
     }
     assert_eq!(witness.saw("generate", &reply), "503 unavailable:store_full");
+}
+
+/// An SMSC that refuses everything to the network of all numbers for now.
+async fn destination_failing(witness: &mut Witness<'_>) {
+    let behavior = Behavior::from_toml("[submit]\nstatus = \"ESME_RTHROTTLED\"").expect("a behaviour");
+    let plan = Plan::default().with_behavior(behavior).with("challenge.sends_per_day", 100);
+    let house = House::with(plan.with("outbox.items_max", 4).with("smsc.window", 4)).await;
+    let mut client = house.client().await;
+    let claim = claim_body(0, &"0".repeat(32));
+    let failing = "503 unavailable:destination_failing";
+    let refused = async {
+        for user in (0..SUBSCRIBERS - 1).cycle() {
+            let generated = witness.post(&mut client, "generate", &generate_body(user)).await;
+            let resent = witness.post(&mut client, "resend", &claim).await;
+            if generated == failing && resent == failing {
+                return;
+            }
+        }
+    };
+    within(refused, "the destination's share of the outbox to be used up").await;
 }
 
 /// An SMSC that answers nothing in time.

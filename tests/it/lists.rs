@@ -98,6 +98,9 @@ fn a_name_says_which_cases_and_notes_it_serves() {
     assert_eq!(leading_numbers("of_64", ""), Vec::<u32>::new());
     assert!(serves_note("l1_and_l3_a_bind", "L3") && serves_note("s6_s7_statuses", "S7"));
     assert!(
+        serves_note("s6a_a_slot", "S6a") && !serves_note("s6a_a_slot", "S6") && !serves_note("s6_a_b", "S6a")
+    );
+    assert!(
         serves_note("d1_abuse_44_a", "D1")
             && !serves_note("s1_a_rate", "S11")
             && !serves_note("a_s1_b", "S1")
@@ -122,6 +125,10 @@ fn leading_numbers(name: &str, letter: &str) -> Vec<u32> {
 }
 
 fn serves_note(test: &str, note: &str) -> bool {
+    if note.ends_with(|last: char| last.is_ascii_lowercase()) {
+        // A note that was added to another, such as S6a.
+        return test.split('_').next() == Some(&note.to_lowercase());
+    }
     let (letter, number) = note.split_at(1);
     let number = number.parse().expect("a number");
     leading_numbers(test, &letter.to_lowercase()).contains(&number)
@@ -130,7 +137,12 @@ fn serves_note(test: &str, note: &str) -> bool {
 /// The field notes.
 fn notes() -> impl Iterator<Item = String> {
     let group = |letter, count| (1..=count).map(move |number| format!("{letter}{number}"));
-    group('L', 12).chain(group('S', 13)).chain(group('D', 9))
+    let added = |note: String| match note.as_str() {
+        "S6" => vec![note, "S6a".into(), "S6b".into()],
+        "D1" => vec![note, "D1a".into()],
+        _ => vec![note],
+    };
+    group('L', 12).chain(group('S', 13)).chain(group('D', 9)).flat_map(added)
 }
 
 /// The note that a line of the table is about, and the line up to its last cell.

@@ -9,8 +9,8 @@
 //!              hear ──► hearing ──┬── replies ─────────────────────► output ──► sink
 //!                                 ├── binds, unbinds ──► state          ▲
 //!                                 ├── receipts ──► deliver              │ submits
-//!                                 └── responses ──► in_flight ◄──── sending ◄── lane
-//!                                                       └── to be tried again ──┘
+//!                                 └── responses ──► in_flight ◄──── sending ◄─► lane
+//!                                                       └──── what came of it ───┘
 //! ```
 //!
 //! enquire_link and deliver_sm are answered in every state but the last, deliver_sm with an error before the
@@ -122,8 +122,8 @@ impl<'a> Session<'a> {
             Event::Reply(reply) => self.output.write(&reply, now),
             Event::Deliver(deliver) => self.on_deliver(&deliver, now),
             Event::SubmitResp(answer, message_id) => {
-                let retry = self.in_flight.on_submit_resp(answer, message_id, &self.context, now);
-                self.sending.retry(retry, now);
+                let taken = self.in_flight.on_submit_resp(answer, message_id, &self.context, now);
+                self.sending.answered(taken);
             }
             Event::BindResp(answer) => self.on_bind_resp(answer, now),
             Event::GenericNack(answer) => self.on_generic_nack(answer, now),
@@ -152,7 +152,7 @@ impl<'a> Session<'a> {
         let alive = self.state.is_bound().then(|| self.hearing.due(settings));
         let stalled = self.stalled_since().map(|since| since.plus(settings.response_timer));
         let overdue = self.in_flight.submits.due(settings.response_timer);
-        let all = [self.state.due(), alive, stalled, overdue, self.sending.due()];
+        let all = [self.state.due(), alive, stalled, overdue];
         // Only a session that is over waits for nothing.
         all.into_iter().flatten().min().unwrap_or_default()
     }
@@ -243,7 +243,6 @@ impl<'a> Session<'a> {
     fn on_time(&mut self, now: Timestamp) {
         let settings = self.context.settings;
         self.in_flight.give_up_overdue(&self.context, now);
-        self.sending.on_time(now);
         if self.stalled_since().is_some_and(|since| now >= since.plus(settings.response_timer)) {
             self.lost(End::Stalled);
         }
@@ -259,7 +258,7 @@ impl<'a> Session<'a> {
 
     fn advance(&mut self, now: Timestamp) {
         let left = Left {
-            queued: !self.context.lane.is_drained() || self.sending.has_retries(),
+            queued: !self.context.lane.is_drained(),
             unanswered_submits: self.in_flight.submits.in_flight() > 0,
             pending_bytes: !self.output.pending().is_empty(),
         };
@@ -288,8 +287,8 @@ impl<'a> Session<'a> {
     /// It may be about an enquire_link, which its arrival has answered.
     fn on_generic_nack(&mut self, answer: Answer, now: Timestamp) {
         if !self.state.on_bind_answer(answer.sequence, Err(answer.status)) {
-            let retry = self.in_flight.on_refused(answer, &self.context, now);
-            self.sending.retry(retry, now);
+            let taken = self.in_flight.on_refused(answer, &self.context, now);
+            self.sending.answered(taken);
         }
     }
 
@@ -309,9 +308,9 @@ impl<'a> Session<'a> {
 
     /// Gives back to the lane what was not written in full, in its order, and reports the rest as unknown.
     pub(super) fn end(self, now: Timestamp) {
-        let Self { context, sending, in_flight, .. } = self;
+        let Self { context, in_flight, .. } = self;
         context.lane.set_idle(false);
-        let mut unsent: Vec<Outgoing> = sending.into_retries().collect();
+        let mut unsent: Vec<Outgoing> = Vec::new();
         in_flight.end(&mut unsent, &context, now);
         context.lane.set_bound(false, now);
         context.lane.give_back(unsent, now);

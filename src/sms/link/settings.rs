@@ -76,6 +76,16 @@ impl InterfaceVersion {
 }
 
 words! {
+    /// Whether a receipt has to be of its message's handset.
+    pub(in crate::sms::link) enum ReceiptHandset {
+        /// If one of its addresses looks like a phone number other than the sender's.
+        Auto = "auto",
+        /// The id alone decides: for operators that write other numbers into receipts.
+        Off = "off",
+    }
+}
+
+words! {
     /// How `validity_period` is written (SMPP 3.4 §7.1.1).
     pub(in crate::sms) enum ValidityForm {
         /// A period from when the SMSC gets it: `000000000300000R`.
@@ -113,7 +123,7 @@ settings! {
         /// After so long without a PDU the SMSC is asked whether it is still there.
         pub(super) enquire_link_timer: Duration [seconds(1)..=minutes(10)] = seconds(30),
         /// For the SMSC to answer, and to read.
-        pub(super) response_timer: Duration [seconds(1)..=minutes(2)] = seconds(10),
+        pub(in crate::sms) response_timer: Duration [seconds(1)..=minutes(2)] = seconds(10),
         /// The longest pause before the first attempt to connect again.
         pub(super) reconnect_min: Duration [Duration::from_millis(10)..=minutes(1)] = Duration::from_millis(500),
         /// The longest pause before any attempt to connect again.
@@ -146,6 +156,8 @@ settings! {
         pub(super) validity: ValidityForm = ValidityForm::Relative,
         /// How receipts spell the ids of responses.
         pub(in crate::sms) message_ids: MessageIdForm = MessageIdForm::Exact,
+        /// Whether a receipt has to be of its message's handset, too.
+        pub(super) receipt_handset: ReceiptHandset = ReceiptHandset::Auto,
         /// Messages whose receipts are waited for at a time.
         pub(in crate::sms) receipts_max: usize [1..=RECEIPTS_COUNT_MAX] = 100_000,
         /// How long a message's receipts are waited for.
@@ -207,6 +219,11 @@ pub(super) struct Sender {
 }
 
 impl Sender {
+    /// The address, without a `+`.
+    pub(super) fn digits(&self) -> &[u8] {
+        self.digits.as_bytes()
+    }
+
     fn name(name: &str) -> Self {
         Self { ton: Ton::ALPHANUMERIC, npi: Npi::UNKNOWN, digits: name.into() }
     }

@@ -222,20 +222,17 @@ impl<'a> Submits<'a> {
         self.oldest.map(|oldest| oldest.plus(timeout))
     }
 
-    /// Reports the submits written `timeout` ago or earlier as in doubt, and calls `in_doubt` with each, its
-    /// reference, and when it was written.
+    /// Gives up the submits written `timeout` ago or earlier; `in_doubt` reports each as in doubt.
     // Looks at the whole window, but once in a timeout: the next one is not due before the oldest left.
     pub(super) fn give_up(
         &mut self,
         now: Timestamp,
         timeout: Duration,
-        mut in_doubt: impl FnMut(Sent, Option<u16>, Timestamp),
+        mut in_doubt: impl FnMut(FullyWritten<'a>) -> Sent,
     ) {
         let overdue = self.written.extract_if(|_, submit| now.since(submit.at) >= timeout);
         for (sequence, submit) in overdue {
-            let (reference, at) = (submit.reference, submit.at);
-            let sent = submit.in_doubt();
-            in_doubt(sent, reference, at);
+            let sent = in_doubt(submit);
             self.unanswered.insert(sequence, sent);
             self.unanswered_order.push_back(sequence);
         }
@@ -247,17 +244,9 @@ impl<'a> Submits<'a> {
         }
     }
 
-    /// Ends the session: what was written in full is reported as in doubt, and `in_doubt` is called with it; the
-    /// rest comes back in its order.
-    pub(super) fn end(
-        self,
-        mut in_doubt: impl FnMut(Sent, Option<u16>, Timestamp),
-        mut not_written: impl FnMut(Outgoing),
-    ) {
-        for submit in self.written.into_values() {
-            let (reference, at) = (submit.reference, submit.at);
-            in_doubt(submit.in_doubt(), reference, at);
-        }
+    /// Ends the session: `in_doubt` reports what was written in full as in doubt; the rest comes back in its order.
+    pub(super) fn end(self, in_doubt: impl FnMut(FullyWritten<'a>), mut not_written: impl FnMut(Outgoing)) {
+        self.written.into_values().for_each(in_doubt);
         self.in_write_buffer.into_iter().map(InWriteBuffer::take_back).for_each(&mut not_written);
     }
 }

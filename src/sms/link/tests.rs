@@ -86,7 +86,9 @@ impl Running {
             SmscConfig { settings, password, connector: tls.clone() }
         };
         let smscs: Vec<_> = smscs.into_iter().map(with_password).collect();
-        let config = links::Config { table: Table::of_all(smscs.len()), smscs };
+        // Each number is a destination of its own.
+        let table = Table { destination_digits: 12, ..Table::of_all(smscs.len()) };
+        let config = links::Config { table, smscs };
         let (outbox, queue) = config.outbox(20_000, clock.clone(), &metrics);
         let links = Links::new(config, queue, release, sender, clock.clone(), Arc::clone(&metrics));
         let drain = CancellationToken::new();

@@ -95,7 +95,8 @@ fn however_many_reserve_at_once_there_are_never_more_than_the_places_and_none_is
 fn abuse_47_a_route_that_is_full_or_down_refuses_its_own_numbers_alone() {
     let route = |prefix: &str| format!("[[route]]\nprefixes = [\"{prefix}\"]\nsmscs = [\"a\"]\n");
     let routes = route("") + &route("628120000001");
-    let table = settings::from_toml(&routes, |root| Some(Table::read(root, &["a"]))).unwrap();
+    let table = settings::from_toml(&routes, |root| Some(Table::read(root, &root.section("outbox"), &["a"])))
+        .unwrap();
     let clock = Clock::manual(Timestamp::from_unix_millis(1_000_000));
     let (outbox, queue) = outbox(4, table, clock.clone(), &Arc::new(Metrics::new()));
     let places = [outbox.reserve(phone(1)).unwrap(), outbox.reserve(phone(1)).unwrap()];

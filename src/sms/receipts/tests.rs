@@ -12,6 +12,11 @@ fn sent(number: u8) -> Sent {
     Sent::of(&item(number, at(0)))
 }
 
+/// That of a receipt from this address to ours.
+fn from(source: &[u8]) -> Handset {
+    Handset::of([source, b"1234567890"], b"1234567890")
+}
+
 /// One SMSC, and what is reported of its messages: by the last byte of their challenges' ids.
 struct Smsc {
     receipts: Receipts,
@@ -41,12 +46,12 @@ impl Smsc {
 
     fn says_from(&mut self, handset: &[u8], id: &str, state: MessageState) -> ReceiptOutcome {
         let receipt = Receipt { id: id.as_bytes(), state: Some(state), ..Receipt::default() };
-        self.says_at(0, &Incoming { receipt: &receipt, handset, reference: None })
+        self.says_at(0, &Incoming { receipt: &receipt, handset: from(handset), reference: None })
     }
 
     fn says_of(&mut self, reference: u16, handset: &[u8], state: MessageState) -> ReceiptOutcome {
         let receipt = Receipt { id: b"unknown", state: Some(state), ..Receipt::default() };
-        self.says_at(0, &Incoming { receipt: &receipt, handset, reference: Some(reference) })
+        self.says_at(0, &Incoming { receipt: &receipt, handset: from(handset), reference: Some(reference) })
     }
 }
 
@@ -56,7 +61,7 @@ fn d2_an_exact_id_counts_first_then_the_smsc_s_rule() {
     smsc.accepts("ff", 1);
     assert_eq!(smsc.says("255", MessageState::DELIVERED), ReceiptOutcome::Matched);
     smsc.accepts("1e", 2);
-    assert_eq!(smsc.says("1e", MessageState::DELIVERED), ReceiptOutcome::Matched);
+    assert_eq!(smsc.says_from(b"628120000002", "1e", MessageState::DELIVERED), ReceiptOutcome::Matched);
     assert_eq!(smsc.reported, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
 }
 
@@ -79,10 +84,12 @@ fn d2_an_id_in_the_parameter_alone_or_where_the_text_s_is_unknown_is_found() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     smsc.accepts("7B", 1);
     smsc.accepts("7C", 2);
-    for (id, receipted_message_id) in [(&b"123"[..], &b"7B"[..]), (b"", b"7C")] {
+    for (id, receipted_message_id, handset) in
+        [(&b"123"[..], &b"7B"[..], HANDSET), (b"", b"7C", b"628120000002")]
+    {
         let state = Some(MessageState::DELIVERED);
         let receipt = Receipt { id, receipted_message_id, state, ..Receipt::default() };
-        let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
+        let incoming = Incoming { receipt: &receipt, handset: from(handset), reference: None };
         assert_eq!(smsc.says_at(0, &incoming), ReceiptOutcome::Matched);
     }
     assert_eq!(smsc.reported, [(1, Delivery::Delivered), (2, Delivery::Delivered)]);
@@ -110,7 +117,7 @@ fn d1_what_is_held_is_bounded_by_count_and_age() {
         assert_eq!(smsc.says(&number.to_string(), MessageState::DELIVERED), ReceiptOutcome::Held);
     }
     assert_eq!(smsc.accepts("0", 1), Delivery::Accepted);
-    assert_eq!(smsc.accepts("1", 2), Delivery::Delivered);
+    assert_eq!(smsc.accepts("1", 1), Delivery::Delivered);
     let too_late = at(EARLY_AGE_MAX.as_secs() + 1);
     assert_eq!(smsc.receipts.accepted(b"2", sent(3), too_late), Delivery::Accepted);
 }
@@ -140,7 +147,7 @@ fn d7_news_that_nobody_can_take_stays_news() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     smsc.accepts("a", 1);
     let receipt = Receipt { id: b"a", state: Some(MessageState::DELIVERED), ..Receipt::default() };
-    let incoming = Incoming { receipt: &receipt, handset: HANDSET, reference: None };
+    let incoming = Incoming { receipt: &receipt, handset: from(HANDSET), reference: None };
     assert_eq!(smsc.receipts.received(&incoming, at(0), |_| false), ReceiptOutcome::Deferred);
     assert_eq!(smsc.says_at(0, &incoming), ReceiptOutcome::Matched);
 }
@@ -205,4 +212,78 @@ fn d3_only_states_that_say_something_are_news() {
     for silent in [None, Some(MessageState::UNKNOWN), Some(MessageState(0)), Some(MessageState(9))] {
         assert_eq!(delivery(silent), None);
     }
+}
+
+#[test]
+fn d1a_a_receipt_of_another_handset_changes_nothing_under_any_rule_and_is_counted() {
+    for form in MessageIdForm::ALL {
+        let mut smsc = Smsc::new(*form);
+        smsc.accepts("16", 1);
+        assert_eq!(
+            smsc.says_from(b"628120000002", "16", MessageState::DELIVERED),
+            ReceiptOutcome::Mismatched
+        );
+        assert_eq!(smsc.reported, []);
+        assert_eq!(smsc.says_from(HANDSET, "16", MessageState::DELIVERED), ReceiptOutcome::Matched);
+        assert_eq!(smsc.reported, [(1, Delivery::Delivered)]);
+    }
+}
+
+#[test]
+fn d1a_a_stranger_s_receipt_that_is_held_early_is_not_the_message_s_that_gets_its_id() {
+    for form in MessageIdForm::ALL {
+        let mut smsc = Smsc::new(*form);
+        assert_eq!(smsc.says_from(b"628120000002", "16", MessageState::DELIVERED), ReceiptOutcome::Held);
+        assert_eq!(smsc.accepts("16", 1), Delivery::Accepted);
+    }
+}
+
+#[test]
+fn d1a_an_id_that_is_used_again_is_its_last_message_s_and_the_first_one_s_receipt_is_ignored() {
+    let mut smsc = Smsc::new(MessageIdForm::Exact);
+    smsc.accepts("a", 1);
+    smsc.accepts("a", 2);
+    assert_eq!(smsc.says_from(HANDSET, "a", MessageState::DELIVERED), ReceiptOutcome::Mismatched);
+    assert_eq!(smsc.says_from(b"628120000002", "a", MessageState::UNDELIVERABLE), ReceiptOutcome::Matched);
+    assert_eq!(smsc.reported, [(2, Delivery::Undelivered)]);
+}
+
+#[test]
+fn d1a_national_forms_and_swapped_addresses_fit_and_what_is_no_phone_leaves_it_to_the_id() {
+    let ours = b"1234567890";
+    let stranger: &[u8] = b"628120000002";
+    for (source, destination, outcome) in [
+        (HANDSET, &ours[..], ReceiptOutcome::Matched),
+        (b"+628120000001", b"+1234567890", ReceiptOutcome::Matched),
+        (b"08120000001", ours, ReceiptOutcome::Matched),
+        (b"0000001", ours, ReceiptOutcome::Matched),
+        (ours, HANDSET, ReceiptOutcome::Matched),
+        (stranger, HANDSET, ReceiptOutcome::Matched),
+        (b"BANKCONTOH", b"", ReceiptOutcome::Matched),
+        (b"99888", ours, ReceiptOutcome::Matched),
+        (ours, ours, ReceiptOutcome::Matched),
+        (stranger, ours, ReceiptOutcome::Mismatched),
+        (ours, stranger, ReceiptOutcome::Mismatched),
+        (b"628130000001", ours, ReceiptOutcome::Mismatched),
+        (b"628125000001", ours, ReceiptOutcome::Mismatched),
+        (b"BANKCONTOH", stranger, ReceiptOutcome::Mismatched),
+    ] {
+        let mut smsc = Smsc::new(MessageIdForm::Exact);
+        smsc.accepts("a", 1);
+        let receipt = Receipt { id: b"a", state: Some(MessageState::DELIVERED), ..Receipt::default() };
+        let handset = Handset::of([source, destination], ours);
+        let found = smsc.says_at(0, &Incoming { receipt: &receipt, handset, reference: None });
+        assert_eq!(found, outcome, "{source:?} to {destination:?}");
+    }
+}
+
+#[test]
+fn d1a_more_than_half_of_a_hundred_of_other_handsets_are_told_once() {
+    let mut receipts = Receipts::new(MessageIdForm::Exact, 100, AGE_MAX);
+    let mut told = |mismatched: u32| {
+        let outcome =
+            |number| if number < mismatched { ReceiptOutcome::Mismatched } else { ReceiptOutcome::Matched };
+        (0..SAMPLE).filter(|number| receipts.mismatches_prevail(outcome(*number))).count()
+    };
+    assert_eq!([told(50), told(51), told(100), told(50), told(51)], [0, 1, 0, 0, 1]);
 }

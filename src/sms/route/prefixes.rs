@@ -77,25 +77,25 @@ impl Prefixes {
         self.nodes[0].route != NONE
     }
 
-    /// The route of the longest prefix; the first where no prefix fits, which cannot be once they
-    /// [cover all](Self::cover_all).
+    /// The route of the longest prefix, and how many digits that has; the first where no prefix fits, which cannot
+    /// be once they [cover all](Self::cover_all).
     // One step a digit, and none where there is but the empty prefix.
-    pub(in crate::sms) fn longest(&self, phone: Msisdn) -> Route {
-        let mut route = self.nodes[0].route;
+    pub(in crate::sms) fn longest(&self, phone: Msisdn) -> (Route, u32) {
+        let (mut route, mut longest) = (self.nodes[0].route, 0);
         if self.nodes.len() > 1 {
             let mut buffer = [0; DIGITS_MAX];
             let mut at = 0;
-            for digit in phone.digits_in(&mut buffer) {
+            for (digits, digit) in (1..).zip(phone.digits_in(&mut buffer)) {
                 at = match self.nodes[at].next[usize::from(digit - b'0')] {
                     NONE => break,
                     next => usize::from(next),
                 };
                 if self.nodes[at].route != NONE {
-                    route = self.nodes[at].route;
+                    (route, longest) = (self.nodes[at].route, digits);
                 }
             }
         }
-        if route == NONE { 0 } else { route }
+        (if route == NONE { 0 } else { route }, longest)
     }
 }
 
@@ -115,13 +115,13 @@ mod tests {
             prefixes.insert(prefix, u16::try_from(route).unwrap()).unwrap();
         }
         for (digits, route) in [
-            ("12025550100", 0),
-            ("6221123456", 1),
-            ("628111234567", 2),
-            ("628110234567", 3),
-            ("6591234567", 4),
-            ("628120000001", 5),
-            ("628120000002", 1),
+            ("12025550100", (0, 0)),
+            ("6221123456", (1, 2)),
+            ("628111234567", (2, 5)),
+            ("628110234567", (3, 6)),
+            ("6591234567", (4, 2)),
+            ("628120000001", (5, 12)),
+            ("628120000002", (1, 2)),
         ] {
             assert_eq!(prefixes.longest(phone(digits)), route, "{digits}");
         }
@@ -134,7 +134,7 @@ mod tests {
         assert!(!prefixes.cover_all());
         prefixes.insert("", 1).unwrap();
         assert!(prefixes.cover_all());
-        assert_eq!(Prefixes::of_all().longest(phone("628111234567")), 0);
+        assert_eq!(Prefixes::of_all().longest(phone("628111234567")), (0, 0));
     }
 
     #[test]

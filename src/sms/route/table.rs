@@ -11,6 +11,11 @@ const ROUTES_MAX: usize = 1_000;
 /// The most prefixes of one route; those of all together are bounded by [`Prefixes`].
 const PREFIXES_MAX: usize = 65_535;
 
+/// A country code of two digits, and a mobile network's three.
+const DESTINATION_DIGITS: u32 = 5;
+/// The fewest digits of a phone number: all of them make no network.
+const DESTINATION_DIGITS_MAX: u32 = 8;
+
 /// Which SMSCs carry SMS to which numbers. Every number has a route.
 #[derive(Clone, Debug)]
 pub(in crate::sms) struct Table {
@@ -18,20 +23,25 @@ pub(in crate::sms) struct Table {
     pub(in crate::sms) prefixes: Prefixes,
     /// By route, the indices of its SMSCs, the preferred first.
     pub(in crate::sms) smscs: Vec<Box<[usize]>>,
+    /// How many first digits of a number say which network serves it, where its route has no longer prefix.
+    pub(in crate::sms) destination_digits: u32,
 }
 
 impl Table {
     /// One route, over this many SMSCs in their order.
     pub(in crate::sms) fn of_all(smscs: usize) -> Self {
-        Self { prefixes: Prefixes::of_all(), smscs: vec![(0..smscs).collect()] }
+        let smscs = vec![(0..smscs).collect()];
+        Self { prefixes: Prefixes::of_all(), smscs, destination_digits: DESTINATION_DIGITS }
     }
 
-    /// Reads the tables `[[route]]` over the SMSCs of these names; without any, all carry everything, in their
-    /// order.
-    pub(in crate::sms) fn read(root: &Section<'_>, names: &[&str]) -> Self {
+    /// Reads the tables `[[route]]` over the SMSCs of these names, and what `[outbox]` says of destinations; without
+    /// any route, all SMSCs carry everything, in their order.
+    pub(in crate::sms) fn read(root: &Section<'_>, outbox: &Section<'_>, names: &[&str]) -> Self {
+        let destination_digits =
+            outbox.or("destination_digits", 1..=DESTINATION_DIGITS_MAX, DESTINATION_DIGITS);
         let sections = root.sections("route", 0..=ROUTES_MAX);
         if sections.is_empty() {
-            return Self::of_all(names.len());
+            return Self { destination_digits, ..Self::of_all(names.len()) };
         }
         let prefixes = RefCell::new(Prefixes::new());
         let mut complete = true;
@@ -49,7 +59,7 @@ impl Table {
         if complete && !prefixes.cover_all() {
             root.conflict("route", "no route for all other numbers", "one that has the prefix \"\"");
         }
-        Self { prefixes, smscs }
+        Self { prefixes, smscs, destination_digits }
     }
 }
 

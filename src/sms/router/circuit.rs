@@ -8,21 +8,30 @@
 //!     └───────── PROBES_GOOD probes succeeded, one after another ──────┘
 //! ```
 //!
-//! A failure is a submit that got no answer, or one that the SMSC itself could not deal with. A refusal of one
-//! message, or for now, is not a failure. An SMSC that has dealt with others since a submit was written is not down
-//! because it leaves that one without an answer: it counts among failures and successes, and not as one more in a
-//! row. The pause doubles each time the circuit opens anew before it was closed for [`CALM_AFTER`], so that traffic
-//! does not swing to and fro.
+//! A failure is a submit that got no answer, or one that the SMSC itself could not deal with; a refusal of one
+//! message, or for now, is not. Failures open the circuit only if they are of [`DESTINATIONS_MIN`] destinations, or of
+//! all that there are at the time, since a network behind the SMSC can fail while the SMSC and all others are well. What
+//! opens it regardless is that nothing at all is answered. The pause doubles each time the circuit opens anew before
+//! it was closed for
+//! [`CALM_AFTER`], so that traffic does not swing to and fro.
+//!
+//! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
+//! over: it takes a message a second, one at a time, each of which is a probe.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::sms::destination::Prefix;
 
 /// This many failures without a success between them are a burst, however slowly they come.
 const IN_A_ROW: u32 = 5;
 /// This many failures within two spans are a burst if successes are fewer.
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
+/// Errors of this many destinations are the SMSC's own, whatever becomes of others.
+const DESTINATIONS_MIN: usize = 3;
+/// So many destinations that work are known: one more than may fail without being the SMSC's own failure.
+const WORKED: usize = DESTINATIONS_MIN + 1;
 /// The first pause: as long as `Retry-After` has a caller wait.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is noticed within a minute.
@@ -31,6 +40,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const PROBES_GOOD: u32 = 3;
 /// A probe that came to nothing within this time is forgotten: no response timer is longer.
 const PROBE_AGE_MAX: Duration = Duration::from_secs(120);
+/// Between two messages while it is slow.
+const SLOW_PAUSE: Duration = Duration::from_secs(1);
 /// Closed for this long, it opens for the shortest pause again.
 const CALM_AFTER: Duration = Duration::from_secs(60);
 
@@ -38,21 +49,54 @@ const CALM_AFTER: Duration = Duration::from_secs(60);
 enum State {
     Closed,
     Open { until: Timestamp },
-    HalfOpen { from: Timestamp, good: u32, probed_at: Option<Timestamp> },
+    HalfOpen,
+}
+
+/// Why it is open or half-open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Errors,
+    Silence,
+}
+
+/// What came of the messages of one span.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    failures: u32,
+    successes: u32,
+    /// The first destinations that failed.
+    failing: [Option<Prefix>; DESTINATIONS_MIN],
+}
+
+impl Span {
+    fn add_failing(&mut self, prefix: Prefix) {
+        if let Some(free) = self.failing.iter_mut().find(|known| known.is_none_or(|known| known == prefix)) {
+            *free = Some(prefix);
+        }
+    }
 }
 
 /// The circuit of one SMSC.
 #[derive(Debug)]
 pub(super) struct Circuit {
     state: State,
-    /// Failures since the last success, and when that was.
+    cause: Cause,
+    /// Since when it is not closed, or half-open: what was written before says nothing of a probe.
+    probes_from: Timestamp,
+    probed_at: Option<Timestamp>,
+    /// Probes that succeeded.
+    good: u32,
+    /// Failures since the last success.
     in_a_row: u32,
-    succeeded_at: Option<Timestamp>,
+    /// Submits without an answer since the last answer of any kind, and when that was.
+    unanswered: u32,
+    answered_at: Option<Timestamp>,
     /// When the present span began. It lasts for [`SPAN`], and until the success that begins the next.
     span_from: Timestamp,
-    /// Of the present span, and of the one before.
-    failures: [u32; 2],
-    successes: [u32; 2],
+    /// The present span, and the one before.
+    spans: [Span; 2],
+    /// The destinations that a message went to successfully last, and when.
+    worked: [Option<(Prefix, Timestamp)>; WORKED],
     /// How long it opens the next time.
     pause: Duration,
     closed_at: Timestamp,
@@ -62,11 +106,16 @@ impl Circuit {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             state: State::Closed,
+            cause: Cause::Errors,
+            probes_from: now,
+            probed_at: None,
+            good: 0,
             in_a_row: 0,
-            succeeded_at: None,
+            unanswered: 0,
+            answered_at: None,
             span_from: now,
-            failures: [0; 2],
-            successes: [0; 2],
+            spans: [Span::default(); 2],
+            worked: [None; WORKED],
             pause: PAUSE_MIN,
             closed_at: now,
         }
@@ -82,90 +131,161 @@ impl Circuit {
         self.state == State::Closed
     }
 
+    /// Whether it answers, if only with errors, since it opened.
+    pub(super) fn answers(&self) -> bool {
+        self.cause == Cause::Errors
+    }
+
     /// Whether a message may be sent: any, or the next probe.
     pub(super) fn takes(&self) -> bool {
         match self.state {
             State::Closed => true,
             State::Open { .. } => false,
-            State::HalfOpen { probed_at, .. } => probed_at.is_none(),
+            State::HalfOpen => self.probed_at.is_none(),
         }
+    }
+
+    /// Whether a message may be sent though it is open, since no other SMSC can take it.
+    pub(super) fn takes_slowly(&self, now: Timestamp) -> bool {
+        self.is_open()
+            && self.answers()
+            && self.probed_at.is_none()
+            && now.since(self.probes_from) >= SLOW_PAUSE
     }
 
     /// A message is on its way.
     pub(super) fn took(&mut self, now: Timestamp) {
-        if let State::HalfOpen { probed_at, .. } = &mut self.state {
-            *probed_at = Some(now);
+        if !self.is_closed() {
+            self.probed_at = Some(now);
         }
     }
 
     /// The SMSC dealt with a message. Returns whether it takes more than before.
-    pub(super) fn succeeded(&mut self, now: Timestamp) -> bool {
-        (self.in_a_row, self.succeeded_at) = (0, Some(now));
+    pub(super) fn succeeded(&mut self, prefix: Prefix, now: Timestamp) -> bool {
+        self.answered(now);
+        self.in_a_row = 0;
         // Not at a failure: what the last of a stream left unanswered is weighed against its successes.
         if now.since(self.span_from) >= SPAN {
             self.span_from = now;
-            (self.failures, self.successes) = ([0, self.failures[0]], [0, self.successes[0]]);
+            self.spans = [Span::default(), self.spans[0]];
         }
-        self.successes[0] = self.successes[0].saturating_add(1);
-        match &mut self.state {
-            State::Closed | State::Open { .. } => false,
-            State::HalfOpen { good, probed_at, .. } => {
-                (*good, *probed_at) = (*good + 1, None);
-                if *good >= PROBES_GOOD {
-                    self.state = State::Closed;
-                    (self.failures, self.closed_at) = ([0; 2], now);
+        self.spans[0].successes = self.spans[0].successes.saturating_add(1);
+        self.add_worked(prefix, now);
+        let is_probe = self.probed_at.is_some();
+        if self.is_closed() || !is_probe {
+            return false;
+        }
+        (self.good, self.probed_at, self.probes_from) = (self.good + 1, None, now);
+        if self.good >= PROBES_GOOD {
+            (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);
+        }
+        true
+    }
+
+    /// The SMSC answered, if only that it will not take a message.
+    pub(super) fn answered(&mut self, now: Timestamp) {
+        (self.unanswered, self.answered_at) = (0, Some(now));
+    }
+
+    /// The SMSC answered a message that it had at `since` with an error of its own. Returns whether the circuit has
+    /// opened.
+    pub(super) fn failed(&mut self, prefix: Prefix, since: Timestamp, now: Timestamp) -> bool {
+        self.answered(now);
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let span = &mut self.spans[0];
+        span.failures = span.failures.saturating_add(1);
+        span.add_failing(prefix);
+        let burst = self.in_a_row >= IN_A_ROW || self.failures_prevail();
+        self.opens(burst && self.is_its_own(now), Cause::Errors, since, now)
+    }
+
+    /// The SMSC did not answer a message that it had at `since`. Returns whether the circuit has opened.
+    pub(super) fn unanswered(&mut self, prefix: Prefix, since: Timestamp, now: Timestamp) -> bool {
+        if self.answered_at.is_none_or(|at| at <= since) {
+            self.unanswered = self.unanswered.saturating_add(1);
+        }
+        let span = &mut self.spans[0];
+        span.failures = span.failures.saturating_add(1);
+        span.add_failing(prefix);
+        let burst = self.failures_prevail() && self.is_its_own(now);
+        self.opens(burst || self.unanswered >= IN_A_ROW, Cause::Silence, since, now)
+    }
+
+    /// Whether there were so many failures in two spans, and fewer successes.
+    fn failures_prevail(&self) -> bool {
+        let sum = |count: fn(&Span) -> u32| self.spans.iter().map(count).fold(0, u32::saturating_add);
+        let (failures, successes) = (sum(|span| span.failures), sum(|span| span.successes));
+        failures >= IN_SPANS && failures > successes
+    }
+
+    fn opens(&mut self, burst: bool, cause: Cause, since: Timestamp, now: Timestamp) -> bool {
+        let is_probe = self.probed_at.is_some() && since >= self.probes_from;
+        match self.state {
+            State::Closed if burst => {
+                if now.since(self.closed_at) >= CALM_AFTER {
+                    self.pause = PAUSE_MIN;
                 }
-                true
             }
+            State::HalfOpen if is_probe => {}
+            // A message that it took slowly.
+            State::Open { .. } if is_probe => {
+                (self.cause, self.probed_at, self.probes_from, self.good) = (cause, None, now, 0);
+                return false;
+            }
+            State::Closed | State::Open { .. } | State::HalfOpen => return false,
+        }
+        self.state = State::Open { until: now.plus(self.pause) };
+        self.pause = (2 * self.pause).min(PAUSE_MAX);
+        (self.cause, self.probed_at, self.probes_from, self.good) = (cause, None, now, 0);
+        (self.in_a_row, self.unanswered) = (0, 0);
+        true
+    }
+
+    /// Whether a message went to a destination successfully not long ago.
+    pub(super) fn has_worked(&self, prefix: Prefix) -> bool {
+        self.worked.iter().flatten().any(|(worked, _)| *worked == prefix)
+    }
+
+    fn add_worked(&mut self, prefix: Prefix, now: Timestamp) {
+        let known = self.worked.iter_mut().find(|known| known.is_some_and(|(known, _)| known == prefix));
+        let oldest = |known: &&mut Option<(Prefix, Timestamp)>| known.map(|(_, at)| at);
+        let place = match known {
+            Some(known) => Some(known),
+            None => self.worked.iter_mut().min_by_key(oldest),
+        };
+        if let Some(place) = place {
+            *place = Some((prefix, now));
         }
     }
 
-    /// The SMSC has not dealt with a message that it had at `since`. Returns whether the circuit has opened.
-    pub(super) fn failed(&mut self, since: Timestamp, now: Timestamp) -> bool {
-        if self.succeeded_at.is_none_or(|at| at <= since) {
-            self.in_a_row = self.in_a_row.saturating_add(1);
-        }
-        self.failures[0] = self.failures[0].saturating_add(1);
-        let [failures, successes] =
-            [self.failures, self.successes].map(|[now, before]| now.saturating_add(before));
-        let burst = failures >= IN_SPANS && failures > successes;
-        let opens = match self.state {
-            State::Closed => self.in_a_row >= IN_A_ROW || burst,
-            State::Open { .. } => false,
-            // What was written before says nothing of a probe.
-            State::HalfOpen { from, .. } => since >= from,
-        };
-        if opens {
-            if self.is_closed() && now.since(self.closed_at) >= CALM_AFTER {
-                self.pause = PAUSE_MIN;
-            }
-            self.state = State::Open { until: now.plus(self.pause) };
-            self.pause = (2 * self.pause).min(PAUSE_MAX);
-            self.in_a_row = 0;
-        }
-        opens
+    /// Whether what fails is more than what one destination explains: it is several, or nothing else went well lately.
+    fn is_its_own(&self, now: Timestamp) -> bool {
+        let [mut failing, before] = self.spans;
+        before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
+        let is_lately = |at| now.since(at) < 2 * SPAN;
+        let mut well = self.worked.iter().flatten().filter(|(_, at)| is_lately(*at));
+        failing.failing.iter().all(Option::is_some)
+            || well.all(|(prefix, _)| failing.failing.contains(&Some(*prefix)))
     }
 
     /// A message that was on its way was not sent after all. Returns whether the next probe may be sent.
     pub(super) fn unsent(&mut self) -> bool {
-        match &mut self.state {
-            State::HalfOpen { probed_at, .. } => probed_at.take().is_some(),
-            State::Closed | State::Open { .. } => false,
-        }
+        self.probed_at.take().is_some()
     }
 
     /// Ends a pause, and the wait for a probe, whose time is over. Returns whether it takes more than before.
     pub(super) fn on_time(&mut self, now: Timestamp) -> bool {
+        if self.probed_at.is_some_and(|at| now.since(at) >= PROBE_AGE_MAX) {
+            self.probed_at = None;
+            return true;
+        }
         match self.state {
             State::Open { until } if now >= until => {
-                self.state = State::HalfOpen { from: now, good: 0, probed_at: None };
+                (self.state, self.probes_from) = (State::HalfOpen, now);
                 true
             }
-            State::HalfOpen { from, good, probed_at: Some(at) } if now.since(at) >= PROBE_AGE_MAX => {
-                self.state = State::HalfOpen { from, good, probed_at: None };
-                true
-            }
-            State::Closed | State::Open { .. } | State::HalfOpen { .. } => false,
+            State::Open { .. } => self.takes_slowly(now),
+            State::Closed | State::HalfOpen => false,
         }
     }
 }
@@ -173,6 +293,7 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sms::outbox::tests::phone;
 
     const START: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
@@ -180,18 +301,41 @@ mod tests {
         START.plus(Duration::from_secs(seconds))
     }
 
+    /// One of many destinations.
+    fn prefix(number: u8) -> Prefix {
+        Prefix::of(phone(number), 12)
+    }
+
+    fn fail(circuit: &mut Circuit, now: Timestamp) -> bool {
+        circuit.failed(prefix(0), now, now)
+    }
+
+    fn succeed(circuit: &mut Circuit, now: Timestamp) -> bool {
+        circuit.succeeded(prefix(0), now)
+    }
+
     fn open(circuit: &mut Circuit, now: Timestamp) {
         for failure in 1..=IN_A_ROW {
-            assert_eq!(circuit.failed(now, now), failure == IN_A_ROW);
+            assert_eq!(fail(circuit, now), failure == IN_A_ROW);
         }
+    }
+
+    /// Three probes, each of which succeeds.
+    fn close(circuit: &mut Circuit, now: Timestamp) {
+        for _ in 0..PROBES_GOOD {
+            assert!(circuit.takes());
+            circuit.took(now);
+            assert!(succeed(circuit, now));
+        }
+        assert!(circuit.is_closed());
     }
 
     #[test]
     fn s7_a_burst_opens_it_and_single_failures_do_not() {
         let mut circuit = Circuit::new(START);
         for _ in 0..1_000 {
-            (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(START, START)));
-            (0..2 * IN_A_ROW).for_each(|_| assert!(!circuit.succeeded(START)));
+            (1..IN_A_ROW).for_each(|_| assert!(!fail(&mut circuit, START)));
+            (0..2 * IN_A_ROW).for_each(|_| assert!(!succeed(&mut circuit, START)));
             assert!(circuit.takes());
         }
         open(&mut circuit, START);
@@ -203,38 +347,58 @@ mod tests {
         let mut circuit = Circuit::new(START);
         let mut failures = 0;
         while !circuit.is_open() {
-            circuit.failed(START, START);
-            circuit.failed(START, START);
+            fail(&mut circuit, START);
+            fail(&mut circuit, START);
             failures += 2;
-            circuit.succeeded(START);
+            succeed(&mut circuit, START);
         }
         assert_eq!(failures, IN_SPANS);
 
         // As many, but slowly.
         let mut circuit = Circuit::new(START);
         for second in 0..1_000 {
-            assert!(
-                !circuit.failed(after(5 * second), after(5 * second))
-                    && !circuit.failed(after(5 * second), after(5 * second))
-            );
-            circuit.succeeded(after(5 * second));
+            assert!(!fail(&mut circuit, after(5 * second)) && !fail(&mut circuit, after(5 * second)));
+            succeed(&mut circuit, after(5 * second));
         }
+    }
+
+    #[test]
+    fn s7_errors_of_two_destinations_open_no_circuit_while_another_is_well_and_of_three_do() {
+        let mut circuit = Circuit::new(START);
+        for second in 0..300 {
+            circuit.succeeded(prefix(9), after(second));
+            for _ in 0..IN_SPANS {
+                assert!(!circuit.failed(prefix(1), after(second), after(second)));
+                assert!(!circuit.failed(prefix(2), after(second), after(second)));
+            }
+        }
+        assert!(circuit.failed(prefix(3), after(300), after(300)));
+    }
+
+    #[test]
+    fn s7_errors_of_the_only_destination_that_there_is_open_it() {
+        let mut circuit = Circuit::new(START);
+        circuit.succeeded(prefix(9), START);
+        circuit.succeeded(prefix(1), START);
+        (0..2 * IN_SPANS).for_each(|_| assert!(!circuit.failed(prefix(1), after(9), after(9))));
+        assert!(circuit.failed(prefix(1), after(10), after(10)), "the other has been at rest for two spans");
     }
 
     #[test]
     fn s7_after_its_pause_three_probes_one_after_another_close_it() {
         let mut circuit = Circuit::new(START);
         open(&mut circuit, START);
-        assert!(!circuit.on_time(after(4)) && circuit.is_open());
+        circuit.on_time(after(4));
+        assert!(circuit.is_open());
         assert!(circuit.on_time(after(5)));
         for probe in 1..=PROBES_GOOD {
             assert!(circuit.takes());
             circuit.took(after(5));
             assert!(!circuit.takes(), "one at a time");
-            assert!(circuit.succeeded(after(6)));
+            assert!(succeed(&mut circuit, after(6)));
             assert_eq!(circuit.is_closed(), probe == PROBES_GOOD);
         }
-        assert!(!circuit.failed(after(6), after(6)), "what failed before is forgotten");
+        assert!(!fail(&mut circuit, after(6)), "what failed before is forgotten");
     }
 
     #[test]
@@ -243,12 +407,12 @@ mod tests {
         open(&mut circuit, START);
         let mut now = START;
         for pause in [5, 10, 20, 40, 60, 60] {
-            let almost = now.plus(Duration::from_secs(pause) - Duration::from_millis(1));
-            assert!(!circuit.on_time(almost), "{pause}");
+            circuit.on_time(now.plus(Duration::from_secs(pause) - Duration::from_millis(1)));
+            assert!(circuit.is_open(), "{pause}");
             now = now.plus(Duration::from_secs(pause));
-            assert!(circuit.on_time(now), "{pause}");
+            assert!(circuit.on_time(now) && !circuit.is_open(), "{pause}");
             circuit.took(now);
-            assert!(circuit.failed(now, now));
+            assert!(fail(&mut circuit, now));
         }
     }
 
@@ -257,12 +421,46 @@ mod tests {
         let mut circuit = Circuit::new(START);
         open(&mut circuit, START);
         circuit.on_time(after(5));
-        (0..PROBES_GOOD).for_each(|_| assert!(circuit.succeeded(after(5))));
+        close(&mut circuit, after(5));
         open(&mut circuit, after(20));
-        assert!(!circuit.on_time(after(29)) && circuit.on_time(after(30)));
-        (0..PROBES_GOOD).for_each(|_| assert!(circuit.succeeded(after(30))));
+        circuit.on_time(after(29));
+        assert!(circuit.is_open());
+        assert!(circuit.on_time(after(30)) && !circuit.is_open());
+        close(&mut circuit, after(30));
         open(&mut circuit, after(90));
-        assert!(circuit.on_time(after(95)), "it was well for a minute");
+        assert!(circuit.on_time(after(95)) && !circuit.is_open(), "it was well for a minute");
+    }
+
+    #[test]
+    fn s7_what_answers_with_errors_takes_a_message_a_second_and_closes_with_three_that_go_well() {
+        let mut circuit = Circuit::new(START);
+        open(&mut circuit, START);
+        assert!(!circuit.takes_slowly(START) && circuit.answers());
+        let mut now = START;
+        for _ in 0..3 {
+            now = now.plus(SLOW_PAUSE);
+            assert!(circuit.on_time(now) && circuit.takes_slowly(now));
+            circuit.took(now);
+            assert!(!circuit.takes_slowly(now.plus(SLOW_PAUSE)), "one at a time");
+            assert!(!fail(&mut circuit, now) && circuit.is_open());
+        }
+        for _ in 0..PROBES_GOOD {
+            now = now.plus(Duration::from_millis(400));
+            assert!(!circuit.takes_slowly(now), "a second apart");
+            now = now.plus(Duration::from_millis(600));
+            circuit.on_time(now);
+            circuit.took(now);
+            assert!(succeed(&mut circuit, now));
+        }
+        assert!(circuit.is_closed());
+    }
+
+    #[test]
+    fn s7_what_does_not_answer_is_not_even_slow() {
+        let mut circuit = Circuit::new(START);
+        (1..IN_A_ROW).for_each(|_| assert!(!circuit.unanswered(prefix(0), START, after(10))));
+        assert!(circuit.unanswered(prefix(0), START, after(10)), "whatever the destinations are");
+        assert!(!circuit.takes_slowly(after(12)) && !circuit.answers());
     }
 
     #[test]
@@ -279,23 +477,24 @@ mod tests {
     #[test]
     fn what_was_left_unanswered_while_others_were_answered_is_no_row_of_failures() {
         let mut circuit = Circuit::new(START);
-        (0..200).for_each(|_| assert!(!circuit.succeeded(after(1))));
-        (0..100).for_each(|_| assert!(!circuit.failed(START, after(2))));
+        (0..200).for_each(|_| assert!(!succeed(&mut circuit, after(1))));
+        (0..100).for_each(|_| assert!(!circuit.unanswered(prefix(0), START, after(2))));
         assert!(circuit.is_closed());
-        // A last success, long after the others, is not all that there was.
-        circuit.succeeded(after(60));
-        (0..50).for_each(|_| assert!(!circuit.failed(after(50), after(61))));
-        (1..IN_A_ROW).for_each(|_| assert!(!circuit.failed(after(60), after(62))));
-        assert!(circuit.failed(after(60), after(62)));
+        // Any answer will do, but an old one.
+        circuit.answered(after(60));
+        (0..50).for_each(|_| assert!(!circuit.unanswered(prefix(0), after(50), after(61))));
+        (1..IN_A_ROW).for_each(|_| assert!(!circuit.unanswered(prefix(0), after(60), after(62))));
+        assert!(circuit.unanswered(prefix(0), after(60), after(62)));
     }
 
     #[test]
     fn what_was_written_before_the_pause_does_not_fail_a_probe() {
         let mut circuit = Circuit::new(START);
-        (0..IN_A_ROW).for_each(|_| _ = circuit.failed(START, START));
+        (0..IN_A_ROW).for_each(|_| _ = circuit.unanswered(prefix(0), START, START));
         let half_open = START.plus(PAUSE_MIN);
         assert!(circuit.on_time(half_open) && circuit.takes());
-        assert!(!circuit.failed(START, half_open));
-        assert!(circuit.failed(half_open, half_open));
+        circuit.took(half_open);
+        assert!(!circuit.unanswered(prefix(0), START, half_open));
+        assert!(circuit.unanswered(prefix(0), half_open, half_open));
     }
 }

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use super::Router;
+use super::destinations::Trouble;
 use super::lanes::{self, LinkIndex};
 use crate::clock::Timestamp;
+use crate::sms::destination::Prefix;
 use crate::sms::outbox::Outgoing;
 
 /// What one link sees of the routes.
@@ -18,10 +20,17 @@ pub(in crate::sms) struct Lane {
 }
 
 /// Another link that takes an SMS.
-#[must_use = "its SMSC counts on the SMS already"]
+#[must_use = "the SMS is to follow"]
 pub(in crate::sms) struct Failover<'a> {
     lane: &'a Lane,
     to: lanes::Failover,
+}
+
+/// Where and when an SMS is tried again.
+#[must_use = "the SMS is to follow"]
+pub(in crate::sms) struct Again<'a> {
+    lane: &'a Lane,
+    to: lanes::Again,
 }
 
 impl Lane {
@@ -62,26 +71,59 @@ impl Lane {
         self.router.lanes().take_back(self.index, unsent, now);
     }
 
-    /// The SMSC dealt with a message: it took it, or refused it for what it was.
-    pub(in crate::sms) fn succeeded(&self, now: Timestamp) {
-        self.router.lanes().succeeded(self.index.smsc, now);
+    /// When there may be something to take that is not there now: for a link that has room.
+    pub(in crate::sms) fn due(&self) -> Option<Timestamp> {
+        self.router.lanes().due(self.index)
     }
 
-    /// The SMSC did not answer a message that it had at `since`, or could not deal with it then.
-    pub(in crate::sms) fn failed(&self, since: Timestamp, now: Timestamp) {
-        self.router.lanes().failed(self.index.smsc, since, now);
+    /// The SMSC took a message.
+    pub(in crate::sms) fn accepted(&self, outgoing: &Outgoing, now: Timestamp) {
+        self.router.lanes().accepted(self.index, outgoing, now);
     }
 
-    /// An item that was taken is not sent: it is dead, or has to wait.
-    pub(in crate::sms) fn unsent(&self, now: Timestamp) {
-        self.router.lanes().unsent(self.index.smsc, now);
+    /// The SMSC refused a message for what it was.
+    pub(in crate::sms) fn dealt_with(&self, outgoing: &Outgoing, now: Timestamp) {
+        self.router.lanes().dealt_with(self.index, outgoing, now);
     }
 
-    /// Another link for an SMS that this one's SMSC could not deal with, if there is one. The SMS counts as
-    /// sent there, and is to follow.
-    pub(in crate::sms) fn failover(&self, outgoing: &Outgoing, now: Timestamp) -> Option<Failover<'_>> {
-        let to = self.router.lanes().failover(self.index, outgoing, now)?;
+    /// The SMSC refused a message for now. Returns where it may go, if it is to be tried again.
+    pub(in crate::sms) fn refused(
+        &self,
+        outgoing: &Outgoing,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Option<Again<'_>> {
+        let to = self.router.lanes().refused(self.index, outgoing, trouble, now)?;
+        Some(Again { lane: self, to })
+    }
+
+    /// Whether what the SMSC refuses for now is of several destinations, so that the link itself is too fast.
+    pub(in crate::sms) fn refusals_spread(&self) -> bool {
+        self.router.lanes().smscs[self.index.smsc].spread.spreads()
+    }
+
+    /// The SMSC could not deal with a message. Returns another link for it, if there is one.
+    pub(in crate::sms) fn failed(&self, outgoing: &Outgoing, now: Timestamp) -> Option<Failover<'_>> {
+        let mut lanes = self.router.lanes();
+        lanes.failed(self.index, outgoing, now);
+        let to = lanes.failover(self.index, outgoing, now).filter(|_| !outgoing.failed)?;
         Some(Failover { lane: self, to })
+    }
+
+    /// The SMSC did not answer a message in time that it had at `since`.
+    pub(in crate::sms) fn unanswered(&self, outgoing: &Outgoing, since: Timestamp, now: Timestamp) {
+        self.router.lanes().unanswered(self.index, outgoing, since, now);
+    }
+
+    /// The link was lost with messages on it that were not answered: they are one failure together. The last was
+    /// for this prefix, and the SMSC had it at `since`.
+    pub(in crate::sms) fn lost(&self, prefix: Prefix, since: Timestamp, now: Timestamp) {
+        self.router.lanes().lost(self.index.smsc, prefix, since, now);
+    }
+
+    /// A message that was taken is not sent: it is dead.
+    pub(in crate::sms) fn unsent(&self, outgoing: &Outgoing, now: Timestamp) {
+        self.router.lanes().unsent(self.index, outgoing, now);
     }
 
     /// Whether nothing waits or can still come, as far as is known.
@@ -101,8 +143,20 @@ impl Lane {
 
 impl Failover<'_> {
     /// Has the other link send the SMS. The next SMSC that cannot deal with it has the last word.
-    pub(in crate::sms) fn send(self, mut outgoing: Outgoing) {
-        outgoing.refused = true;
-        self.lane.router.lanes().fail_over(self.to, outgoing);
+    pub(in crate::sms) fn send(self, mut outgoing: Outgoing, now: Timestamp) {
+        outgoing.failed = true;
+        self.lane.router.lanes().fail_over(self.to, outgoing, now);
+    }
+}
+
+impl Again<'_> {
+    /// Whether another SMSC is to take it.
+    pub(in crate::sms) fn is_elsewhere(&self) -> bool {
+        matches!(self.to, lanes::Again::Elsewhere { .. })
+    }
+
+    /// Has the SMS wait, or the other SMSC take it.
+    pub(in crate::sms) fn send(self, outgoing: Outgoing, now: Timestamp) {
+        self.lane.router.lanes().try_again(self.lane.index, self.to, outgoing, now);
     }
 }

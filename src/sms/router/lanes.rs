@@ -3,11 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::smsc::{Link, LinkState, Smsc};
+use super::destinations::{DESTINATIONS_MAX, Trouble};
+use super::retries::{PAUSE_MIN, Verdict};
+use super::smsc::{Carrier, Link, LinkState, Smsc};
 use crate::clock::Timestamp;
-use crate::metrics::{Metrics, SmscMetrics};
+use crate::metrics::Metrics;
+use crate::sms::destination::{Prefix, Recipient};
 use crate::sms::outbox::{LEFT_MIN, Outgoing, Queue};
 use crate::sms::route::RouteState;
+
+/// So many parked messages are looked at for one whose destination is not known to be unwell.
+const PROBES_SEEN: usize = 32;
 
 /// Which SMSC, and which of its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,25 +30,37 @@ pub(super) enum Failover {
     Link(LinkIndex),
 }
 
+/// Where an SMS goes that one SMSC refused for now.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Again {
+    /// To the same, at its time.
+    Here(Verdict),
+    /// To another.
+    Elsewhere { smsc: usize, verdict: Verdict },
+}
+
 /// The queue, and all that has left it and waits for a link.
 pub(super) struct Lanes {
     pub(super) queue: Queue,
     pub(super) smscs: Vec<Smsc>,
-    /// What no SMSC of its route can take now.
-    parked: VecDeque<Outgoing>,
+    /// By route, what no SMSC of it can take now.
+    parked: Vec<VecDeque<Outgoing>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Lanes {
-    /// Lanes to SMSCs with this many links each.
+    /// Lanes to these SMSCs.
     pub(super) fn new(
         queue: Queue,
-        smscs: impl IntoIterator<Item = (usize, SmscMetrics)>,
+        carriers: impl IntoIterator<Item = Carrier>,
         now: Timestamp,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let smscs = smscs.into_iter().map(|(links, metrics)| Smsc::new(links, metrics, now)).collect();
-        Self { queue, smscs, parked: VecDeque::new(), metrics }
+        let carriers: Vec<_> = carriers.into_iter().collect();
+        let unwell_max = DESTINATIONS_MAX / carriers.len().max(1);
+        let smscs = carriers.into_iter().map(|carrier| Smsc::new(carrier, unwell_max, now)).collect();
+        let parked = queue.routes().iter().map(|_| VecDeque::new()).collect();
+        Self { queue, smscs, parked, metrics }
     }
 
     /// All links, those of the first SMSC first.
@@ -56,75 +74,261 @@ impl Lanes {
         &mut self.smscs[index.smsc].links[index.link]
     }
 
-    /// The SMSC that is to take an SMS of a route, of those that it names in order. It counts as sent there.
-    // For an SMSC that is well and first: three comparisons.
-    fn choose(&mut self, order: &[usize], except: Option<usize>, now: Timestamp) -> Option<usize> {
-        let takes = |index: &usize| Some(*index) != except && self.smscs[*index].takes();
-        let mut able = order.iter().copied().filter(takes);
-        let first = able.next()?;
-        let steady = |index: &usize| self.smscs[*index].is_steady(now);
-        let chosen = if steady(&first) { first } else { able.find(steady).unwrap_or(first) };
-        self.smscs[chosen].circuit.took(now);
-        Some(chosen)
+    /// The SMSC that is to take an SMS of a route, of those that it names in order: the first that is to be preferred,
+    /// or the first that can.
+    // For an SMSC that is well and first: a few comparisons.
+    fn choose(&self, order: &[usize], recipient: Recipient, now: Timestamp) -> Option<usize> {
+        let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes());
+        let Some(first) = able.next() else {
+            return order.iter().copied().find(|index| self.smscs[*index].takes_slowly(now));
+        };
+        let preferred = |index: &usize| self.smscs[*index].is_preferred(recipient, now);
+        if preferred(&first) {
+            return Some(first);
+        }
+        // Rather one that is not steady yet than one that does not take it.
+        let takes = |index: &usize| !self.smscs[*index].destinations.avoids(recipient, now);
+        let others = || order.iter().copied().filter(|index| self.smscs[*index].takes());
+        able.find(preferred).or_else(|| others().find(takes)).or(Some(first))
+    }
+
+    /// The SMSC that is to take an SMS that another has not taken, if one is well.
+    fn choose_other(
+        &self,
+        order: &[usize],
+        except: usize,
+        recipient: Recipient,
+        now: Timestamp,
+    ) -> Option<usize> {
+        let able = |index: &usize| {
+            let smsc = &self.smscs[*index];
+            *index != except
+                && smsc.takes()
+                && smsc.refusals.takes()
+                && !smsc.destinations.avoids(recipient, now)
+        };
+        order.iter().copied().find(able)
     }
 
     /// Puts an SMS where it can go. Returns whether a link was woken for it.
     pub(super) fn place(&mut self, outgoing: Outgoing, now: Timestamp) -> bool {
-        let chosen = self.choose(outgoing.route().smscs(), None, now);
-        self.put(outgoing, chosen)
+        let chosen = self.choose(outgoing.route().smscs(), outgoing.recipient(), now);
+        self.put(outgoing, chosen, now)
     }
 
-    fn put(&mut self, outgoing: Outgoing, chosen: Option<usize>) -> bool {
-        let Some(smsc) = chosen else {
-            self.parked.push_back(outgoing);
+    fn put(&mut self, outgoing: Outgoing, chosen: Option<usize>, now: Timestamp) -> bool {
+        let Some(index) = chosen else {
+            self.parked[outgoing.route().index()].push_back(outgoing);
             return false;
         };
-        self.smscs[smsc].lane.push_back(outgoing);
-        self.smscs[smsc].wake_next()
+        let smsc = &mut self.smscs[index];
+        if smsc.destinations.holds_back(outgoing.recipient(), false, now) {
+            self.wait(index, outgoing, false, now);
+            return false;
+        }
+        smsc.took(now);
+        smsc.lane.push_back(outgoing);
+        smsc.wake_next()
     }
 
     /// Puts an SMS where it can go, before what waits there.
     fn place_first(&mut self, outgoing: Outgoing, now: Timestamp) {
-        match self.choose(outgoing.route().smscs(), None, now) {
-            Some(smsc) => {
-                self.smscs[smsc].lane.push_front(outgoing);
-                self.smscs[smsc].wake_next();
+        match self.choose(outgoing.route().smscs(), outgoing.recipient(), now) {
+            Some(index) if self.smscs[index].destinations.holds_back(outgoing.recipient(), true, now) => {
+                self.wait(index, outgoing, true, now);
             }
-            None => self.parked.push_front(outgoing),
+            Some(index) => self.put_first(index, outgoing, now),
+            None => self.parked[outgoing.route().index()].push_front(outgoing),
         }
     }
 
-    /// Something can be sent that could not be before.
+    fn put_first(&mut self, smsc: usize, outgoing: Outgoing, now: Timestamp) {
+        let smsc = &mut self.smscs[smsc];
+        smsc.took(now);
+        smsc.lane.push_front(outgoing);
+        smsc.wake_next();
+    }
+
+    /// Has an SMS wait for its destination.
+    fn wait(&mut self, smsc: usize, outgoing: Outgoing, first: bool, now: Timestamp) {
+        let Smsc { destinations, retries, .. } = &mut self.smscs[smsc];
+        if let Some(outgoing) = destinations.wait(outgoing, first, now) {
+            retries.push(outgoing, now.plus(PAUSE_MIN));
+        }
+    }
+
+    /// Whether any SMSC of a route takes a message now, and whether it takes any.
+    fn route_takes(&self, route: usize, now: Timestamp) -> (bool, bool) {
+        let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
+        let takes = smscs().any(Smsc::takes) || smscs().any(|smsc| smsc.takes_slowly(now));
+        (takes, smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed()))
+    }
+
+    /// Something can be sent that could not be before. What is to try an SMSC out goes to a destination that lately
+    /// worked, if there is one, or is not known to be unwell.
+    // A half-open circuit takes one: the others are not touched.
     fn unpark(&mut self, now: Timestamp) {
-        for _ in 0..self.parked.len() {
-            if let Some(outgoing) = self.parked.pop_front() {
+        for route in 0..self.parked.len() {
+            while !self.parked[route].is_empty() {
+                let (takes, takes_all) = self.route_takes(route, now);
+                if !takes {
+                    break;
+                }
+                let index = if takes_all { 0 } else { self.probe(route) };
+                let Some(outgoing) = self.parked[route].remove(index) else { break };
                 self.place(outgoing, now);
             }
         }
     }
 
-    /// An SMSC cannot take any more what waits for it.
-    fn clear_lane(&mut self, smsc: usize, now: Timestamp) {
-        for outgoing in std::mem::take(&mut self.smscs[smsc].lane).into_iter().rev() {
+    /// Which of the parked messages of a route is to try an SMSC out.
+    fn probe(&self, route: usize) -> usize {
+        let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
+        let is_well = |recipient| smscs().all(|smsc| !smsc.destinations.is_known(recipient));
+        let has_worked = |recipient: Recipient| smscs().any(|smsc| smsc.circuit.has_worked(recipient.prefix));
+        let seen = || self.parked[route].iter().take(PROBES_SEEN).map(Outgoing::recipient);
+        let best = seen().position(|recipient| is_well(recipient) && has_worked(recipient));
+        best.or_else(|| seen().position(is_well)).unwrap_or(0)
+    }
+
+    /// An SMSC cannot take any more what waits for it, or is not preferred any more. What waits to be tried again, or
+    /// for its destination, goes to another SMSC if one is well, and waits on otherwise.
+    fn clear_lane(&mut self, index: usize, now: Timestamp) {
+        for outgoing in std::mem::take(&mut self.smscs[index].lane).into_iter().rev() {
             self.place_first(outgoing, now);
+        }
+        self.move_waiting(index, now);
+    }
+
+    fn move_waiting(&mut self, from: usize, now: Timestamp) {
+        let others = |lanes: &Self, outgoing: &Outgoing| {
+            lanes.choose_other(outgoing.route().smscs(), from, outgoing.recipient(), now)
+        };
+        // Looked for first, so that nothing moves where nothing can.
+        let routes = self.queue.routes().iter();
+        let can_move = routes
+            .filter(|route| route.smscs().contains(&from))
+            .any(|route| route.smscs().iter().any(|other| *other != from && self.smscs[*other].takes()));
+        if !can_move {
+            return;
+        }
+        let smsc = &mut self.smscs[from];
+        let waiting: Vec<_> = smsc.retries.take_all().chain(smsc.destinations.take_all()).collect();
+        for outgoing in waiting {
+            match others(self, &outgoing) {
+                Some(other) => self.move_to(other, outgoing, now),
+                None => self.wait_on(from, outgoing, now),
+            }
         }
     }
 
-    /// The next SMS for a link: what waits for only this link, for its SMSC, or in the queue.
-    pub(super) fn take(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
-        let Smsc { lane, links, .. } = &mut self.smscs[index.smsc];
-        let waiting = links[index.link].own.pop_front().or_else(|| lane.pop_front());
-        if waiting.is_some() {
-            return waiting;
+    /// Has another SMSC take an SMS.
+    fn move_to(&mut self, smsc: usize, mut outgoing: Outgoing, now: Timestamp) {
+        outgoing.tries.here = 0;
+        self.put_first(smsc, outgoing, now);
+    }
+
+    /// Leaves an SMS where it waited.
+    fn wait_on(&mut self, smsc: usize, outgoing: Outgoing, now: Timestamp) {
+        if outgoing.tries.here == 0 {
+            self.wait(smsc, outgoing, false, now);
+        } else {
+            self.smscs[smsc].retries.push(outgoing, now.plus(PAUSE_MIN));
         }
-        while let Some(outgoing) = self.queue.take() {
-            let chosen = self.choose(outgoing.route().smscs(), None, now);
-            if chosen == Some(index.smsc) {
+    }
+
+    /// The next SMS for a link: what waits for only this link, then what has waited to be tried again in its turn,
+    /// what waits for its SMSC, or in the queue.
+    pub(super) fn take(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
+        let smsc = &mut self.smscs[index.smsc];
+        let own = smsc.links[index.link].own.pop_front();
+        let mut taken = own;
+        if taken.is_none() {
+            let waits = smsc.due().is_some_and(|due| due <= now);
+            let first = waits && smsc.links[index.link].is_turn_of_waiting();
+            taken = if first { self.take_waiting(index, now) } else { None };
+            taken = taken.or_else(|| self.take_new(index, now));
+            if taken.is_none() && waits && !first {
+                taken = self.take_waiting(index, now);
+            }
+        }
+        let mut taken = taken?;
+        taken.taken_at = now;
+        let recipient = taken.recipient();
+        let smsc = &mut self.smscs[index.smsc];
+        smsc.destinations.took(recipient, now);
+        smsc.links[index.link].held.took(recipient.prefix, now);
+        Some(taken)
+    }
+
+    /// What waits for its SMSC, or in the queue.
+    fn take_new(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
+        while let Some(outgoing) = self.smscs[index.smsc].lane.pop_front() {
+            if self.may_go(index, &outgoing, now) {
                 return Some(outgoing);
             }
-            self.put(outgoing, chosen);
+            // It may have been the next probe.
+            self.smscs[index.smsc].circuit.unsent();
+            self.smscs[index.smsc].refusals.unsent();
+            self.send_back(index, outgoing, now);
+        }
+        while let Some(outgoing) = self.queue.take() {
+            let chosen = self.choose(outgoing.route().smscs(), outgoing.recipient(), now);
+            if chosen != Some(index.smsc) {
+                self.put(outgoing, chosen, now);
+            } else if self.may_go(index, &outgoing, now) {
+                self.smscs[index.smsc].took(now);
+                return Some(outgoing);
+            } else {
+                self.wait(index.smsc, outgoing, false, now);
+            }
         }
         None
+    }
+
+    /// Whether a message may go to its destination over this link, which has waited for nothing else.
+    fn may_go(&self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) -> bool {
+        let Smsc { destinations, links, .. } = &self.smscs[index.smsc];
+        let recipient = outgoing.recipient();
+        !destinations.holds_back(recipient, false, now)
+            && links[index.link].held.has_room(recipient.prefix, destinations.is_silent(recipient), now)
+    }
+
+    /// A message of the lane may not go now: another SMSC takes it, or it waits for its destination.
+    fn send_back(&mut self, index: LinkIndex, outgoing: Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        match self.choose_other(outgoing.route().smscs(), index.smsc, recipient, now) {
+            Some(other) if self.smscs[index.smsc].destinations.avoids(recipient, now) => {
+                self.put(outgoing, Some(other), now);
+            }
+            Some(_) | None => self.wait(index.smsc, outgoing, false, now),
+        }
+    }
+
+    /// What waits to be tried again, or has waited for its destination, and may go.
+    fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
+        while let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
+            let recipient = outgoing.recipient();
+            let Smsc { destinations, links, .. } = &self.smscs[index.smsc];
+            let silent = destinations.is_silent(recipient);
+            if !destinations.holds_back(recipient, true, now)
+                && links[index.link].held.has_room(recipient.prefix, silent, now)
+            {
+                self.smscs[index.smsc].took(now);
+                return Some(outgoing);
+            }
+            self.wait(index.smsc, outgoing, true, now);
+        }
+        let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
+        let held = &links[index.link].held;
+        let taken = destinations.take(|prefix, silent| held.has_room(prefix, silent, now), now)?;
+        self.smscs[index.smsc].took(now);
+        Some(taken)
+    }
+
+    /// When a link may find something that it would not find now.
+    pub(super) fn due(&self, index: LinkIndex) -> Option<Timestamp> {
+        self.smscs[index.smsc].due()
     }
 
     /// Takes back what a link has not sent, in its order, and what waits for only that link; all of it goes
@@ -134,6 +338,7 @@ impl Lanes {
         // A probe may be among them; without any, it is another link's.
         if !unsent.is_empty() || !own.is_empty() {
             self.smscs[index.smsc].circuit.unsent();
+            self.smscs[index.smsc].refusals.unsent();
         }
         for outgoing in own.into_iter().rev().chain(unsent.into_iter().rev()) {
             self.place_first(outgoing, now);
@@ -147,7 +352,8 @@ impl Lanes {
         outgoing: &Outgoing,
         now: Timestamp,
     ) -> Option<Failover> {
-        if let Some(other) = self.choose(outgoing.route().smscs(), Some(from.smsc), now) {
+        let other = self.choose_other(outgoing.route().smscs(), from.smsc, outgoing.recipient(), now);
+        if let Some(other) = other {
             return Some(Failover::Smsc(other));
         }
         let smsc = &self.smscs[from.smsc];
@@ -160,12 +366,9 @@ impl Lanes {
     }
 
     /// Sends an SMS where it [may go](Self::failover), before what waits for that SMSC.
-    pub(super) fn fail_over(&mut self, to: Failover, outgoing: Outgoing) {
+    pub(super) fn fail_over(&mut self, to: Failover, outgoing: Outgoing, now: Timestamp) {
         match to {
-            Failover::Smsc(smsc) => {
-                self.smscs[smsc].lane.push_front(outgoing);
-                self.smscs[smsc].wake_next();
-            }
+            Failover::Smsc(smsc) => self.move_to(smsc, outgoing, now),
             Failover::Link(index) => {
                 let link = self.link(index);
                 link.own.push_back(outgoing);
@@ -174,12 +377,90 @@ impl Lanes {
         }
     }
 
+    /// A message that a link had was refused for now. Returns where it may go, if it is to be tried again.
+    pub(super) fn refused(
+        &mut self,
+        index: LinkIndex,
+        outgoing: &Outgoing,
+        trouble: Trouble,
+        now: Timestamp,
+    ) -> Option<Again> {
+        let recipient = outgoing.recipient();
+        let smsc = &mut self.smscs[index.smsc];
+        let known = smsc.destinations.is_known(recipient) || !smsc.refusals.is_closed();
+        self.answered(index, outgoing, now);
+        let smsc = &mut self.smscs[index.smsc];
+        smsc.destinations.heard(recipient);
+        smsc.circuit.answered(now);
+        smsc.circuit.unsent();
+        if smsc.spread.refused(recipient.prefix) {
+            smsc.destinations.forgive(now);
+        }
+        if trouble == Trouble::Full || !smsc.spread.spreads() {
+            smsc.destinations.troubled(recipient, trouble, now);
+        }
+        self.count_refusal(index.smsc, recipient, now);
+        let verdict = Verdict::of(outgoing, known, now);
+        let other = || self.choose_other(outgoing.route().smscs(), index.smsc, recipient, now);
+        let other = if verdict.elsewhere { other() } else { None };
+        match other {
+            // One that has been tried everywhere is tried nowhere any more.
+            Some(smsc) if !verdict.over || verdict.tries.here == verdict.tries.count => {
+                Some(Again::Elsewhere { smsc, verdict })
+            }
+            Some(_) | None => (!verdict.over).then_some(Again::Here(verdict)),
+        }
+    }
+
+    /// Has an SMS tried again that was [refused](Self::refused) for now.
+    pub(super) fn try_again(
+        &mut self,
+        index: LinkIndex,
+        again: Again,
+        mut outgoing: Outgoing,
+        now: Timestamp,
+    ) {
+        match again {
+            Again::Here(verdict) => {
+                outgoing.tries = verdict.tries;
+                self.smscs[index.smsc].retries.push(outgoing, verdict.due);
+            }
+            Again::Elsewhere { smsc, verdict } => {
+                outgoing.tries = verdict.tries;
+                self.move_to(smsc, outgoing, now);
+            }
+        }
+    }
+
+    /// The SMSC did not take a message now. If it refuses most, others are preferred.
+    fn count_refusal(&mut self, index: usize, recipient: Recipient, now: Timestamp) {
+        let smsc = &mut self.smscs[index];
+        let was_closed = smsc.refusals.is_closed();
+        if smsc.refusals.failed(recipient.prefix, now, now) && was_closed {
+            smsc.metrics.refusing_began.inc();
+            smsc.metrics.refusing.set(1);
+            let name = &smsc.metrics.name;
+            tracing::warn!(smsc = name, "the SMSC refuses most messages for now: others are preferred to it");
+            self.clear_lane(index, now);
+        }
+    }
+
+    /// A link has an answer to a message, whatever it is.
+    fn answered(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
+        links[index.link].held.answered(recipient.prefix, outgoing.taken_at, now);
+        destinations.released(recipient, now);
+    }
+
     pub(super) fn set_bound(&mut self, index: LinkIndex, bound: bool, now: Timestamp) {
         if self.link(index).is_bound() == bound {
             return;
         }
         let was_bound = self.smscs[index.smsc].is_bound();
-        self.link(index).state = if bound { LinkState::Busy } else { LinkState::Unbound };
+        let link = self.link(index);
+        link.state = if bound { LinkState::Busy } else { LinkState::Unbound };
+        link.held.clear();
         match (was_bound, self.smscs[index.smsc].is_bound()) {
             (false, true) => {
                 self.smscs[index.smsc].first_link_bound(now);
@@ -211,41 +492,113 @@ impl Lanes {
         is_new
     }
 
-    /// The SMSC did not answer a message that it had at `since`, or could not deal with it then.
-    pub(super) fn failed(&mut self, smsc: usize, since: Timestamp, now: Timestamp) {
-        if self.smscs[smsc].circuit.failed(since, now) {
-            let metrics = &self.smscs[smsc].metrics;
-            metrics.circuit_opened.inc();
-            tracing::error!(smsc = metrics.name, "the SMSC fails: nothing is sent to it for a while");
-            self.clear_lane(smsc, now);
-            self.publish(now);
+    /// The SMSC took a message.
+    pub(super) fn accepted(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        let smsc = &mut self.smscs[index.smsc];
+        smsc.spread.accepted(recipient.prefix);
+        smsc.destinations.accepted(recipient, now);
+        if smsc.refusals.succeeded(recipient.prefix, now) && smsc.refusals.is_closed() {
+            smsc.metrics.refusing.set(0);
+            tracing::info!(smsc = smsc.metrics.name, "the SMSC takes messages again");
         }
+        self.dealt_with(index, outgoing, now);
     }
 
-    /// The SMSC dealt with a message.
-    pub(super) fn succeeded(&mut self, smsc: usize, now: Timestamp) {
-        if self.smscs[smsc].circuit.succeeded(now) {
-            if self.smscs[smsc].circuit.is_closed() {
-                tracing::info!(smsc = self.smscs[smsc].metrics.name, "the SMSC is well again");
+    /// The SMSC dealt with a message: it took it, or refused it for what it was.
+    pub(super) fn dealt_with(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        self.answered(index, outgoing, now);
+        let smsc = &mut self.smscs[index.smsc];
+        smsc.destinations.heard(recipient);
+        // Only if nothing came of a probe of its own.
+        smsc.refusals.unsent();
+        if smsc.circuit.succeeded(recipient.prefix, now) {
+            if smsc.circuit.is_closed() {
+                tracing::info!(smsc = smsc.metrics.name, "the SMSC is well again");
             }
             self.unpark(now);
             self.publish(now);
         }
     }
 
-    /// A message that an SMSC was to get was not sent after all.
-    pub(super) fn unsent(&mut self, smsc: usize, now: Timestamp) {
-        if self.smscs[smsc].circuit.unsent() {
+    /// The SMSC answered a message with an error of its own.
+    pub(super) fn failed(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        self.answered(index, outgoing, now);
+        let smsc = &mut self.smscs[index.smsc];
+        smsc.refusals.unsent();
+        smsc.destinations.heard(recipient);
+        smsc.destinations.troubled(recipient, Trouble::Error, now);
+        let opened = smsc.circuit.failed(recipient.prefix, outgoing.taken_at, now);
+        self.after_failure(index.smsc, opened, now);
+    }
+
+    /// The SMSC did not answer a message in time that it had at `since`.
+    pub(super) fn unanswered(
+        &mut self,
+        index: LinkIndex,
+        outgoing: &Outgoing,
+        since: Timestamp,
+        now: Timestamp,
+    ) {
+        let recipient = outgoing.recipient();
+        let Smsc { destinations, links, refusals, .. } = &mut self.smscs[index.smsc];
+        let held = &mut links[index.link].held;
+        let of_prefix = !held.heard_since(recipient.prefix, outgoing.taken_at);
+        held.released(recipient.prefix, outgoing.taken_at);
+        destinations.troubled(recipient, Trouble::Silence { of_prefix }, now);
+        refusals.unsent();
+        let opened = self.smscs[index.smsc].circuit.unanswered(recipient.prefix, since, now);
+        self.after_failure(index.smsc, opened, now);
+    }
+
+    /// A link was lost with messages on it that were not answered: they are one failure together. The last was for
+    /// this prefix, and the SMSC had it at `since`.
+    pub(super) fn lost(&mut self, smsc: usize, prefix: Prefix, since: Timestamp, now: Timestamp) {
+        let opened = self.smscs[smsc].circuit.unanswered(prefix, since, now);
+        self.after_failure(smsc, opened, now);
+    }
+
+    fn after_failure(&mut self, index: usize, opened: bool, now: Timestamp) {
+        let smsc = &self.smscs[index];
+        if opened {
+            smsc.metrics.circuit_opened.inc();
+            tracing::error!(
+                smsc = smsc.metrics.name,
+                "the SMSC fails: little or nothing is sent to it for a while"
+            );
+            self.clear_lane(index, now);
+            self.publish(now);
+        }
+    }
+
+    /// A message that a link was to send was not sent after all.
+    pub(super) fn unsent(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
+        let recipient = outgoing.recipient();
+        let Smsc { destinations, links, circuit, refusals, .. } = &mut self.smscs[index.smsc];
+        links[index.link].held.released(recipient.prefix, outgoing.taken_at);
+        destinations.released(recipient, now);
+        refusals.unsent();
+        if circuit.unsent() {
             self.unpark(now);
         }
     }
 
-    /// Ends the pauses of circuits that are over.
+    /// Ends the pauses of circuits that are over, and forgets destinations that are well.
     pub(super) fn on_time(&mut self, now: Timestamp) {
         let mut more = false;
         for smsc in &mut self.smscs {
             more |= smsc.circuit.on_time(now);
+            smsc.refusals.on_time(now);
+            smsc.destinations.on_time(self.queue.crowds(), now);
+            smsc.metrics.unwell_destinations.set(gauge(smsc.destinations.count()));
+            smsc.metrics.waiting.set(gauge(smsc.waiting()));
+            if smsc.due().is_some_and(|due| due <= now) {
+                smsc.wake_next();
+            }
         }
+        self.queue.crowds().forget_unheld();
         if more {
             self.unpark(now);
             self.publish(now);
@@ -254,7 +607,6 @@ impl Lanes {
 
     /// Shows callers and operators where things stand.
     fn publish(&self, now: Timestamp) {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let mut links_bound = 0;
         for smsc in &self.smscs {
             links_bound += smsc.links_bound();
@@ -264,14 +616,13 @@ impl Lanes {
         self.metrics.sms.link_bound.set(gauge(links_bound));
         for route in self.queue.routes() {
             let smscs = route.smscs().iter().map(|index| &self.smscs[*index]);
-            let mut bound = smscs.filter(|smsc| smsc.is_bound()).peekable();
-            route.set_state(if bound.peek().is_none() {
-                RouteState::NoLink { since: now }
-            } else if bound.any(|smsc| !smsc.circuit.is_open()) {
-                RouteState::Sending
-            } else {
-                RouteState::Failing
+            let best = smscs.filter(|smsc| smsc.is_bound()).map(|smsc| match &smsc.circuit {
+                circuit if circuit.is_closed() => RouteState::Sending,
+                circuit if circuit.answers() || !circuit.is_open() => RouteState::Slow,
+                _ => RouteState::Failing,
             });
+            let none = RouteState::NoLink { since: now };
+            route.set_state(best.reduce(RouteState::better).unwrap_or(none));
         }
     }
 
@@ -289,32 +640,58 @@ impl Lanes {
 
     /// Whether nothing waits outside the queue.
     pub(super) fn is_empty(&self) -> bool {
-        let is_empty =
-            |smsc: &Smsc| smsc.lane.is_empty() && smsc.links.iter().all(|link| link.own.is_empty());
-        self.parked.is_empty() && self.smscs.iter().all(is_empty)
+        let is_empty = |smsc: &Smsc| {
+            smsc.lane.is_empty() && smsc.waiting() == 0 && smsc.links.iter().all(|link| link.own.is_empty())
+        };
+        self.parked.iter().all(VecDeque::is_empty) && self.smscs.iter().all(is_empty)
     }
 
     /// Takes out the first of what waits somewhere and is too old to be sent.
     pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Outgoing> {
-        let is_expired = |outgoing: &mut Outgoing| outgoing.item.expires_at.since(now) < LEFT_MIN;
+        let is_expired = |outgoing: &Outgoing| outgoing.item.expires_at.since(now) < LEFT_MIN;
         for smsc in &mut self.smscs {
-            if let Some(expired) = smsc.lane.pop_front_if(is_expired) {
+            if let Some(expired) = smsc.lane.pop_front_if(|outgoing| is_expired(outgoing)) {
                 // It may have been the next probe.
                 smsc.circuit.unsent();
+                smsc.refusals.unsent();
                 return Some(expired);
             }
         }
         let own = self.smscs.iter_mut().flat_map(|smsc| &mut smsc.links).map(|link| &mut link.own);
-        own.chain([&mut self.parked]).find_map(|waiting| waiting.pop_front_if(is_expired))
+        let mut waiting = own.chain(&mut self.parked);
+        waiting.find_map(|waiting| waiting.pop_front_if(|outgoing| is_expired(outgoing)))
+    }
+
+    /// Takes out what has waited for too long to be tried again, or for its destination. What another SMSC can take
+    /// goes there.
+    pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
+        for index in 0..self.smscs.len() {
+            while let Some(outgoing) = self.smscs[index].take_overdue(now) {
+                let other = self.choose_other(outgoing.route().smscs(), index, outgoing.recipient(), now);
+                match other {
+                    Some(other) if outgoing.tries.here == outgoing.tries.count => {
+                        self.move_to(other, outgoing, now);
+                    }
+                    Some(_) | None => return Some(outgoing),
+                }
+            }
+        }
+        None
     }
 
     /// Takes out anything that waits.
     pub(super) fn take_any(&mut self) -> Option<Outgoing> {
         let of_smsc = |smsc: &mut Smsc| {
-            let own = || smsc.links.iter_mut().find_map(|link| link.own.pop_front());
-            smsc.lane.pop_front().or_else(own)
+            let own = smsc.links.iter_mut().find_map(|link| link.own.pop_front());
+            let lane = own.or_else(|| smsc.lane.pop_front());
+            lane.or_else(|| smsc.retries.take_any()).or_else(|| smsc.destinations.take_if(|_| true))
         };
-        let waiting = self.smscs.iter_mut().find_map(of_smsc).or_else(|| self.parked.pop_front());
-        waiting.or_else(|| self.queue.take())
+        let waiting = self.smscs.iter_mut().find_map(of_smsc);
+        let parked = || self.parked.iter_mut().find_map(VecDeque::pop_front);
+        waiting.or_else(parked).or_else(|| self.queue.take())
     }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

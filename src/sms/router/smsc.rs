@@ -7,12 +7,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::circuit::Circuit;
+use super::destinations::Destinations;
+use super::held::Held;
+use super::retries::Retries;
+use super::spread::Spread;
 use crate::clock::Timestamp;
 use crate::metrics::SmscMetrics;
+use crate::sms::destination::Recipient;
 use crate::sms::outbox::Outgoing;
 
 /// How long an SMSC that lost all its links must be up again before it is preferred again.
 pub(super) const STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// One in so many messages that a link takes is one that has waited to be tried again, while others wait.
+const WAITING_PART: u32 = 4;
 
 /// Whether a link can take an SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +38,16 @@ pub(super) struct Link {
     pub(super) wake: Rc<Notify>,
     /// What another link of its SMSC was refused, and only this one is to take.
     pub(super) own: VecDeque<Outgoing>,
+    /// What is on its way.
+    pub(super) held: Held,
+    /// Messages taken since the last that had waited.
+    taken: u32,
 }
 
 impl Link {
-    fn new() -> Self {
-        Self { state: LinkState::Unbound, wake: Rc::new(Notify::new()), own: VecDeque::new() }
+    fn new(held: Held) -> Self {
+        let wake = Rc::new(Notify::new());
+        Self { state: LinkState::Unbound, wake, own: VecDeque::new(), held, taken: 0 }
     }
 
     pub(super) fn is_bound(&self) -> bool {
@@ -50,12 +63,34 @@ impl Link {
         }
         idle
     }
+
+    /// Whether it is the turn of what waits to be tried again, as far as others wait, too.
+    pub(super) fn is_turn_of_waiting(&mut self) -> bool {
+        self.taken = (self.taken + 1) % WAITING_PART;
+        self.taken == 0
+    }
+}
+
+/// What the routes are told of an SMSC.
+pub(in crate::sms) struct Carrier {
+    pub(in crate::sms) links: usize,
+    /// Submits without an answer, on each link.
+    pub(in crate::sms) window: usize,
+    /// After so long without an answer a submit is given up.
+    pub(in crate::sms) response_timer: Duration,
+    pub(in crate::sms) metrics: SmscMetrics,
 }
 
 pub(super) struct Smsc {
     /// What its links are to take, the first first.
     pub(super) lane: VecDeque<Outgoing>,
     pub(super) circuit: Circuit,
+    /// Another one, which counts what it refuses for now: while that is not closed, others are preferred.
+    pub(super) refusals: Circuit,
+    pub(super) spread: Spread,
+    /// What it refuses or does not answer, and what waits for that.
+    pub(super) destinations: Destinations,
+    pub(super) retries: Retries,
     pub(super) links: Vec<Link>,
     /// The link that was woken last: the next in turn is woken first.
     woken: usize,
@@ -66,11 +101,16 @@ pub(super) struct Smsc {
 
 impl Smsc {
     /// An SMSC with no link bound yet.
-    pub(super) fn new(links: usize, metrics: SmscMetrics, now: Timestamp) -> Self {
+    pub(super) fn new(carrier: Carrier, unwell_max: usize, now: Timestamp) -> Self {
+        let Carrier { links, window, response_timer, metrics } = carrier;
         Self {
             lane: VecDeque::new(),
             circuit: Circuit::new(now),
-            links: std::iter::repeat_with(Link::new).take(links).collect(),
+            refusals: Circuit::new(now),
+            spread: Spread::default(),
+            destinations: Destinations::new(unwell_max),
+            retries: Retries::default(),
+            links: (0..links).map(|_| Link::new(Held::new(window, response_timer))).collect(),
             woken: links.saturating_sub(1),
             steady_from: None,
             metrics,
@@ -92,9 +132,38 @@ impl Smsc {
         self.is_bound() && self.circuit.takes()
     }
 
-    /// Whether it may be preferred to SMSCs behind it.
-    pub(super) fn is_steady(&self, now: Timestamp) -> bool {
+    /// Whether it takes an SMS now though little goes well with it.
+    pub(super) fn takes_slowly(&self, now: Timestamp) -> bool {
+        self.is_bound() && self.circuit.takes_slowly(now)
+    }
+
+    /// Whether it is to be preferred to SMSCs behind it for this recipient.
+    // For one that is well: a few comparisons.
+    pub(super) fn is_preferred(&self, recipient: Recipient, now: Timestamp) -> bool {
         self.steady_from.is_some_and(|from| from <= now)
+            && self.refusals.takes()
+            && !self.destinations.avoids(recipient, now)
+    }
+
+    /// An SMS is on its way to it.
+    pub(super) fn took(&mut self, now: Timestamp) {
+        self.circuit.took(now);
+        self.refusals.took(now);
+    }
+
+    /// When something may be taken that waits to be tried again.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        [self.destinations.due(), self.retries.due()].into_iter().flatten().min()
+    }
+
+    /// How many messages wait to be tried again, or for their destination.
+    pub(super) fn waiting(&self) -> usize {
+        self.destinations.waiting() + self.retries.len()
+    }
+
+    /// Takes out what has waited for too long to be tried again, or for its destination.
+    pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
+        self.retries.take_overdue(now).or_else(|| self.destinations.take_overdue(now))
     }
 
     /// The first of its links is bound, for the first time, when there is nothing to prove, or again.

@@ -1,7 +1,10 @@
+use std::cell::Cell;
+
 use super::smsc::STEADY_AFTER;
 use super::*;
 use crate::clock::Timestamp;
 use crate::metrics::SubmitOutcome;
+use crate::sms::destination::Prefix;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Outbox, outbox};
 use crate::sms::route::table::Table;
@@ -10,6 +13,8 @@ use crate::subscriber::admission::Unavailable;
 const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);
 const SECOND: Duration = Duration::from_secs(1);
+const WINDOW: usize = 1_000;
+const TIMER: Duration = Duration::from_secs(10);
 
 /// Routes, an outbox before them, and links that do what the test says.
 struct House {
@@ -19,6 +24,8 @@ struct House {
     metrics: Arc<Metrics>,
     sender: mpsc::Sender<DeliveryReport>,
     reports: mpsc::Receiver<DeliveryReport>,
+    /// What was refused and is not tried again: the link would tell it.
+    given_up: Cell<usize>,
 }
 
 impl House {
@@ -27,12 +34,18 @@ impl House {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
         let names = &["a", "b", "c"][..links.len()];
-        let table = table(routes, names).unwrap();
+        // Three destinations: numbers of one, two and three hundred.
+        let table = Table { destination_digits: 10, ..table(routes, names).unwrap() };
         let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
-        let smscs = links.iter().zip(names).map(|(count, name)| (*count, metrics.smsc(name)));
+        let smscs = links.iter().zip(names).map(|(links, name)| Carrier {
+            links: *links,
+            window: WINDOW,
+            response_timer: TIMER,
+            metrics: metrics.smsc(name),
+        });
         let router = Router::new(queue, smscs, clock.clone(), Arc::clone(&metrics));
         let (sender, reports) = mpsc::channel(100);
-        let house = Self { outbox, router, clock, metrics, sender, reports };
+        let house = Self { outbox, router, clock, metrics, sender, reports, given_up: Cell::new(0) };
         (0..links.iter().sum()).for_each(|link| house.bind(link));
         house
     }
@@ -61,8 +74,8 @@ impl House {
 
     /// Has another link than the first take what that one was refused. Returns whether there is one.
     fn fail_over(&self, outgoing: Outgoing) -> bool {
-        let lane = self.router.lane(0);
-        lane.failover(&outgoing, self.clock.now()).map(|failover| failover.send(outgoing)).is_some()
+        let (lane, now) = (self.router.lane(0), self.clock.now());
+        lane.failed(&outgoing, now).map(|failover| failover.send(outgoing, now)).is_some()
     }
 
     /// All that a link can take.
@@ -75,8 +88,38 @@ impl House {
         self.router.on_time(&self.sender);
     }
 
+    /// The link's SMSC answers nothing any more.
     fn fail(&self, link: usize) {
-        (0..5).for_each(|_| self.router.lane(link).failed(self.clock.now(), self.clock.now()));
+        let (prefix, now) = (Prefix::of(phone(1), 5), self.clock.now());
+        (0..5).for_each(|_| self.router.lane(link).lost(prefix, now, now));
+    }
+
+    /// The link is refused a message for now. Returns whether it is to be tried again.
+    fn refuse(&self, link: usize, outgoing: Outgoing, trouble: Trouble) -> bool {
+        let (lane, now) = (self.router.lane(link), self.clock.now());
+        lane.refused(&outgoing, trouble, now).map(|again| again.send(outgoing, now)).is_some()
+    }
+
+    /// All that a link can take, refused or accepted by their number. Returns the numbers.
+    fn answer(&self, link: usize, trouble: impl Fn(u8) -> Option<Trouble>) -> Vec<u8> {
+        let taken: Vec<_> = std::iter::from_fn(|| self.take_whole(link)).collect();
+        let answer = |outgoing: Outgoing| {
+            let number = outgoing.item.challenge.0[15];
+            match trouble(number) {
+                None => self.accept(link, &outgoing),
+                Some(Trouble::Error) => _ = self.router.lane(link).failed(&outgoing, self.clock.now()),
+                Some(trouble) => {
+                    let again = self.refuse(link, outgoing, trouble);
+                    self.given_up.set(self.given_up.get() + usize::from(!again));
+                }
+            }
+            number
+        };
+        taken.into_iter().map(answer).collect()
+    }
+
+    fn accept(&self, link: usize, outgoing: &Outgoing) {
+        self.router.lane(link).accepted(outgoing, self.clock.now());
     }
 
     fn reported(&mut self) -> Vec<(u8, Delivery)> {
@@ -101,7 +144,7 @@ fn route(prefixes: &[&str], smscs: &[&str]) -> String {
 }
 
 fn table(routes: &[String], names: &[&str]) -> Result<Table, settings::Mistakes> {
-    settings::from_toml(&routes.concat(), |root| Some(Table::read(root, names)))
+    settings::from_toml(&routes.concat(), |root| Some(Table::read(root, &root.section("outbox"), names)))
 }
 
 #[test]
@@ -183,11 +226,13 @@ fn s7_a_failing_smsc_is_left_alone_then_probed_and_takes_over_again_without_ping
     assert_eq!((house.take(0), house.take(1)), (None, Some(4)));
     house.pass(circuit::PAUSE_MIN);
     // One probe at a time; the others go on by the other.
-    for probe in [5, 7, 9] {
-        house.send(probe);
-        house.send(probe + 1);
-        assert_eq!((house.all(0), house.all(1)), (vec![probe], vec![probe + 1]));
-        house.router.lane(0).succeeded(house.clock.now());
+    for number in [5, 7, 9] {
+        house.send(number);
+        house.send(number + 1);
+        let probe = house.take_whole(0).unwrap();
+        assert_eq!(probe.item.challenge.0[15], number);
+        assert_eq!((house.all(0), house.all(1)), (vec![], vec![number + 1]));
+        house.accept(0, &probe);
     }
     house.send(11);
     house.send(12);
@@ -222,8 +267,9 @@ fn a_probe_that_was_not_sent_lets_the_next_one_go() {
     house.fail(0);
     assert_eq!(house.take(0), None);
     house.pass(circuit::PAUSE_MIN);
-    assert_eq!(house.all(0), [1]);
-    house.router.lane(0).unsent(house.clock.now());
+    let probe = house.take_whole(0).unwrap();
+    assert_eq!((probe.item.challenge.0[15], house.take(0)), (1, None));
+    house.router.lane(0).unsent(&probe, house.clock.now());
     assert_eq!(house.all(0), [2]);
 }
 
@@ -247,15 +293,17 @@ fn what_an_smsc_could_not_deal_with_goes_to_the_next_smsc_first() {
     assert!(house.fail_over(house.take_whole(0).unwrap()));
     assert_eq!((house.take(0), house.take(1)), (None, None));
     let outgoing = house.take_whole(2).unwrap();
-    assert!(outgoing.refused);
+    assert!(outgoing.failed);
+    assert!(!house.fail_over(outgoing), "the next has the last word");
     // Without the other SMSC: another link of the same.
     house.lose(2);
-    assert!(house.fail_over(outgoing));
-    assert_eq!(house.take(0), None);
-    let outgoing = house.take_whole(1).unwrap();
+    house.send(2);
+    assert!(house.fail_over(house.take_whole(0).unwrap()));
+    assert_eq!((house.take(0), house.take(1)), (None, Some(2)));
     // Without another link: nowhere.
     house.lose(1);
-    assert!(!house.fail_over(outgoing));
+    house.send(3);
+    assert!(!house.fail_over(house.take_whole(0).unwrap()));
 }
 
 #[test]
@@ -380,4 +428,147 @@ fn told_to_stop_it_is_drained_once_nothing_waits_or_can_come() {
     assert_eq!(house.router.drop_waiting(&house.sender), 1);
     assert_eq!(house.reported(), [(2, Delivery::Dropped)]);
     assert!(lane.is_drained());
+}
+
+/// What is for numbers of a hundred and more is in trouble.
+fn sick(trouble: Trouble) -> impl Fn(u8) -> Option<Trouble> {
+    move |number| (number >= 100).then_some(trouble)
+}
+
+#[test]
+fn s6a_half_of_the_traffic_sick_for_five_minutes_holds_up_none_of_the_other_half() {
+    for trouble in [Trouble::Throttled, Trouble::Full] {
+        let mut house = House::new(&[1], &[]);
+        let (mut sent, mut refused, mut tried, mut told) = (0_usize, 0, 0, Vec::new());
+        for second in 0..300_u16 {
+            let numbers = [0, 1, 2, 3].map(|next| u8::try_from((4 * second + next) % 100).unwrap());
+            for number in numbers {
+                house.send(number);
+                match house.outbox.reserve(phone(100 + number)) {
+                    Ok(place) => place.put(item(100 + number, house.clock.now().plus(TTL))),
+                    Err(error) => {
+                        assert_eq!(error, Unavailable::DestinationFailing);
+                        refused += 1;
+                        continue;
+                    }
+                }
+                sent += 1;
+            }
+            let answered = house.answer(0, sick(trouble));
+            let good: Vec<u8> = answered.iter().copied().filter(|number| *number < 100).collect();
+            assert_eq!(good, numbers, "at once, in second {second}");
+            tried += answered.len() - good.len();
+            house.pass(SECOND);
+            told.extend(house.reported());
+        }
+        assert!(told.iter().all(|(number, delivery)| *number >= 100 && delivery.has_failed()));
+        let waiting = usize::try_from(house.metrics.sms.outbox_items.get()).unwrap();
+        // Two and a half of 400 places are a quarter of 1,000, but for what came within a second of the last look.
+        assert!(waiting <= 250 + 4, "{waiting} wait");
+        assert!(tried < sent + 300, "{trouble:?}: {tried} tries of {sent}, {refused} refused");
+        assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
+        assert_eq!(told.len() + house.given_up.get() + waiting, sent, "none is lost");
+        // Once it is well, what still may be sent goes, and nothing is held back any more.
+        for _ in 0..30 {
+            house.answer(0, |_| None);
+            house.pass(SECOND);
+        }
+        assert_eq!(house.metrics.sms.outbox_items.get(), 0);
+        assert!(house.outbox.reserve(phone(100)).is_ok());
+    }
+}
+
+#[test]
+fn s6a_a_sick_destination_holds_a_quarter_of_its_route_s_places_and_its_own_are_refused_then() {
+    let house = House::new(&[1], &[]);
+    let mut held = 0;
+    let refused = loop {
+        match house.outbox.reserve(phone(100)) {
+            Ok(place) => place.put(item(100, house.clock.now().plus(TTL))),
+            Err(error) => break error,
+        }
+        held += 1;
+        house.answer(0, sick(Trouble::Throttled));
+        house.pass(Duration::from_millis(20));
+    };
+    assert_eq!(refused, Unavailable::DestinationFailing);
+    assert!((200..=300).contains(&held), "{held}");
+    assert!(house.outbox.reserve(phone(1)).is_ok(), "others are served");
+}
+
+#[test]
+fn s6a_errors_of_one_destination_open_no_circuit_and_hold_nothing_up() {
+    let mut house = House::new(&[1], &[]);
+    for _ in 0..300 {
+        [1, 101, 102].into_iter().for_each(|number| house.send(number));
+        assert_eq!(house.answer(0, sick(Trouble::Error)).len(), 3, "told at once");
+        house.pass(SECOND);
+    }
+    assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
+    assert_eq!(house.reported(), []);
+}
+
+#[test]
+fn s6a_refusals_of_many_destinations_hold_back_none_of_them() {
+    let house = House::new(&[1], &[]);
+    for round in 0..20 {
+        [1, 2, 101, 102, 201, 202].into_iter().for_each(|number| house.send(number));
+        house.answer(0, |_| Some(Trouble::Throttled));
+        house.clock.advance(Duration::from_millis(100));
+        let spreads = house.router.lane(0).refusals_spread();
+        assert!(spreads || round < 12, "in round {round}");
+    }
+    house.send(3);
+    assert!(house.all(0).contains(&3), "it is the link that is too fast");
+}
+
+#[test]
+fn s6b_what_one_smsc_refuses_again_another_takes_within_seconds_and_what_follows_at_once() {
+    for trouble in [Trouble::Throttled, Trouble::Full] {
+        let mut house = House::new(&[1, 1], &[]);
+        let mut by_second = Vec::new();
+        for number in 0..60 {
+            house.send(100 + number);
+            house.answer(0, |_| Some(trouble));
+            by_second.extend(house.answer(1, |_| None));
+            house.pass(Duration::from_millis(100));
+        }
+        for _ in 0..100 {
+            house.answer(0, |_| Some(trouble));
+            by_second.extend(house.answer(1, |_| None));
+            house.pass(Duration::from_millis(100));
+        }
+        by_second.sort_unstable();
+        assert_eq!(by_second, (100..160).collect::<Vec<u8>>(), "each once");
+        assert_eq!(house.reported(), []);
+        let first = house.metrics.smsc("a");
+        assert_eq!((first.refusing.get(), first.refusing_began.get(), first.circuit_opened.get()), (1, 1, 0));
+        // It is tried out now and then, and preferred again once it takes what it gets.
+        for number in 0..200 {
+            house.send(number);
+            house.answer(0, |_| None);
+            house.answer(1, |_| None);
+            house.pass(Duration::from_millis(100));
+        }
+        assert_eq!(house.metrics.smsc("a").refusing.get(), 0);
+    }
+}
+
+#[test]
+fn s6b_a_prefix_that_is_sick_at_one_smsc_goes_by_the_other_and_the_rest_by_the_first() {
+    for trouble in [Trouble::Throttled, Trouble::Full] {
+        let house = House::new(&[1, 1], &[]);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for number in 0..90 {
+            house.send(number);
+            house.send(100 + number);
+            first.extend(house.answer(0, sick(trouble)));
+            second.extend(house.answer(1, |_| None));
+            house.clock.advance(Duration::from_millis(200));
+            house.router.on_time(&house.sender);
+        }
+        assert!((0..90).all(|number| first.contains(&number)), "{trouble:?}");
+        let tried = first.iter().filter(|number| **number >= 100).count();
+        assert!(tried < 60, "{trouble:?}: the sick ones were tried {tried} times");
+    }
 }

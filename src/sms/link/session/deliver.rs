@@ -8,7 +8,8 @@ use smpp::tlv::{Tag, Tlvs};
 use super::context::Context;
 use crate::clock::Timestamp;
 use crate::metrics::ReceiptOutcome;
-use crate::sms::receipts::Incoming;
+use crate::sms::link::settings::ReceiptHandset;
+use crate::sms::receipts::{Handset, Incoming};
 
 /// A deliver_sm or a data_sm.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Deliver<'a> {
     response: Body<'static>,
     esm_class: EsmClass,
     receipt: Option<Receipt<'a>>,
-    /// The digits of its source address.
-    handset: &'a [u8],
+    /// The digits of its source and of its destination.
+    addresses: [&'a [u8]; 2],
     tlvs: Tlvs<'a>,
 }
 
@@ -30,7 +31,7 @@ impl<'a> Deliver<'a> {
             response: Body::DeliverSmResp(DeliverSmResp { message_id: b"" }),
             esm_class: message.esm_class,
             receipt: Receipt::parse(message),
-            handset: message.source.digits,
+            addresses: [message.source.digits, message.destination.digits],
             tlvs: message.tlvs,
         }
     }
@@ -41,7 +42,7 @@ impl<'a> Deliver<'a> {
             response: Body::DataSmResp(DataSmResp::default()),
             esm_class: message.esm_class,
             receipt: Receipt::parse_data_sm(message),
-            handset: message.source.digits,
+            addresses: [message.source.digits, message.destination.digits],
             tlvs: message.tlvs,
         }
     }
@@ -62,14 +63,27 @@ impl<'a> Deliver<'a> {
             return CommandStatus::ESME_ROK;
         };
         let reference = self.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.number());
-        let incoming = Incoming { receipt, handset: self.handset, reference };
+        let handset = match context.settings.receipt_handset {
+            ReceiptHandset::Auto => Handset::of(self.addresses, context.settings.sender.digits()),
+            ReceiptHandset::Off => Handset::UNSAID,
+        };
+        let incoming = Incoming { receipt, handset, reference };
         let report = |report| context.reports.try_send(report).is_ok();
-        let outcome = context.receipts.borrow_mut().received(&incoming, now, report);
+        let mut receipts = context.receipts.borrow_mut();
+        let outcome = receipts.received(&incoming, now, report);
         metrics.receipts.of(outcome).inc();
+        if receipts.mismatches_prevail(outcome) {
+            tracing::warn!(
+                smsc = context.settings.name,
+                "most receipts name another handset than their message's, and are ignored: if the SMSC writes other \
+                 numbers into receipts, set smsc.receipt_handset to \"off\""
+            );
+        }
         match outcome {
             ReceiptOutcome::Matched
             | ReceiptOutcome::Repeated
             | ReceiptOutcome::Held
+            | ReceiptOutcome::Mismatched
             | ReceiptOutcome::Unmatched => CommandStatus::ESME_ROK,
             // The SMSC will send it again.
             ReceiptOutcome::Deferred => CommandStatus::ESME_RX_T_APPN,

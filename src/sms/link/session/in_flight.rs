@@ -8,9 +8,10 @@ use super::context::Context;
 use crate::clock::Timestamp;
 use crate::metrics::{SmsMetrics, SubmitOutcome};
 use crate::sms::link::log_throttle::LogThrottle;
-use crate::sms::link::retry_queue::Retry;
-use crate::sms::link::submits::{FullyWritten, Refusal, Submits};
+use crate::sms::link::submits::{FullyWritten, NotTaken, Refusal, Submits};
 use crate::sms::outbox::Outgoing;
+use crate::sms::receipts::Sent;
+use crate::sms::router::Trouble;
 use crate::subscriber::challenge::Delivery;
 
 /// Which request the SMSC answered, and how.
@@ -18,6 +19,13 @@ use crate::subscriber::challenge::Delivery;
 pub(super) struct Answer {
     pub(super) sequence: SequenceNumber,
     pub(super) status: CommandStatus,
+}
+
+/// What the answer to a submit says of the link's pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    TooFast,
 }
 
 #[derive(Default)]
@@ -47,38 +55,39 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// A submit_sm_resp came. Returns the submit, if it is to be tried again by this link.
+    /// A submit_sm_resp came. Returns what it says of the link's pace.
     pub(super) fn on_submit_resp(
         &mut self,
         answer: Answer,
         message_id: &[u8],
         context: &Context<'a>,
         now: Timestamp,
-    ) -> Option<Retry> {
+    ) -> Option<Taken> {
         if !answer.status.is_ok() {
             return self.on_refused(answer, context, now);
         }
-        if let Some(submit) = self.submits.answered(answer.sequence) {
+        let taken = if let Some(submit) = self.submits.answered(answer.sequence) {
             on_accepted(submit, message_id, context, now);
+            Some(Taken::Yes)
         } else if let Some(sent) = self.submits.answered_late(answer.sequence) {
             let delivery = context.receipts.borrow_mut().accepted(message_id, sent, now);
             context.report_late(sent, delivery, LATE_NOT_REPORTED);
+            None
         } else {
             context.metrics.anomalies.inc();
             return None;
-        }
+        };
         context.metrics.submits.of(SubmitOutcome::Accepted).inc();
-        None
+        taken
     }
 
-    /// A submit got an error: in its response, or as a generic_nack. Returns it, if it is to be tried again by
-    /// this link.
+    /// A submit got an error: in its response, or as a generic_nack. Returns what that says of the link's pace.
     pub(super) fn on_refused(
         &mut self,
         answer: Answer,
         context: &Context<'a>,
         now: Timestamp,
-    ) -> Option<Retry> {
+    ) -> Option<Taken> {
         let Answer { sequence, status } = answer;
         if let Some(submit) = self.submits.answered(sequence) {
             observe_duration(&submit, context, now);
@@ -100,39 +109,50 @@ impl<'a> InFlight<'a> {
         status: CommandStatus,
         context: &Context<'a>,
         now: Timestamp,
-    ) -> Option<Retry> {
+    ) -> Option<Taken> {
         let Context { lane, settings, metrics, .. } = context;
         match Refusal::of(status, &settings.retry_statuses) {
             Refusal::Throttled(not_taken) => {
-                metrics.submits.of(SubmitOutcome::Throttled).inc();
-                lane.unsent(now);
-                return Some(Retry::Throttled(submit.take_back(not_taken)));
+                self.on_not_now(submit, Trouble::Throttled, not_taken, status, context, now);
+                return Some(Taken::TooFast);
             }
             Refusal::Full(not_taken) => {
-                metrics.submits.of(SubmitOutcome::Throttled).inc();
-                lane.unsent(now);
-                return Some(Retry::Full(submit.take_back(not_taken)));
+                self.on_not_now(submit, Trouble::Full, not_taken, status, context, now);
             }
-            Refusal::Failed(not_taken) => {
-                lane.failed(now, now);
-                if submit.outgoing().refused {
-                    self.on_rejected(submit, status, context, now);
-                    return None;
+            Refusal::Failed(not_taken) => match lane.failed(submit.outgoing(), now) {
+                Some(failover) => {
+                    failover.send(submit.take_back(not_taken), now);
+                    metrics.submits.of(SubmitOutcome::Rerouted).inc();
                 }
-                match lane.failover(submit.outgoing(), now) {
-                    Some(failover) => {
-                        failover.send(submit.take_back(not_taken));
-                        metrics.submits.of(SubmitOutcome::Rerouted).inc();
-                    }
-                    None => self.on_rejected(submit, status, context, now),
-                }
-            }
+                None => self.on_rejected(submit, status, context, now),
+            },
             Refusal::Final => {
-                lane.succeeded(now);
+                lane.dealt_with(submit.outgoing(), now);
                 self.on_rejected(submit, status, context, now);
             }
         }
         None
+    }
+
+    /// The SMSC refused a submit for now, and has not taken it.
+    fn on_not_now(
+        &mut self,
+        submit: FullyWritten<'a>,
+        trouble: Trouble,
+        not_taken: NotTaken,
+        status: CommandStatus,
+        context: &Context<'a>,
+        now: Timestamp,
+    ) {
+        match context.lane.refused(submit.outgoing(), trouble, now) {
+            Some(again) => {
+                let outcome =
+                    if again.is_elsewhere() { SubmitOutcome::Rerouted } else { SubmitOutcome::Throttled };
+                context.metrics.submits.of(outcome).inc();
+                again.send(submit.take_back(not_taken), now);
+            }
+            None => self.on_rejected(submit, status, context, now),
+        }
     }
 
     fn on_rejected(
@@ -159,10 +179,10 @@ impl<'a> InFlight<'a> {
             return;
         }
         let mut count = 0;
-        self.submits.give_up(now, settings.response_timer, |sent, reference, at| {
+        self.submits.give_up(now, settings.response_timer, |submit| {
             count += 1;
-            lane.failed(at, now);
-            context.expect_receipt(sent, reference, now);
+            lane.unanswered(submit.outgoing(), submit.at(), now);
+            in_doubt(submit, context, now)
         });
         if count > 0 {
             metrics.submits.of(SubmitOutcome::Unknown).inc_by(count);
@@ -177,10 +197,13 @@ impl<'a> InFlight<'a> {
         let Context { settings, lane, metrics, .. } = context;
         self.publish_count(0, metrics);
         let (mut count, mut last) = (0, None);
-        let in_doubt = |sent, reference, at| {
+        let in_doubt = |submit: FullyWritten<'a>| {
             count += 1;
-            last = last.max(Some(at));
-            context.expect_receipt(sent, reference, now);
+            let at = submit.at();
+            if last.as_ref().is_none_or(|(last, _)| at > *last) {
+                last = Some((at, submit.outgoing().recipient().prefix));
+            }
+            in_doubt(submit, context, now);
         };
         self.submits.end(in_doubt, |outgoing| unsent.push(outgoing));
         if count > 0 {
@@ -188,9 +211,9 @@ impl<'a> InFlight<'a> {
             let smsc = &settings.name;
             tracing::warn!(smsc, submits = count, "link lost: not known whether the SMSC has them");
         }
-        if let Some(at) = last {
+        if let Some((at, prefix)) = last {
             // A link that dies under its submits is one failure, however many they are.
-            lane.failed(at, now);
+            lane.lost(prefix, at, now);
         }
     }
 }
@@ -199,7 +222,7 @@ const LATE_NOT_REPORTED: &str = "late answer not reported: too many reports wait
 
 fn on_accepted(submit: FullyWritten<'_>, message_id: &[u8], context: &Context<'_>, now: Timestamp) {
     observe_duration(&submit, context, now);
-    context.lane.succeeded(now);
+    context.lane.accepted(submit.outgoing(), now);
     let mut receipts = context.receipts.borrow_mut();
     let (sent, reference) = (submit.sent(), submit.reference());
     let delivery = match (message_id, reference) {
@@ -207,6 +230,14 @@ fn on_accepted(submit: FullyWritten<'_>, message_id: &[u8], context: &Context<'_
         _ => receipts.accepted(message_id, sent, now),
     };
     submit.accepted(delivery);
+}
+
+/// Reports as unknown what got no answer.
+fn in_doubt(submit: FullyWritten<'_>, context: &Context<'_>, now: Timestamp) -> Sent {
+    let reference = submit.reference();
+    let sent = submit.in_doubt();
+    context.expect_receipt(sent, reference, now);
+    sent
 }
 
 fn observe_duration(submit: &FullyWritten<'_>, context: &Context<'_>, now: Timestamp) {

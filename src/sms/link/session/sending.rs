@@ -6,16 +6,16 @@ use smpp::pdu::{Body, Pdu, SequenceNumber};
 use tokio::sync::mpsc::Permit;
 
 use super::context::Context;
+use super::in_flight::Taken;
 use super::output::Output;
 use crate::clock::Timestamp;
 use crate::metrics::SubmitOutcome;
 use crate::sms::DeliveryReport;
 use crate::sms::link::compose::Composer;
-use crate::sms::link::pace::Pace;
-use crate::sms::link::retry_queue::{Retry, RetryQueue};
 use crate::sms::link::submits::{Encoded, InWriteBuffer, Submits};
 use crate::sms::outbox::Outgoing;
 use crate::sms::outbox::{Item, LEFT_MIN};
+use crate::sms::pace::Pace;
 use crate::sms::receipts::Sent;
 use crate::subscriber::challenge::Delivery;
 
@@ -38,7 +38,6 @@ enum Supply {
 }
 
 pub(super) struct Sending {
-    retries: RetryQueue,
     pace: Pace,
     composer: Composer,
     supply: Supply,
@@ -52,7 +51,6 @@ impl Sending {
     /// `rate` in segments a second; 0 for no limit.
     pub(super) fn new(rate: u32, now: Timestamp) -> Self {
         Self {
-            retries: RetryQueue::default(),
             pace: Pace::new(rate, now),
             composer: Composer::new(),
             supply: Supply::Exhausted,
@@ -70,12 +68,7 @@ impl Sending {
 
     /// Whether items could be sent but for the time that has to pass between them.
     fn has_room(&self, context: &Context<'_>, in_flight: usize) -> bool {
-        !self.waits_for_reports() && (self.room(context, in_flight) > 0 || self.retries.has_due())
-    }
-
-    /// How many more submits the window allows.
-    fn room(&self, context: &Context<'_>, in_flight: usize) -> usize {
-        context.settings.window.saturating_sub(in_flight + self.retries.slots())
+        !self.waits_for_reports() && in_flight < context.settings.window
     }
 
     /// Whether there may be more items than the last batch had room for.
@@ -94,20 +87,6 @@ impl Sending {
         }
     }
 
-    /// Whether submits wait here to be tried again.
-    pub(super) fn has_retries(&self) -> bool {
-        !self.retries.is_empty()
-    }
-
-    /// When [`Self::on_time`] has something to do.
-    pub(super) fn due(&self) -> Option<Timestamp> {
-        self.retries.due()
-    }
-
-    pub(super) fn on_time(&mut self, now: Timestamp) {
-        self.retries.on_time(now);
-    }
-
     /// When the next batch may go, if nothing but time holds it back.
     pub(super) fn ready_at(
         &self,
@@ -117,20 +96,21 @@ impl Sending {
     ) -> Option<Timestamp> {
         let gathers = in_flight > 0 && self.supply == Supply::Exhausted;
         let gathered = gathers.then_some(self.gather_until);
-        let paced = if self.has_room(context, in_flight) { self.pace.ready_at() } else { None };
-        [gathered, paced].into_iter().flatten().filter(|at| *at > now).min()
+        let has_room = self.has_room(context, in_flight);
+        let [paced, waited] = if has_room { [self.pace.ready_at(), context.lane.due()] } else { [None; 2] };
+        [gathered, paced, waited].into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Tries again later what the SMSC refused for now, if anything.
-    pub(super) fn retry(&mut self, refused: Option<Retry>, now: Timestamp) {
-        let Some(refused) = refused else { return };
-        if let Retry::Throttled(_) = refused {
-            self.pace.throttled();
+    /// The SMSC has answered a submit.
+    pub(super) fn answered(&mut self, taken: Option<Taken>) {
+        match taken {
+            Some(Taken::Yes) => self.pace.accepted(),
+            Some(Taken::TooFast) => self.pace.refused(),
+            None => {}
         }
-        self.retries.push(refused, now);
     }
 
-    /// Writes a batch: what was refused for now and is due again, then what is queued.
+    /// Writes a batch.
     pub(super) fn submit<'a>(
         &mut self,
         context: &Context<'a>,
@@ -139,49 +119,34 @@ impl Sending {
         now: Timestamp,
     ) {
         self.supply = Supply::Backlog;
-        if let Some(limit) = self.pace.on_time(now) {
-            let smsc = &context.settings.name;
-            tracing::info!(smsc, limit, "the SMSC throttles: fewer segments a second");
-        }
+        self.keep_pace(context, now);
         while output.pending().len() < SUBMIT_BYTES_MAX && self.pace.allows(now) {
             // A report's place first: no outcome may be lost.
             let Ok(report) = context.reports.try_reserve() else {
                 self.supply = Supply::ReportsFull;
                 return;
             };
-            let has_room = self.room(context, submits.in_flight()) > 0;
-            let Some(outgoing) = self.next_item(has_room, context, now) else {
-                self.supply = if has_room { Supply::Exhausted } else { Supply::Backlog };
+            if submits.in_flight() >= context.settings.window {
+                return;
+            }
+            let Some(outgoing) = context.lane.take(now) else {
+                self.supply = Supply::Exhausted;
                 return;
             };
             self.gather_until = now.plus(GATHER);
             match self.encode(&outgoing.item, context, submits, output, now) {
                 Some(encoded) => submits.push(InWriteBuffer::new(outgoing, encoded, report)),
-                None => drop_item(&outgoing.item, report, context, now),
+                None => drop_item(&outgoing, report, context, now),
             }
         }
     }
 
-    /// What is to be sent next: what holds a slot of the window, then what needs one.
-    fn next_item(&mut self, has_room: bool, context: &Context<'_>, now: Timestamp) -> Option<Outgoing> {
-        if let Some(outgoing) = self.retries.take() {
-            return Some(outgoing);
+    /// Goes slower or faster, by what was refused and taken.
+    fn keep_pace(&mut self, context: &Context<'_>, now: Timestamp) {
+        if let Some(limit) = self.pace.on_time(context.lane.refusals_spread(), now) {
+            let smsc = &context.settings.name;
+            tracing::info!(smsc, limit, "the SMSC throttles: fewer segments a second");
         }
-        if !has_room {
-            return None;
-        }
-        while let Some(outgoing) = self.retries.take_parked() {
-            if let Some(outgoing) = self.retries.park_behind_same_recipient(outgoing) {
-                return Some(outgoing);
-            }
-        }
-        while let Some(outgoing) = context.lane.take(now) {
-            if let Some(outgoing) = self.retries.park_behind_same_recipient(outgoing) {
-                return Some(outgoing);
-            }
-            context.lane.unsent(now);
-        }
-        None
     }
 
     /// Adds the submit of an item to the output; `None` if it is not to be sent.
@@ -223,20 +188,16 @@ impl Sending {
         sequence
     }
 
-    /// The submits that wait to be tried again.
-    pub(super) fn into_retries(self) -> impl Iterator<Item = Outgoing> {
-        self.retries.into_all()
-    }
-
     #[cfg(test)]
     pub(super) fn is_wiped(&self) -> bool {
         self.composer.is_wiped()
     }
 }
 
-fn drop_item(item: &Item, report: Permit<'_, DeliveryReport>, context: &Context<'_>, now: Timestamp) {
+fn drop_item(outgoing: &Outgoing, report: Permit<'_, DeliveryReport>, context: &Context<'_>, now: Timestamp) {
     context.metrics.submits.of(SubmitOutcome::Dropped).inc();
-    context.lane.unsent(now);
+    context.lane.unsent(outgoing, now);
+    let item = &outgoing.item;
     let in_time = item.expires_at.since(now) >= LEFT_MIN;
     let delivery = if in_time { Delivery::Dropped } else { Delivery::Expired };
     report.send(Sent::of(item).report(delivery));

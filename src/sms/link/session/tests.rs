@@ -25,7 +25,7 @@ use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Item, Outbox, outbox};
 use crate::sms::receipts::{MessageIdForm, Receipts};
 use crate::sms::route::table::Table;
-use crate::sms::router::{Lane, Router};
+use crate::sms::router::{Carrier, Lane, Router};
 use crate::subscriber::challenge::Delivery;
 use crate::subscriber::code::Code;
 
@@ -33,6 +33,8 @@ const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 const TTL: Duration = Duration::from_secs(180);
 const CODE: &str = "4829130567";
 const SECOND: Duration = Duration::from_secs(1);
+/// Before what was refused for the first time is tried again.
+const RETRY_PAUSE: Duration = SECOND;
 
 type Release = Box<dyn Fn(&Item) -> Option<(Code, Duration)>>;
 
@@ -111,10 +113,21 @@ impl io::Write for Kernel {
 }
 
 impl Esme {
+    /// Each number is a destination of its own.
     fn with(change: impl FnOnce(&mut Settings), reports_max: usize, release: Option<Release>) -> Self {
+        Self::with_destinations(12, change, reports_max, release)
+    }
+
+    /// Numbers whose first digits are the same are one destination.
+    fn with_destinations(
+        destination_digits: u32,
+        change: impl FnOnce(&mut Settings),
+        reports_max: usize,
+        release: Option<Release>,
+    ) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
-        let table = Table::of_all(1);
+        let table = Table { destination_digits, ..Table::of_all(1) };
         let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let metrics = leak(metrics);
         let (sender, reports) = mpsc::channel(reports_max);
@@ -130,8 +143,9 @@ impl Esme {
         let release = release.unwrap_or_else(|| Box::new(from_item));
         let receipts =
             Receipts::new(MessageIdForm::Exact, settings.receipts_max.min(100), settings.receipts_age_max);
-        let smsc = [(2, metrics.smsc("main"))];
-        let routes = Router::new(queue, smsc, clock.clone(), Arc::clone(metrics));
+        let Settings { window, response_timer, .. } = settings;
+        let smsc = Carrier { links: 2, window, response_timer, metrics: metrics.smsc("main") };
+        let routes = Router::new(queue, [smsc], clock.clone(), Arc::clone(metrics));
         let lane = leak(routes.lane(0));
         let parts = Parts {
             settings: leak(settings),
@@ -237,10 +251,15 @@ impl Esme {
         self.hear(status.0, sequence, Body::SubmitSmResp(SubmitSmResp::default()));
     }
 
+    /// A receipt whose addresses say nothing. Returns the status of its response.
     fn receipt(&mut self, text: &str) -> u32 {
+        self.receipt_from(b"", text)
+    }
+
+    fn receipt_from(&mut self, source: &[u8], text: &str) -> u32 {
         let message = DeliverSm {
             esm_class: EsmClass::RECEIPT,
-            source: Address::international(b"628120000001"),
+            source: Address::international(source),
             short_message: text.as_bytes(),
             ..DeliverSm::default()
         };

@@ -1,7 +1,6 @@
 //! Whatever the SMSC does, nothing is sent twice and everything has one outcome.
 
 use super::*;
-use crate::sms::link::retry_queue::RETRY_PAUSE;
 use crate::sms::link::session::sending::GATHER;
 
 /// Two links of one SMSC, which does as `draw` has it.
@@ -52,7 +51,7 @@ impl Pair {
 
     fn send(&mut self, number: u8) {
         let expires_at = self.esme.now().plus(TTL);
-        if let Ok(place) = self.esme.outbox.reserve(phone(1)) {
+        if let Ok(place) = self.esme.outbox.reserve(phone(number)) {
             place.put(item(number, expires_at));
             self.sent.push(number);
         }

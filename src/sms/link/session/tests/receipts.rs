@@ -5,6 +5,7 @@ use smpp::tlv::{Tag, TlvBuffer};
 
 use super::*;
 use crate::metrics::ReceiptOutcome;
+use crate::sms::link::settings::ReceiptHandset;
 
 #[test]
 fn receipts_say_what_became_of_a_message() {
@@ -150,4 +151,21 @@ fn a_receipt_with_our_reference_settles_what_was_in_doubt() {
     };
     esme.hear(0, 5, Body::DeliverSm(receipt));
     assert_eq!(esme.reported(), [(1, Delivery::Delivered)]);
+}
+
+#[test]
+fn d1a_a_receipt_of_another_handset_is_answered_and_ignored_unless_only_the_id_is_to_decide() {
+    for (receipt_handset, reported) in
+        [(ReceiptHandset::Auto, vec![]), (ReceiptHandset::Off, vec![(1, Delivery::Delivered)])]
+    {
+        let mut esme = Esme::bound(|config| config.receipt_handset = receipt_handset);
+        esme.send(1);
+        let sequence = esme.submits()[0].0;
+        esme.accept(sequence, b"id-1");
+        esme.reported();
+        assert_eq!(esme.receipt_from(b"628120000002", "id:id-1 stat:DELIVRD"), 0);
+        assert_eq!(esme.reported(), reported);
+        let mismatched = esme.metrics.sms.receipts.of(ReceiptOutcome::Mismatched).get();
+        assert_eq!(mismatched, u64::from(receipt_handset == ReceiptHandset::Auto));
+    }
 }

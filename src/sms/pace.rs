@@ -1,0 +1,352 @@
+//! How many segments a second may go: up to a rate, and fewer while the SMSC says that it is too fast.
+//!
+//! Each link has a pace, and so has each destination that is refused on its own (see [`super::router`]). An SMSC that
+//! throttles takes what it can and refuses the rest, so the share of its answers that are refusals says by how much we
+//! are too fast: the limit is lowered by that share. In each span without a refusal it is doubled back to the last
+//! rate that went well, then raised by a twentieth of that, by two in the next, and by four at the most. So links that
+//! share an account come to share its rate, an SMSC that refuses one in a hundred, whatever the speed, does not bring a
+//! link to a standstill, and after a short time in which everything is refused the rate is back within seconds.
+//! Without a rate of its own there is no limit until the first refusals, nor once twice the last good rate is
+//! allowed and less than half of that is used.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// How long answers are counted before the limit is changed: at once would be by the first of a burst.
+const SPAN: Duration = Duration::from_millis(500);
+/// Refusals of less than this part of the answers leave the limit as it is.
+const SHARE_MIN: u64 = 20;
+/// Above the last good rate, the limit is raised by this part of it, and by as much more in each span.
+const STEPS: u64 = 20;
+/// The longest stride, in steps.
+const STRIDE_MAX: u64 = 4;
+/// Far below the last good rate, the limit is raised to this part of it at once.
+const RESTART: u64 = 4;
+/// The lowest limit, in segments a second.
+const LIMIT_MIN: u64 = 1;
+const NANOS: u64 = 1_000_000_000;
+const NANOS_OF_MILLI: u64 = 1_000_000;
+/// What the clock cannot tell apart may go at once.
+const RESOLUTION_NANOS: u64 = NANOS_OF_MILLI;
+
+/// The pace of one link, or of one destination.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Segments a second at the most; 0 for no limit.
+    rate: u64,
+    /// Segments a second now.
+    limit: Option<u64>,
+    /// When the next segment is due, in nanoseconds since the Unix epoch.
+    next_nanos: u64,
+    /// The last rate that went well: up to it, the limit is doubled.
+    good: u64,
+    /// What was accepted in a second, in the last span without a refusal.
+    went: u64,
+    /// Spans without a refusal since the limit was lowered.
+    clean: u64,
+    /// When the present span began, and what was sent and answered in it.
+    span_from: Timestamp,
+    sent: u64,
+    accepted: u64,
+    refused: u64,
+}
+
+impl Pace {
+    /// `rate` in segments a second; 0 for no limit.
+    pub(super) fn new(rate: u32, now: Timestamp) -> Self {
+        let rate = u64::from(rate);
+        Self {
+            rate,
+            limit: (rate > 0).then_some(rate),
+            next_nanos: 0,
+            good: rate,
+            went: 0,
+            clean: 0,
+            span_from: now,
+            sent: 0,
+            accepted: 0,
+            refused: 0,
+        }
+    }
+
+    /// Without a limit, for what may well take so many a second.
+    pub(super) fn supposed(good: u64, now: Timestamp) -> Self {
+        Self { good, ..Self::new(0, now) }
+    }
+
+    /// Whether there is a limit, or a lower one than its rate, because of refusals.
+    pub(super) fn is_lowered(&self) -> bool {
+        self.limit.is_some_and(|limit| self.rate == 0 || limit < self.rate)
+    }
+
+    /// Whether nothing of what was sent lately was taken: the next is but to see whether it is.
+    pub(super) fn is_lowest(&self) -> bool {
+        self.is_lowered() && self.limit == Some(LIMIT_MIN)
+    }
+
+    /// When the next segment may be sent, if there is a limit.
+    pub(super) fn ready_at(&self) -> Option<Timestamp> {
+        self.limit?;
+        let due = self.next_nanos.saturating_sub(RESOLUTION_NANOS - 1);
+        Some(Timestamp::from_unix_millis(due.div_ceil(NANOS_OF_MILLI)))
+    }
+
+    /// Whether a segment may be sent.
+    pub(super) fn allows(&self, now: Timestamp) -> bool {
+        self.ready_at().is_none_or(|at| at <= now)
+    }
+
+    /// A segment was sent.
+    pub(super) fn sent(&mut self, now: Timestamp) {
+        if let Some(limit) = self.limit {
+            self.next_nanos = self.next_nanos.max(nanos(now)).saturating_add(NANOS.div_ceil(limit));
+        }
+        self.sent += 1;
+    }
+
+    /// The SMSC took one.
+    pub(super) fn accepted(&mut self) {
+        self.accepted += 1;
+    }
+
+    /// The SMSC said that we are too fast.
+    pub(super) fn refused(&mut self) {
+        self.refused += 1;
+    }
+
+    /// To be called before segments are sent. Where refusals do not count, they say nothing of this pace. Returns
+    /// the new limit, if it was lowered.
+    pub(super) fn on_time(&mut self, refusals_count: bool, now: Timestamp) -> Option<u64> {
+        let millis = u64::try_from(now.since(self.span_from).as_millis()).unwrap_or(u64::MAX);
+        if u128::from(millis) < SPAN.as_millis() {
+            return None;
+        }
+        let a_second = |count: u64| count.saturating_mul(1_000) / millis;
+        let (sent, accepted) = (self.sent, self.accepted);
+        let refused = if refusals_count { self.refused } else { 0 };
+        (self.span_from, self.sent, self.accepted, self.refused) = (now, 0, 0, 0);
+        if refused == 0 {
+            if accepted > 0 {
+                self.went = a_second(accepted);
+                self.raise(a_second(sent), now);
+            }
+            return None;
+        }
+        let answers = accepted + refused;
+        if answers >= refused * SHARE_MIN {
+            return None;
+        }
+        let was = self.limit.unwrap_or_else(|| a_second(sent.max(answers))).max(LIMIT_MIN);
+        let limit = (was.saturating_mul(accepted) / answers).max(LIMIT_MIN);
+        if refused < accepted {
+            self.good = limit;
+        } else if self.limit.is_none() {
+            self.good = if self.went > 0 { self.went } else { self.good }.max(limit);
+        } else if was >= self.good / RESTART {
+            // What went well before does not any more.
+            self.good = (self.good / 2).max(limit);
+        }
+        (self.limit, self.clean) = (Some(limit), 0);
+        Some(limit)
+    }
+
+    fn raise(&mut self, sent: u64, now: Timestamp) {
+        let Some(limit) = self.limit else { return };
+        self.clean += 1;
+        let raised = if limit < self.good {
+            (2 * limit).max(self.good / RESTART).min(self.good)
+        } else {
+            limit.saturating_add((self.good / STEPS).max(1).saturating_mul(self.clean.min(STRIDE_MAX)))
+        };
+        let is_used = sent.saturating_mul(2) >= limit;
+        self.limit = match self.rate {
+            0 if raised >= 2 * self.good && !is_used => None,
+            0 => Some(raised),
+            rate => Some(raised.min(rate)),
+        };
+        // The next does not wait as long as the lower limit had it.
+        if let Some(limit) = self.limit {
+            self.next_nanos = self.next_nanos.min(nanos(now).saturating_add(NANOS.div_ceil(limit)));
+        }
+    }
+}
+
+fn nanos(at: Timestamp) -> u64 {
+    at.unix_millis().saturating_mul(NANOS_OF_MILLI)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_unix_millis(1_000_000);
+
+    fn at(millis: u64) -> Timestamp {
+        START.plus(Duration::from_millis(millis))
+    }
+
+    /// An SMSC that takes so many a second and refuses the rest, and one who has so many a second to send.
+    struct Line {
+        pace: Pace,
+        millis: u64,
+        backlog: u64,
+    }
+
+    /// What became of a second's segments.
+    #[derive(Debug)]
+    struct Second {
+        sent: u64,
+        taken: u64,
+    }
+
+    impl Line {
+        fn new(rate: u32) -> Self {
+            Self { pace: Pace::new(rate, START), millis: 0, backlog: 0 }
+        }
+
+        /// `takes` in each tenth of a second a tenth; what is refused is to be sent again.
+        fn second(&mut self, offered: u64, takes: u64) -> Second {
+            let (mut sent, mut taken, mut left) = (0, 0, 0);
+            for milli in 0..1_000 {
+                let now = at(self.millis);
+                if milli % 100 == 0 {
+                    left = takes / 10;
+                }
+                self.pace.on_time(true, now);
+                let so_far = |milli: u64| offered * milli / 1_000;
+                self.backlog += so_far(milli + 1) - so_far(milli);
+                while self.backlog > 0 && self.pace.allows(now) {
+                    self.pace.sent(now);
+                    sent += 1;
+                    if left > 0 {
+                        (left, taken, self.backlog) = (left - 1, taken + 1, self.backlog - 1);
+                        self.pace.accepted();
+                    } else {
+                        self.pace.refused();
+                        // It is tried again later.
+                        break;
+                    }
+                }
+                self.millis += 1;
+            }
+            Second { sent, taken }
+        }
+    }
+
+    #[test]
+    fn s6_a_rate_is_kept_in_every_second() {
+        for rate in [1, 3, 20, 999, 1_000, 3_000, 100_000] {
+            let mut line = Line::new(rate);
+            for second in 0..5 {
+                let Second { sent, .. } = line.second(1_000_000, 10_000_000);
+                let rate = u64::from(rate);
+                assert!(sent <= rate + 1 && sent * 100 >= rate * 98, "{sent} of {rate} in second {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_is_not_made_up_for() {
+        let mut line = Line::new(10);
+        line.second(1_000, 1_000);
+        line.millis += 60_000;
+        assert!(line.second(1_000, 1_000).sent <= 11);
+    }
+
+    #[test]
+    fn s6_the_limit_is_what_the_smsc_takes_and_is_tried_out_step_by_step() {
+        let mut line = Line::new(100);
+        line.second(100, 40);
+        for second in 1..40 {
+            let Second { sent, taken } = line.second(100, 40);
+            assert!((36..=48).contains(&sent) && taken >= 34, "{sent}, {taken} in second {second}");
+        }
+        let mut last = 0;
+        for _ in 40..50 {
+            let Second { sent, .. } = line.second(100, 1_000);
+            assert!(sent + 1 >= last && sent <= 101, "{sent} after {last}");
+            last = sent;
+        }
+        assert_eq!(line.pace.limit, Some(100));
+        assert!(!line.pace.is_lowered());
+    }
+
+    #[test]
+    fn s6_an_smsc_that_refuses_all_is_asked_once_a_second() {
+        let mut line = Line::new(0);
+        line.second(1_000, 0);
+        assert!(line.pace.is_lowest());
+        (0..60).for_each(|_| assert!(line.second(1_000, 0).sent <= 2));
+    }
+
+    #[test]
+    fn s6a_after_a_spike_the_rate_doubles_back_to_the_last_good_one_and_the_rest_is_made_up_for() {
+        for rate in [0, 200] {
+            let mut line = Line::new(rate);
+            for _ in 0..10 {
+                assert_eq!(line.second(100, 200).taken, 100);
+            }
+            for _ in 0..3 {
+                assert_eq!(line.second(100, 0).taken, 0);
+            }
+            let seconds: Vec<_> = (0..12).map(|_| line.second(100, 200).taken).collect();
+            assert!(seconds[2..6].iter().all(|taken| *taken >= 99), "{seconds:?}");
+            assert!(line.backlog <= 2, "{seconds:?}, and {} are left", line.backlog);
+        }
+    }
+
+    #[test]
+    fn s6a_what_is_far_less_than_before_is_found_out_within_seconds() {
+        let mut line = Line::new(0);
+        for _ in 0..5 {
+            line.second(1_000, 10_000);
+        }
+        (0..10).for_each(|_| _ = line.second(1_000, 10));
+        let refused: u64 =
+            (0..30).map(|_| line.second(1_000, 10)).map(|second| second.sent - second.taken).sum();
+        assert!(refused <= 30 * 10, "{refused} of 30 seconds");
+    }
+
+    #[test]
+    fn s6_one_refusal_in_a_hundred_whatever_the_speed_costs_little() {
+        let mut pace = Pace::new(0, START);
+        for span in 1..120 {
+            let sent = pace.limit.unwrap_or(1_000) / 2;
+            (0..sent).for_each(|_| pace.sent(at(500 * span)));
+            (0..sent - sent / 100).for_each(|_| pace.accepted());
+            (0..sent / 100).for_each(|_| pace.refused());
+            pace.on_time(true, at(500 * span));
+            let limit = pace.limit.unwrap_or(1_000);
+            assert!((500..=2_000).contains(&limit), "{limit} in span {span}");
+        }
+    }
+
+    #[test]
+    fn s6_without_a_rate_the_limit_comes_with_the_first_throttling_and_goes_again() {
+        let mut line = Line::new(0);
+        line.second(1_000, 500);
+        assert!(line.pace.is_lowered());
+        (0..20).for_each(|_| _ = line.second(100, 10_000));
+        assert_eq!(line.pace.limit, None);
+    }
+
+    #[test]
+    fn s6a_refusals_that_say_nothing_of_it_leave_it_as_it_is() {
+        let mut pace = Pace::new(0, START);
+        (0..100).for_each(|_| pace.refused());
+        assert_eq!(pace.on_time(false, at(500)), None);
+        assert!(!pace.is_lowered());
+        (0..100).for_each(|_| pace.refused());
+        assert_eq!(pace.on_time(true, at(1_000)), Some(LIMIT_MIN));
+    }
+
+    #[test]
+    fn a_link_that_sends_little_when_it_is_throttled_still_sends() {
+        let mut pace = Pace::new(0, START);
+        pace.sent(START);
+        pace.refused();
+        assert_eq!(pace.on_time(true, at(1_000)), Some(1));
+        assert!(pace.allows(at(1_000)));
+    }
+}

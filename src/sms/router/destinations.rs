@@ -1,0 +1,455 @@
+//! The destinations that one SMSC refuses or leaves without an answer, and what waits for each.
+//!
+//! A destination is a handset or a [prefix](Prefix). It is unwell from its first refusal on, and well again, and
+//! forgotten, with the first message that the SMSC takes once nothing of it waits, or when it has had its rest. What
+//! that means for its messages:
+//!
+//! ```text
+//!                  refused, or silent       too many refusals, or silent
+//!   (nothing held) ──────────────────► watched ──────────────────────────► held back: one at a time, at its own pace
+//!          ▲                              │  ▲                                │     and with longer and longer pauses
+//!          └──── taken, or at rest ───────┘  └─────────── taken ──────────────┘     while none is taken
+//! ```
+//!
+//! A handset whose queue is full is held back at once; its prefix counts it from [`HANDSETS_MIN`] such handsets on.
+//! Refusals that [spread](super::spread) over destinations are nobody's own. A prefix that answers with errors is
+//! avoided rather than held back: another SMSC takes its messages if there is one, but for a probe now and then.
+//!
+//! At most [`DESTINATIONS_MAX`] are held.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::retries::{PAUSE_MAX, PAUSE_MIN, wait_until};
+use crate::clock::Timestamp;
+use crate::sms::destination::{Destination, Prefix, Recipient};
+use crate::sms::outbox::Outgoing;
+use crate::sms::pace::Pace;
+use crate::sms::route::crowd::{Crowd, Crowds};
+
+/// The most unwell destinations of all SMSCs together.
+pub(super) const DESTINATIONS_MAX: usize = 4_096;
+/// From so many handsets with full queues on, it is their prefix.
+const HANDSETS_MIN: usize = 3;
+/// So many errors without a success between them have a prefix avoided.
+const ERRORS_MIN: u32 = 3;
+/// What a destination that takes some again is supposed to take in a second before it is known.
+const SUPPOSED_RATE: u64 = 40;
+/// After so long without trouble, a destination of which nothing waits is forgotten: the first if nothing holds it
+/// back.
+const REST_MIN: Duration = Duration::from_secs(10);
+const REST_MAX: Duration = Duration::from_secs(60);
+/// When to look again for a slot of the window.
+const SLOT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a submit did not go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sms) enum Trouble {
+    /// The SMSC said that we are too fast.
+    Throttled,
+    /// It said that the recipient's queue is full.
+    Full,
+    /// It could not deal with it.
+    Error,
+    /// It did not answer: about the prefix, if it answered nothing else of it meanwhile.
+    Silence { of_prefix: bool },
+}
+
+/// One unwell destination.
+#[derive(Debug)]
+struct Unwell {
+    pace: Pace,
+    /// The next pause, and until when the present one lasts.
+    pause: Duration,
+    paused_until: Timestamp,
+    /// One is on its way, to see whether it is taken.
+    probes: bool,
+    /// Until when other SMSCs are preferred because of errors.
+    avoided_until: Timestamp,
+    /// It has left a submit without an answer, and has not been heard of since.
+    silent: bool,
+    /// Errors since its last success.
+    errors: u32,
+    /// Of a handset whose queue is full: the prefix that counts it.
+    full_at: Option<Prefix>,
+    /// Of a prefix: its handsets whose queues are full.
+    full_handsets: usize,
+    troubled_at: Timestamp,
+    waiting: VecDeque<Outgoing>,
+    /// When it is looked at next; in the schedule, if anything waits.
+    due: Timestamp,
+    crowd: Option<Arc<Crowd>>,
+}
+
+impl Unwell {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            pace: Pace::supposed(SUPPOSED_RATE, now),
+            pause: PAUSE_MIN,
+            paused_until: now,
+            probes: false,
+            avoided_until: now,
+            silent: false,
+            errors: 0,
+            full_at: None,
+            full_handsets: 0,
+            troubled_at: now,
+            waiting: VecDeque::new(),
+            due: now,
+            crowd: None,
+        }
+    }
+
+    /// When the next message may go.
+    fn ready_at(&self) -> Timestamp {
+        self.pace.ready_at().map_or(self.paused_until, |at| at.max(self.paused_until))
+    }
+
+    /// Whether it is nothing new that its messages do not go through.
+    fn is_troubled(&self) -> bool {
+        self.silent || self.errors > 0 || self.pause > PAUSE_MIN || self.pace.is_lowered()
+    }
+
+    /// Whether its messages wait for more than a slot of the window.
+    fn is_held_back(&self, of: Destination) -> bool {
+        self.takes_nothing(of) || self.pace.is_lowered()
+    }
+
+    /// Whether nothing of it is taken: then one message at a time goes, to see whether it is.
+    fn takes_nothing(&self, of: Destination) -> bool {
+        self.silent || self.pace.is_lowest() || matches!(of, Destination::Handset(_))
+    }
+
+    /// Pauses for longer than the last time.
+    fn pause(&mut self, now: Timestamp) {
+        self.paused_until = self.end_of_pause(now);
+    }
+
+    /// Has other SMSCs preferred for longer than the last time.
+    fn avoid(&mut self, now: Timestamp) {
+        self.avoided_until = self.end_of_pause(now);
+    }
+
+    fn end_of_pause(&mut self, now: Timestamp) -> Timestamp {
+        let end = now.plus(self.pause);
+        self.pause = (2 * self.pause).min(PAUSE_MAX);
+        end
+    }
+
+    /// A message of it was refused for now.
+    fn refused(&mut self, now: Timestamp) {
+        self.pace.refused();
+        self.pace.on_time(true, now);
+        // What was on its way already says nothing new.
+        if self.pace.is_lowest() && (std::mem::take(&mut self.probes) || self.paused_until <= now) {
+            self.pause(now);
+        }
+    }
+
+    /// A message of it got no answer. After the first, the next may go at once, to see whether that does.
+    fn unanswered(&mut self, now: Timestamp) {
+        if std::mem::replace(&mut self.silent, true) {
+            self.pause(now);
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        let is_calm = !self.silent && self.errors == 0 && !self.pace.is_lowered() && self.paused_until <= now;
+        let rest = if is_calm { REST_MIN } else { REST_MAX };
+        self.waiting.is_empty() && self.full_handsets == 0 && now.since(self.troubled_at) >= rest
+    }
+}
+
+/// The unwell destinations of one SMSC.
+#[derive(Debug)]
+pub(super) struct Destinations {
+    unwell: HashMap<Destination, Unwell>,
+    unwell_max: usize,
+    /// Of those that something waits for, when to look at each.
+    schedule: BTreeSet<(Timestamp, Destination)>,
+    waiting: usize,
+}
+
+impl Destinations {
+    pub(super) fn new(unwell_max: usize) -> Self {
+        Self { unwell: HashMap::new(), unwell_max, schedule: BTreeSet::new(), waiting: 0 }
+    }
+
+    /// How many are held back or avoided.
+    pub(super) fn count(&self) -> usize {
+        self.unwell
+            .iter()
+            .filter(|(of, unwell)| unwell.is_held_back(**of) || unwell.errors >= ERRORS_MIN)
+            .count()
+    }
+
+    /// How many messages wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// When something may be there to [take](Self::take).
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.schedule.first().map(|(due, _)| *due)
+    }
+
+    fn of(&self, recipient: Recipient) -> impl Iterator<Item = (Destination, &Unwell)> {
+        // Most often there are none: then neither is looked for.
+        let both = if self.unwell.is_empty() { [None; 2] } else { both(recipient).map(Some) };
+        both.into_iter().flatten().filter_map(|of| Some((of, self.unwell.get(&of)?)))
+    }
+
+    /// Whether a message is to wait before it may be sent. `first`: it goes before what waits already.
+    pub(super) fn holds_back(&self, recipient: Recipient, first: bool, now: Timestamp) -> bool {
+        self.of(recipient).any(|(_, unwell)| unwell.ready_at() > now || !first && !unwell.waiting.is_empty())
+    }
+
+    /// Whether another SMSC is to be preferred for a message.
+    pub(super) fn avoids(&self, recipient: Recipient, now: Timestamp) -> bool {
+        self.of(recipient).any(|(_, unwell)| unwell.avoided_until > now)
+            || self.holds_back(recipient, false, now)
+    }
+
+    /// Whether it is nothing new that messages to this recipient do not go through.
+    pub(super) fn is_known(&self, recipient: Recipient) -> bool {
+        self.of(recipient).any(|(_, unwell)| unwell.is_troubled())
+    }
+
+    /// Whether its last submits were left without an answer.
+    pub(super) fn is_silent(&self, recipient: Recipient) -> bool {
+        self.of(recipient).any(|(_, unwell)| unwell.silent)
+    }
+
+    /// A message is on its way.
+    pub(super) fn took(&mut self, recipient: Recipient, now: Timestamp) {
+        for of in both(recipient) {
+            let Some(unwell) = self.unwell.get_mut(&of) else { continue };
+            unwell.pace.on_time(true, now);
+            unwell.pace.sent(now);
+            // Its answer ends the pause, or begins a longer one.
+            let end = now.plus(unwell.pause);
+            if unwell.takes_nothing(of) {
+                unwell.paused_until = unwell.paused_until.max(end);
+                unwell.probes = true;
+            }
+            if unwell.errors >= ERRORS_MIN {
+                unwell.avoided_until = unwell.avoided_until.max(end);
+            }
+        }
+    }
+
+    /// The SMSC took a message.
+    pub(super) fn accepted(&mut self, recipient: Recipient, now: Timestamp) {
+        if self.unwell.is_empty() {
+            return;
+        }
+        for of in both(recipient) {
+            let Some(unwell) = self.unwell.get_mut(&of) else { continue };
+            unwell.pace.accepted();
+            unwell.pace.on_time(true, now);
+            (unwell.silent, unwell.errors) = (false, 0);
+            (unwell.pause, unwell.paused_until, unwell.avoided_until) = (PAUSE_MIN, now, now);
+            if !unwell.waiting.is_empty() {
+                self.reschedule(of, now);
+            } else if let Destination::Handset(_) = of {
+                self.forget(of);
+            }
+        }
+    }
+
+    /// The SMSC answered a message: a destination that does not take it is not silent.
+    pub(super) fn heard(&mut self, recipient: Recipient) {
+        for of in both(recipient) {
+            if let Some(unwell) = self.unwell.get_mut(&of) {
+                unwell.silent = false;
+            }
+        }
+    }
+
+    /// A message did not go through, for a reason of its destination's own.
+    pub(super) fn troubled(&mut self, recipient: Recipient, trouble: Trouble, now: Timestamp) {
+        let handset = Destination::Handset(recipient.phone);
+        match trouble {
+            Trouble::Full => {
+                let Some(unwell) = self.entry(handset, now) else { return };
+                unwell.pause(now);
+                let is_new = unwell.full_at.replace(recipient.prefix).is_none();
+                let Some(prefix) = self.entry(Destination::Prefix(recipient.prefix), now) else { return };
+                prefix.full_handsets += usize::from(is_new);
+                if prefix.full_handsets >= HANDSETS_MIN {
+                    prefix.refused(now);
+                }
+            }
+            Trouble::Silence { of_prefix: false } => {
+                if let Some(unwell) = self.entry(handset, now) {
+                    unwell.unanswered(now);
+                }
+            }
+            Trouble::Throttled | Trouble::Error | Trouble::Silence { of_prefix: true } => {
+                let Some(unwell) = self.entry(Destination::Prefix(recipient.prefix), now) else { return };
+                match trouble {
+                    Trouble::Error => {
+                        unwell.errors = unwell.errors.saturating_add(1);
+                        if unwell.errors >= ERRORS_MIN {
+                            unwell.avoid(now);
+                        }
+                    }
+                    Trouble::Silence { .. } => unwell.unanswered(now),
+                    Trouble::Throttled | Trouble::Full => unwell.refused(now),
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, of: Destination, now: Timestamp) -> Option<&mut Unwell> {
+        if self.unwell.len() >= self.unwell_max && !self.unwell.contains_key(&of) {
+            return None;
+        }
+        let unwell = self.unwell.entry(of).or_insert_with(|| Unwell::new(now));
+        unwell.troubled_at = now;
+        Some(unwell)
+    }
+
+    /// Refusals turned out to spread over destinations: none of these is to blame.
+    pub(super) fn forgive(&mut self, now: Timestamp) {
+        let mut forgiven = Vec::new();
+        for (of, unwell) in &mut self.unwell {
+            if let Destination::Prefix(_) = of {
+                unwell.pace = Pace::supposed(SUPPOSED_RATE, now);
+                (unwell.pause, unwell.paused_until) = (PAUSE_MIN, now);
+                forgiven.push(*of);
+            }
+        }
+        forgiven.into_iter().for_each(|of| self.reschedule(of, now));
+    }
+
+    /// Has a message wait for its destination. `first`: before what waits already. It comes back if there are too
+    /// many unwell destinations for another.
+    pub(super) fn wait(&mut self, mut outgoing: Outgoing, first: bool, now: Timestamp) -> Option<Outgoing> {
+        let [handset, prefix] = both(outgoing.recipient());
+        let of = if self.unwell.contains_key(&handset) { handset } else { prefix };
+        let Some(unwell) = self.entry(of, now) else { return Some(outgoing) };
+        if unwell.is_held_back(of) {
+            outgoing.tries.until = Some(wait_until(&outgoing, now));
+        }
+        if first {
+            unwell.waiting.push_front(outgoing);
+        } else {
+            unwell.waiting.push_back(outgoing);
+        }
+        self.waiting += 1;
+        let due = self.unwell[&of].ready_at().max(now);
+        self.reschedule(of, due);
+        None
+    }
+
+    /// Looks at a destination at `due`, if anything waits for it.
+    fn reschedule(&mut self, of: Destination, due: Timestamp) {
+        let Some(unwell) = self.unwell.get_mut(&of) else { return };
+        self.schedule.remove(&(unwell.due, of));
+        unwell.due = due;
+        if !unwell.waiting.is_empty() {
+            self.schedule.insert((due, of));
+        }
+    }
+
+    /// A slot of the window is free again that a destination held: what waits for that may go.
+    pub(super) fn released(&mut self, recipient: Recipient, now: Timestamp) {
+        if self.waiting > 0 {
+            for of in both(recipient) {
+                if self.unwell.get(&of).is_some_and(|unwell| unwell.ready_at() <= now) {
+                    self.reschedule(of, now);
+                }
+            }
+        }
+    }
+
+    /// The next message that waited and may go, for a link that `has_room` for it.
+    // Each destination that is looked at in vain is due later afterwards.
+    pub(super) fn take(
+        &mut self,
+        has_room: impl Fn(Prefix, bool) -> bool,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
+        while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| *due <= now) {
+            let waiting = self.unwell.get_mut(&of).and_then(|unwell| unwell.waiting.pop_front());
+            let Some(outgoing) = waiting else {
+                self.schedule.remove(&(due, of));
+                continue;
+            };
+            let recipient = outgoing.recipient();
+            let ready_at = self.of(recipient).map(|(_, unwell)| unwell.ready_at()).max().unwrap_or(now);
+            let ready_at = if ready_at > now {
+                ready_at
+            } else if has_room(recipient.prefix, self.is_silent(recipient)) {
+                self.waiting -= 1;
+                self.reschedule(of, now);
+                return Some(outgoing);
+            } else {
+                now.plus(SLOT_PAUSE)
+            };
+            self.unwell.entry(of).and_modify(|unwell| unwell.waiting.push_front(outgoing));
+            self.reschedule(of, ready_at);
+        }
+        None
+    }
+
+    /// Forgets what is well again, and counts what waits for the others among the places that they hold.
+    pub(super) fn on_time(&mut self, crowds: &Crowds, now: Timestamp) {
+        for unwell in self.unwell.values_mut() {
+            unwell.pace.on_time(true, now);
+        }
+        let over = self.unwell.iter().filter(|(_, unwell)| unwell.is_over(now)).map(|(of, _)| *of);
+        for of in over.collect::<Vec<_>>() {
+            self.forget(of);
+        }
+        for (of, unwell) in &mut self.unwell {
+            if unwell.is_held_back(*of)
+                && let Some(first) = unwell.waiting.front()
+            {
+                let crowd = unwell.crowd.get_or_insert_with(|| crowds.of(first.recipient().prefix));
+                for outgoing in &mut unwell.waiting {
+                    outgoing.tries.until = Some(wait_until(outgoing, now));
+                    outgoing.join(crowd);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, of: Destination) {
+        let Some(unwell) = self.unwell.remove(&of) else { return };
+        self.schedule.remove(&(unwell.due, of));
+        if let Some(prefix) = unwell.full_at
+            && let Some(of_prefix) = self.unwell.get_mut(&Destination::Prefix(prefix))
+        {
+            of_prefix.full_handsets = of_prefix.full_handsets.saturating_sub(1);
+        }
+    }
+
+    /// Takes out a message that has waited for too long.
+    pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
+        self.take_if(|outgoing| outgoing.tries.until.is_some_and(|until| until <= now))
+    }
+
+    /// Takes out the first message that waits for any destination, if it is one of these.
+    pub(super) fn take_if(&mut self, is_one: impl Fn(&Outgoing) -> bool) -> Option<Outgoing> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let taken =
+            self.unwell.values_mut().find_map(|unwell| unwell.waiting.pop_front_if(|first| is_one(first)))?;
+        self.waiting -= 1;
+        Some(taken)
+    }
+
+    /// Takes out all messages that wait.
+    pub(super) fn take_all(&mut self) -> Vec<Outgoing> {
+        (self.schedule, self.waiting) = (BTreeSet::new(), 0);
+        self.unwell.values_mut().flat_map(|unwell| std::mem::take(&mut unwell.waiting)).collect()
+    }
+}
+
+fn both(recipient: Recipient) -> [Destination; 2] {
+    [Destination::Handset(recipient.phone), Destination::Prefix(recipient.prefix)]
+}

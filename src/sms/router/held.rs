@@ -1,0 +1,179 @@
+//! How much of a link's window each destination holds, so that one that is silent cannot hold it all.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::sms::destination::Prefix;
+
+/// All that is overdue holds this part of the window at the most.
+const OVERDUE_PART: usize = 4;
+/// What was not answered yet at all holds this part of the window at the most.
+const UNPROVEN_PART: usize = 2;
+/// Answers are overdue after this part of the response timer.
+const TIMER_PART: u32 = 4;
+
+/// What one destination holds.
+#[derive(Debug)]
+struct Slots {
+    /// When what is not answered yet was sent, the oldest first.
+    sent: VecDeque<Timestamp>,
+    /// Whether any has been answered since it holds some.
+    proven: bool,
+    /// When the last was answered, or the first was sent.
+    since: Timestamp,
+}
+
+/// What each destination holds of one link's window: those that hold nothing are not in it.
+#[derive(Debug)]
+pub(super) struct Held {
+    window: usize,
+    overdue_after: Duration,
+    by_prefix: HashMap<Prefix, Slots>,
+}
+
+impl Held {
+    /// Of a link with this window, whose submits are given up after `response_timer`.
+    pub(super) fn new(window: usize, response_timer: Duration) -> Self {
+        Self { window, overdue_after: response_timer / TIMER_PART, by_prefix: HashMap::new() }
+    }
+
+    /// Whether one more may be sent to a destination. `silent`: it has left submits without an answer before.
+    // One look into a table, but for destinations that are overdue.
+    pub(super) fn has_room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> bool {
+        let slots = self.by_prefix.get(&prefix);
+        let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
+        let is_silent = silent || slots.is_some_and(|slots| now.since(slots.since) >= self.overdue_after);
+        if is_silent || overdue > 0 {
+            let most = self.part(OVERDUE_PART);
+            self.overdue(now) < most && (!is_silent || count < most)
+        } else {
+            count < self.part(UNPROVEN_PART) || slots.is_some_and(|slots| slots.proven)
+        }
+    }
+
+    fn part(&self, part: usize) -> usize {
+        (self.window / part).max(1)
+    }
+
+    fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
+        slots.sent.partition_point(|sent| now.since(*sent) >= self.overdue_after)
+    }
+
+    /// The slots whose answers are overdue.
+    fn overdue(&self, now: Timestamp) -> usize {
+        self.by_prefix.values().map(|slots| self.overdue_of(slots, now)).sum()
+    }
+
+    /// A message is on its way to a destination.
+    pub(super) fn took(&mut self, prefix: Prefix, now: Timestamp) {
+        let new = || Slots { sent: VecDeque::new(), proven: false, since: now };
+        self.by_prefix.entry(prefix).or_insert_with(new).sent.push_back(now);
+    }
+
+    /// One that was sent at `sent` was answered.
+    pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
+        if let Some(slots) = self.by_prefix.get_mut(&prefix) {
+            (slots.proven, slots.since) = (true, now);
+        }
+        self.released(prefix, sent);
+    }
+
+    /// Whether a destination has answered anything since `sent`, when one was sent that it has not answered.
+    pub(super) fn heard_since(&self, prefix: Prefix, sent: Timestamp) -> bool {
+        self.by_prefix.get(&prefix).is_some_and(|slots| slots.proven && slots.since >= sent)
+    }
+
+    /// One that was taken at `sent` does not hold its slot any more.
+    pub(super) fn released(&mut self, prefix: Prefix, sent: Timestamp) {
+        if let Some(slots) = self.by_prefix.get_mut(&prefix) {
+            let index = slots.sent.partition_point(|other| *other < sent);
+            slots.sent.remove(index);
+            if slots.sent.is_empty() {
+                self.by_prefix.remove(&prefix);
+            }
+        }
+    }
+
+    /// The link is gone, and what was on its way with it.
+    pub(super) fn clear(&mut self) {
+        self.by_prefix.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sms::outbox::tests::phone;
+
+    const START: Timestamp = Timestamp::from_unix_millis(1_000_000);
+    const TIMER: Duration = Duration::from_secs(10);
+
+    fn prefix(number: u8) -> Prefix {
+        Prefix::of(phone(number), 12)
+    }
+
+    /// Sends to a destination as long as there is room for it. Returns how many that were.
+    fn fill(held: &mut Held, number: u8, silent: bool, now: Timestamp) -> usize {
+        let mut count = 0;
+        while count < held.window && held.has_room(prefix(number), silent, now) {
+            held.took(prefix(number), now);
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn s6a_half_the_window_until_the_first_answer_and_then_all_of_it() {
+        let mut held = Held::new(20, TIMER);
+        assert_eq!(fill(&mut held, 1, false, START), 10);
+        held.answered(prefix(1), START, START);
+        assert_eq!(fill(&mut held, 1, false, START), 20);
+    }
+
+    #[test]
+    fn s6a_overdue_answers_hold_a_quarter_of_the_window_all_together() {
+        let mut held = Held::new(20, TIMER);
+        let later = START.plus(TIMER / TIMER_PART);
+        (0..2).for_each(|number| (0..2).for_each(|_| held.took(prefix(number), START)));
+        assert_eq!(fill(&mut held, 0, false, later), 3);
+        assert_eq!(fill(&mut held, 2, true, later), 5, "it was silent before");
+        held.took(prefix(1), START);
+        assert_eq!(fill(&mut held, 1, false, later), 0);
+        assert_eq!(fill(&mut held, 4, true, later), 0);
+        assert_eq!(fill(&mut held, 3, false, later), 10, "the others go on");
+    }
+
+    #[test]
+    fn s6a_one_silent_handset_holds_up_nobody_and_many_of_a_prefix_no_more_than_a_quarter() {
+        let mut held = Held::new(20, TIMER);
+        held.took(prefix(0), START);
+        let mut now = START;
+        let mut silent = 1;
+        for second in 1..=TIMER.as_secs() {
+            now = START.plus(Duration::from_secs(second));
+            if held.has_room(prefix(0), false, now) {
+                held.took(prefix(0), now);
+                silent += 1;
+            }
+            if held.has_room(prefix(0), false, now) {
+                held.took(prefix(0), now);
+                held.answered(prefix(0), now, now);
+            }
+        }
+        assert_eq!((silent, held.by_prefix[&prefix(0)].sent.len()), (7, 7), "five overdue, two not yet");
+        (0..3).for_each(|second| held.released(prefix(0), START.plus(Duration::from_secs(second))));
+        assert!(held.has_room(prefix(0), false, now));
+    }
+
+    #[test]
+    fn what_holds_nothing_is_forgotten_and_the_smallest_window_has_room_for_one() {
+        let mut held = Held::new(1, TIMER);
+        for silent in [false, true] {
+            assert_eq!(fill(&mut held, 1, silent, START), 1);
+            held.released(prefix(1), START);
+            assert!(held.by_prefix.is_empty());
+            held.released(prefix(1), START);
+        }
+    }
+}
