@@ -45,6 +45,8 @@ pub(super) struct Pace {
     went: u64,
     /// Spans without a refusal since the limit was lowered.
     clean: u64,
+    /// The last raise was on the way back to the last good rate.
+    doubles: bool,
     /// When the present span began, and what was sent and answered in it.
     span_from: Timestamp,
     sent: u64,
@@ -63,6 +65,7 @@ impl Pace {
             good: rate,
             went: 0,
             clean: 0,
+            doubles: false,
             span_from: now,
             sent: 0,
             accepted: 0,
@@ -139,21 +142,23 @@ impl Pace {
         }
         let was = self.limit.unwrap_or_else(|| a_second(sent.max(answers))).max(LIMIT_MIN);
         let limit = (was.saturating_mul(accepted) / answers).max(LIMIT_MIN);
-        if refused < accepted {
-            self.good = limit;
-        } else if self.limit.is_none() {
-            self.good = if self.went > 0 { self.went } else { self.good }.max(limit);
-        } else if was >= self.good / RESTART {
+        if self.doubles {
             // What went well before does not any more.
             self.good = (self.good / 2).max(limit);
+        } else if self.limit.is_none() {
+            self.good = if self.went > 0 { self.went } else { self.good }.max(limit);
+        } else if self.clean == 0 && refused < accepted {
+            // Not in the first span: what is refused from its middle on may soon be all, for a while.
+            self.good = limit;
         }
-        (self.limit, self.clean) = (Some(limit), 0);
+        (self.limit, self.clean, self.doubles) = (Some(limit), 0, false);
         Some(limit)
     }
 
     fn raise(&mut self, sent: u64, now: Timestamp) {
         let Some(limit) = self.limit else { return };
         self.clean += 1;
+        self.doubles = limit < self.good;
         let raised = if limit < self.good {
             (2 * limit).max(self.good / RESTART).min(self.good)
         } else {
@@ -257,8 +262,9 @@ mod tests {
     #[test]
     fn s6_the_limit_is_what_the_smsc_takes_and_is_tried_out_step_by_step() {
         let mut line = Line::new(100);
-        line.second(100, 40);
-        for second in 1..40 {
+        // It is not known at once whether the rate of before is still good.
+        (0..4).for_each(|_| assert!(line.second(100, 40).taken >= 34));
+        for second in 4..40 {
             let Second { sent, taken } = line.second(100, 40);
             assert!((36..=48).contains(&sent) && taken >= 34, "{sent}, {taken} in second {second}");
         }
@@ -282,8 +288,9 @@ mod tests {
 
     #[test]
     fn s6a_after_a_spike_the_rate_doubles_back_to_the_last_good_one_and_the_rest_is_made_up_for() {
-        for rate in [0, 200] {
+        for (rate, offset) in [(0, 0), (200, 0), (0, 130), (0, 370), (200, 250)] {
             let mut line = Line::new(rate);
+            line.pace.span_from = at(offset);
             for _ in 0..10 {
                 assert_eq!(line.second(100, 200).taken, 100);
             }
@@ -291,7 +298,7 @@ mod tests {
                 assert_eq!(line.second(100, 0).taken, 0);
             }
             let seconds: Vec<_> = (0..12).map(|_| line.second(100, 200).taken).collect();
-            assert!(seconds[2..6].iter().all(|taken| *taken >= 99), "{seconds:?}");
+            assert!(seconds[3..6].iter().all(|taken| *taken >= 99), "{seconds:?}");
             assert!(line.backlog <= 2, "{seconds:?}, and {} are left", line.backlog);
         }
     }
