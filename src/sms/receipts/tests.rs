@@ -215,7 +215,7 @@ fn d3_only_states_that_say_something_are_news() {
 }
 
 #[test]
-fn d1a_a_receipt_of_another_handset_changes_nothing_under_any_rule_and_is_counted() {
+fn d1a_abuse_64_a_receipt_of_another_handset_changes_nothing_under_any_rule_and_is_counted() {
     for form in MessageIdForm::ALL {
         let mut smsc = Smsc::new(*form);
         smsc.accepts("16", 1);
@@ -230,7 +230,7 @@ fn d1a_a_receipt_of_another_handset_changes_nothing_under_any_rule_and_is_counte
 }
 
 #[test]
-fn d1a_a_stranger_s_receipt_that_is_held_early_is_not_the_message_s_that_gets_its_id() {
+fn d1a_abuse_64_a_stranger_s_receipt_that_is_held_early_is_not_the_message_s_that_gets_its_id() {
     for form in MessageIdForm::ALL {
         let mut smsc = Smsc::new(*form);
         assert_eq!(smsc.says_from(b"628120000002", "16", MessageState::DELIVERED), ReceiptOutcome::Held);
@@ -239,7 +239,7 @@ fn d1a_a_stranger_s_receipt_that_is_held_early_is_not_the_message_s_that_gets_it
 }
 
 #[test]
-fn d1a_an_id_that_is_used_again_is_its_last_message_s_and_the_first_one_s_receipt_is_ignored() {
+fn d1a_abuse_64_an_id_that_is_used_again_is_its_last_message_s_and_the_first_one_s_receipt_is_ignored() {
     let mut smsc = Smsc::new(MessageIdForm::Exact);
     smsc.accepts("a", 1);
     smsc.accepts("a", 2);

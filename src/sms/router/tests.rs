@@ -436,7 +436,7 @@ fn sick(trouble: Trouble) -> impl Fn(u8) -> Option<Trouble> {
 }
 
 #[test]
-fn s6a_half_of_the_traffic_sick_for_five_minutes_holds_up_none_of_the_other_half() {
+fn s6a_abuse_62_half_of_the_traffic_sick_for_five_minutes_holds_up_none_of_the_other_half() {
     for trouble in [Trouble::Throttled, Trouble::Full] {
         let mut house = House::new(&[1], &[]);
         let (mut sent, mut refused, mut tried, mut told) = (0_usize, 0, 0, Vec::new());
@@ -523,7 +523,7 @@ fn s6a_refusals_of_many_destinations_hold_back_none_of_them() {
 }
 
 #[test]
-fn s6b_what_one_smsc_refuses_again_another_takes_within_seconds_and_what_follows_at_once() {
+fn s6b_abuse_63_what_one_smsc_refuses_again_another_takes_within_seconds_and_what_follows_at_once() {
     for trouble in [Trouble::Throttled, Trouble::Full] {
         let mut house = House::new(&[1, 1], &[]);
         let mut by_second = Vec::new();
