@@ -10,6 +10,7 @@ mod details;
 mod history;
 mod id;
 mod message;
+mod needle;
 mod reading;
 mod ring;
 mod validity;
@@ -29,6 +30,7 @@ pub use history::{ReceiptOutcome, ReceiptSent};
 pub use id::MessageId;
 pub(crate) use message::Draft;
 pub use message::{Message, ReceiptState};
+pub use needle::Needle;
 pub use reading::{Filter, Page};
 pub use ring::Counts;
 use ring::Ring;
@@ -60,7 +62,7 @@ impl Inbox {
 
     /// The place from which at most the newest `count` messages that `filter` admits are read.
     pub(crate) fn cursor_before_last(&self, count: u64, filter: &Filter) -> Cursor {
-        if filter.to.is_none() && filter.with.is_none() {
+        if filter.to.is_none() && filter.with.is_none() && filter.text.is_none() {
             let ring = self.ring();
             return Cursor(ring.head().saturating_sub(count).max(ring.tail()));
         }
@@ -105,7 +107,8 @@ impl Inbox {
     /// without `+`.
     pub async fn wait_for(&self, to: &str, since: Cursor, timeout: Duration) -> Option<Arc<Message>> {
         let deadline = clock::now() + timeout;
-        let mut filter = Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1, with: None };
+        let mut filter =
+            Filter { to: Some(Address::new(to.as_bytes())?), since, limit: 1, ..Filter::default() };
         loop {
             let left = deadline.saturating_duration_since(clock::now());
             let page = self.wait(&filter, left).await;
@@ -341,6 +344,9 @@ mod tests {
             inbox.deliver(draft("62811", &format!("mine {n}")));
             inbox.deliver(draft("62822", "other"));
         }
+        let text = Filter { text: Needle::new("MINE 307"), ..Filter::default() };
+        let since = inbox.cursor_before_last(2, &text);
+        assert_eq!(texts(&inbox.messages(&Filter { since, ..text })), ["mine 3070", "mine 3071"]);
         let mine = Filter { with: Address::new(b"62811"), ..Filter::default() };
         let since = inbox.cursor_before_last(2, &mine);
         assert_eq!(texts(&inbox.messages(&Filter { since, ..mine })), ["mine 3070", "mine 3071"]);

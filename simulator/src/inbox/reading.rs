@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::address::Address;
 use super::cursor::Cursor;
 use super::message::Message;
+use super::needle::Needle;
 
 /// Which messages to read, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Filter {
     pub to: Option<Address>,
     /// Only messages to or from this address: a conversation.
     pub with: Option<Address>,
+    /// Only messages whose text has this in it.
+    pub text: Option<Needle>,
     /// Only messages after this place.
     pub since: Cursor,
     /// At most this many messages.
@@ -21,7 +24,7 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { to: None, with: None, since: Cursor::START, limit: usize::MAX }
+        Self { to: None, with: None, text: None, since: Cursor::START, limit: usize::MAX }
     }
 }
 
@@ -29,6 +32,7 @@ impl Filter {
     pub(super) fn admits(&self, message: &Message) -> bool {
         self.to.as_ref().is_none_or(|to| to == message.to())
             && self.with.as_ref().is_none_or(|with| with == message.to() || with == message.from())
+            && self.text.is_none_or(|text| text.is_in(message.text()))
     }
 }
 

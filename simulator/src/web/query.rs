@@ -8,7 +8,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Deserializer, de};
 
 use super::problem::Problem;
-use crate::inbox::{Address, Cursor, Filter, Inbox};
+use crate::inbox::{Address, Cursor, Filter, Inbox, Needle};
 
 /// The longest wait of a long poll; longer ones would look like dead connections to whatever is in between.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -25,6 +25,8 @@ pub(super) struct Query {
     to: Option<Address>,
     #[serde(deserialize_with = "number")]
     with: Option<Address>,
+    #[serde(deserialize_with = "text")]
+    text: Option<Needle>,
     #[serde(deserialize_with = "cursor")]
     since: Option<RunCursor>,
     #[serde(deserialize_with = "wait")]
@@ -36,7 +38,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Reads `to`, `with`, `since`, `wait`, `limit` and `last`.
+    /// Reads `to`, `with`, `text`, `since`, `wait`, `limit` and `last`.
     pub(super) fn parse(uri: &Uri) -> Result<Self, Problem> {
         match extract::Query::try_from_uri(uri) {
             Ok(extract::Query(query)) => Ok(query),
@@ -50,7 +52,7 @@ impl Query {
     /// What it means for `inbox`, in this run of the simulator.
     pub(super) fn filter(&self, inbox: &Inbox, instance: u32) -> Filter {
         let limit = self.limit.unwrap_or(LIMIT_MAX);
-        let filter = Filter { to: self.to, with: self.with, limit, since: Cursor::START };
+        let filter = Filter { to: self.to, with: self.with, text: self.text, limit, since: Cursor::START };
         let since = match (self.since, self.last) {
             (Some(since), _) => since.in_run(instance),
             (None, Some(last)) => inbox.cursor_before_last(last, &filter),
@@ -99,6 +101,10 @@ fn number<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Address>, D::Erro
     parsed(text, number, "must be a phone number of 1 to 20 digits")
 }
 
+fn text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Needle>, D::Error> {
+    parsed(text, Needle::new, "must be 1 to 64 bytes of text")
+}
+
 fn wait<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Duration>, D::Error> {
     let wait = |text: &str| humantime::parse_duration(text).ok().filter(|wait| *wait <= WAIT_MAX);
     parsed(text, wait, "must be a duration of at most 60s, such as 5s or 500ms")
@@ -131,8 +137,11 @@ mod tests {
 
     #[test]
     fn reads_every_parameter() {
-        let query = parse("to=%2B628120001234&with=62811&since=0000000a-7&wait=5s&limit=3&last=9").unwrap();
+        let query =
+            parse("to=%2B628120001234&with=62811&text=kode+1&since=0000000a-7&wait=5s&limit=3&last=9")
+                .unwrap();
         assert_eq!((query.to, query.with), (Address::new(b"628120001234"), Address::new(b"62811")));
+        assert_eq!(query.text, Needle::new("kode 1"));
         assert_eq!(query.since.map(|since| since.in_run(10)), Some(Cursor(7)));
         assert_eq!(query.wait, Some(Duration::from_secs(5)));
         assert_eq!((query.limit, query.last), (Some(3), Some(9)));
@@ -150,6 +159,7 @@ mod tests {
             "to=%zz",
             "to=%2",
             "to=%FF",
+            "text=",
             "wait=61s",
             "wait=soon",
             "limit=0",
