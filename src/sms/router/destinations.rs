@@ -141,8 +141,14 @@ impl Unwell {
     fn refused(&mut self, now: Timestamp) {
         self.pace.refused();
         self.pace.on_time(true, now);
-        // What was on its way already says nothing new.
-        if self.pace.is_lowest() && (std::mem::take(&mut self.probes) || self.paused_until <= now) {
+        if self.pace.is_lowest() {
+            self.pause_anew(now);
+        }
+    }
+
+    /// Pauses, unless it does already: what was on its way before says nothing new.
+    fn pause_anew(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.probes) || self.paused_until <= now {
             self.pause(now);
         }
     }
@@ -150,7 +156,7 @@ impl Unwell {
     /// A message of it got no answer. After the first, the next may go at once, to see whether that does.
     fn unanswered(&mut self, now: Timestamp) {
         if std::mem::replace(&mut self.silent, true) {
-            self.pause(now);
+            self.pause_anew(now);
         }
     }
 

@@ -572,3 +572,39 @@ fn s6b_a_prefix_that_is_sick_at_one_smsc_goes_by_the_other_and_the_rest_by_the_f
         assert!(tried < 60, "{trouble:?}: the sick ones were tried {tried} times");
     }
 }
+
+#[test]
+fn s6a_a_silent_network_is_tried_again_after_longer_and_longer_pauses_and_freed_by_one_answer() {
+    let house = House::new(&[1], &[]);
+    let lane = house.router.lane(0);
+    let unanswered = |outgoing: &Outgoing| {
+        house.clock.advance(TIMER);
+        // Others are answered, so that it is not the SMSC.
+        house.send(1);
+        house.accept(0, &house.take_whole(0).unwrap());
+        lane.unanswered(outgoing, outgoing.taken_at, house.clock.now());
+    };
+    (100..110).for_each(|number| house.send(number));
+    let burst: Vec<_> = std::iter::from_fn(|| house.take_whole(0)).collect();
+    house.clock.advance(TIMER);
+    let now = house.clock.now();
+    house.send(1);
+    house.accept(0, &house.take_whole(0).unwrap());
+    burst.iter().for_each(|outgoing| lane.unanswered(outgoing, outgoing.taken_at, now));
+    (110..115).for_each(|number| house.send(number));
+    for pause in [1, 2, 4, 8] {
+        assert_eq!(house.take(0), None, "a pause of {pause} s");
+        house.clock.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        assert_eq!(house.take(0), None, "a pause of {pause} s");
+        house.clock.advance(Duration::from_millis(1));
+        let probe = house.take_whole(0).unwrap();
+        assert_eq!(house.take(0), None, "one at a time");
+        unanswered(&probe);
+    }
+    house.clock.advance(16 * SECOND);
+    let probe = house.take_whole(0).unwrap();
+    house.accept(0, &probe);
+    house.send(115);
+    assert_eq!(house.take(0), Some(115));
+    assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
+}
