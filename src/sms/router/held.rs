@@ -13,18 +13,29 @@ const UNPROVEN_PART: usize = 2;
 /// Answers are overdue after this part of the response timer.
 const TIMER_PART: u32 = 4;
 
+/// Destinations that hold nothing and are remembered since they were answered.
+const REMEMBERED_MAX: usize = 64;
+
 /// What one destination holds.
 #[derive(Debug)]
 struct Slots {
     /// When what is not answered yet was sent, the oldest first.
     sent: VecDeque<Timestamp>,
-    /// Whether any has been answered since it holds some.
-    proven: bool,
-    /// When the last was answered, or the first was sent.
-    since: Timestamp,
+    /// Since when it holds some.
+    first: Timestamp,
+    /// When the last was answered.
+    answered_at: Option<Timestamp>,
 }
 
-/// What each destination holds of one link's window: those that hold nothing are not in it.
+impl Slots {
+    /// When the last was answered, or the first was sent.
+    fn quiet_since(&self) -> Timestamp {
+        self.answered_at.map_or(self.first, |at| at.max(self.first))
+    }
+}
+
+/// What each destination holds of one link's window. Of those that hold nothing, the ones that were answered last are
+/// remembered, [`REMEMBERED_MAX`] at the most.
 #[derive(Debug)]
 pub(super) struct Held {
     window: usize,
@@ -43,13 +54,19 @@ impl Held {
     pub(super) fn has_room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> bool {
         let slots = self.by_prefix.get(&prefix);
         let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
-        let is_silent = silent || slots.is_some_and(|slots| now.since(slots.since) >= self.overdue_after);
+        let is_quiet = |slots: &Slots| count > 0 && now.since(slots.quiet_since()) >= self.overdue_after;
+        let is_silent = silent || slots.is_some_and(is_quiet);
         if is_silent || overdue > 0 {
             let most = self.part(OVERDUE_PART);
             self.overdue(now) < most && (!is_silent || count < most)
         } else {
-            count < self.part(UNPROVEN_PART) || slots.is_some_and(|slots| slots.proven)
+            count < self.part(UNPROVEN_PART) || slots.is_some_and(|slots| self.is_proven(slots, now))
         }
+    }
+
+    /// Whether any was answered since it holds some, or shortly before.
+    fn is_proven(&self, slots: &Slots, now: Timestamp) -> bool {
+        slots.answered_at.is_some_and(|at| at >= slots.first || now.since(at) < self.overdue_after)
     }
 
     fn part(&self, part: usize) -> usize {
@@ -67,21 +84,28 @@ impl Held {
 
     /// A message is on its way to a destination.
     pub(super) fn took(&mut self, prefix: Prefix, now: Timestamp) {
-        let new = || Slots { sent: VecDeque::new(), proven: false, since: now };
-        self.by_prefix.entry(prefix).or_insert_with(new).sent.push_back(now);
+        if self.by_prefix.len() >= self.window + REMEMBERED_MAX {
+            self.by_prefix.retain(|_, slots| !slots.sent.is_empty());
+        }
+        let new = || Slots { sent: VecDeque::new(), first: now, answered_at: None };
+        let slots = self.by_prefix.entry(prefix).or_insert_with(new);
+        if slots.sent.is_empty() {
+            slots.first = now;
+        }
+        slots.sent.push_back(now);
     }
 
     /// One that was sent at `sent` was answered.
     pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
-            (slots.proven, slots.since) = (true, now);
+            slots.answered_at = Some(now);
         }
         self.released(prefix, sent);
     }
 
     /// Whether a destination has answered anything since `sent`, when one was sent that it has not answered.
     pub(super) fn heard_since(&self, prefix: Prefix, sent: Timestamp) -> bool {
-        self.by_prefix.get(&prefix).is_some_and(|slots| slots.proven && slots.since >= sent)
+        self.by_prefix.get(&prefix).is_some_and(|slots| slots.answered_at >= Some(sent))
     }
 
     /// One that was taken at `sent` does not hold its slot any more.
@@ -89,7 +113,7 @@ impl Held {
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             let index = slots.sent.partition_point(|other| *other < sent);
             slots.sent.remove(index);
-            if slots.sent.is_empty() {
+            if slots.sent.is_empty() && slots.answered_at.is_none() {
                 self.by_prefix.remove(&prefix);
             }
         }
@@ -129,6 +153,11 @@ mod tests {
         assert_eq!(fill(&mut held, 1, false, START), 10);
         held.answered(prefix(1), START, START);
         assert_eq!(fill(&mut held, 1, false, START), 20);
+        // All are answered at once, as by an SMSC that takes as long for each.
+        (0..29).for_each(|_| held.answered(prefix(1), START, START));
+        assert_eq!(fill(&mut held, 1, false, START), 20, "it was answered just now");
+        (0..20).for_each(|_| held.answered(prefix(1), START, START));
+        assert_eq!(fill(&mut held, 1, false, START.plus(TIMER)), 10, "and not for a while");
     }
 
     #[test]
@@ -174,6 +203,16 @@ mod tests {
             held.released(prefix(1), START);
             assert!(held.by_prefix.is_empty());
             held.released(prefix(1), START);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut held = Held::new(20, TIMER);
+        for number in 0..=u8::MAX {
+            held.took(prefix(number), START);
+            held.answered(prefix(number), START, START);
+            assert!(held.by_prefix.len() <= 20 + REMEMBERED_MAX);
         }
     }
 }
