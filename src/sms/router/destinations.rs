@@ -449,6 +449,30 @@ impl Destinations {
         Some(taken)
     }
 
+    /// The destinations that are held back and that something waits for.
+    pub(super) fn held_back(&self) -> Vec<Destination> {
+        if self.waiting == 0 {
+            return Vec::new();
+        }
+        let unwell = self.unwell.iter();
+        let held_back = unwell.filter(|(of, unwell)| !unwell.waiting.is_empty() && unwell.is_held_back(**of));
+        held_back.map(|(of, _)| *of).collect()
+    }
+
+    /// The first message that waits for a destination.
+    pub(super) fn first(&self, of: Destination) -> Option<&Outgoing> {
+        self.unwell.get(&of)?.waiting.front()
+    }
+
+    /// Takes out all messages that wait for a destination, in their order.
+    pub(super) fn take_of(&mut self, of: Destination) -> VecDeque<Outgoing> {
+        let Some(unwell) = self.unwell.get_mut(&of) else { return VecDeque::new() };
+        self.schedule.remove(&(unwell.due, of));
+        let taken = std::mem::take(&mut unwell.waiting);
+        self.waiting -= taken.len();
+        taken
+    }
+
     /// Takes out all messages that wait.
     pub(super) fn take_all(&mut self) -> Vec<Outgoing> {
         (self.schedule, self.waiting) = (BTreeSet::new(), 0);

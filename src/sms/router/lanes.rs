@@ -224,6 +224,25 @@ impl Lanes {
         }
     }
 
+    /// What waits for destinations that hold it back goes to another SMSC that takes theirs now.
+    fn move_held_back(&mut self, now: Timestamp) {
+        for from in 0..self.smscs.len() {
+            for of in self.smscs[from].destinations.held_back() {
+                let waiting = self.smscs[from].destinations.first(of);
+                let Some((route, recipient)) =
+                    waiting.map(|first| (first.route().index(), first.recipient()))
+                else {
+                    continue;
+                };
+                let order = self.queue.routes()[route].smscs();
+                let Some(other) = self.choose_other(order, from, recipient, now) else { continue };
+                for outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
+                    self.move_to(other, outgoing, now);
+                }
+            }
+        }
+    }
+
     /// Has another SMSC take an SMS.
     fn move_to(&mut self, smsc: usize, mut outgoing: Outgoing, now: Timestamp) {
         outgoing.tries.here = 0;
@@ -432,6 +451,7 @@ impl Lanes {
             }
         }
         self.queue.crowds().forget_unheld();
+        self.move_held_back(now);
         if more {
             self.unpark(now);
             self.publish(now);

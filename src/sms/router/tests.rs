@@ -574,6 +574,54 @@ fn s6b_a_prefix_that_is_sick_at_one_smsc_goes_by_the_other_and_the_rest_by_the_f
 }
 
 #[test]
+fn s6b_whatever_one_smsc_refuses_of_a_sick_prefix_is_with_another_within_three_seconds() {
+    for trouble in [Trouble::Throttled, Trouble::Full] {
+        let house = House::new(&[1, 1], &[]);
+        let mut second = Vec::new();
+        for number in 0..90_u8 {
+            (0..4).for_each(|good| house.send(good));
+            house.send(100 + number);
+            let sent = house.clock.now();
+            house.answer(0, sick(trouble));
+            second.extend(house.answer(1, |_| None).into_iter().map(|number| (number, sent)));
+            house.pass(Duration::from_millis(100));
+        }
+        for number in 0..60_u8 {
+            let came = second.iter().find(|(found, _)| *found == 100 + number).map(|(_, at)| *at);
+            let took = came.map(|at| at.since(START.plus(u32::from(number) * Duration::from_millis(100))));
+            assert!(took.is_some_and(|took| took <= 3 * SECOND), "{trouble:?} {number}: {took:?}");
+        }
+    }
+}
+
+#[test]
+fn s6b_what_waits_for_its_destination_goes_by_another_smsc_a_second_after_that_is_there() {
+    for trouble in [Trouble::Throttled, Trouble::Full] {
+        let house = House::new(&[1, 1], &[]);
+        house.lose(1);
+        for _ in 0..10 {
+            (100..120).for_each(|number| house.send(number));
+            house.answer(0, sick(trouble));
+            house.pass(SECOND);
+        }
+        // Each of them was tried already, or waits for what was.
+        let waiting = usize::try_from(house.metrics.sms.outbox_items.get()).unwrap();
+        assert!(waiting > 50, "{waiting}");
+        house.bind(1);
+        let mut second = Vec::new();
+        for _ in 0..20 {
+            house.pass(SECOND);
+            house.answer(0, sick(trouble));
+            second.extend(house.answer(1, |_| None));
+            if second.len() + 20 >= waiting {
+                break;
+            }
+        }
+        assert!(house.clock.now() <= START.plus(12 * SECOND), "{trouble:?}: {} of {waiting}", second.len());
+    }
+}
+
+#[test]
 fn s6a_a_silent_network_is_tried_again_after_longer_and_longer_pauses_and_freed_by_one_answer() {
     let house = House::new(&[1], &[]);
     let lane = house.router.lane(0);
