@@ -22,6 +22,12 @@
 //! bind_response = "header_only"
 //! ```
 //!
+//! Or several behaviours, one after another:
+//!
+//! ```toml
+//! scenario = "healthy 60s, throttling 10s, dead 20s, healthy"
+//! ```
+//!
 //! A rule changes, for the submits that match it, what `[submit]` and `[receipts]` say. Everything left out
 //! is as a healthy SMSC has it. What is left to chance is drawn from the seed, the destination, and how many
 //! submits that destination had before.
@@ -29,12 +35,15 @@
 mod draw;
 mod plan;
 mod profiles;
+mod scenario;
 mod sections;
 mod values;
 
 pub(crate) use draw::{Draw, Stream, hash};
 pub(crate) use plan::{Plan, Subject, Treatment};
 pub use profiles::{Profile, profiles};
+use scenario::{PHASES_MAX, Phase, Steps};
+pub(crate) use scenario::{Scenario, Stage};
 pub(crate) use sections::{
     BindOutcome, BindResponse, Carrier, Dates, Disconnect, Dribble, EnquireLink, Form, IdForm, IdPlace,
     Malformed, ReceiptId, Receipts, ReceiptsPart, Response, Session, StateTlv, Submit, SubmitPart, TextLabel,
@@ -42,11 +51,11 @@ pub(crate) use sections::{
 };
 pub use settings::{Mistake, Mistakes};
 pub use values::{DELAY_MAX, Word};
-pub(crate) use values::{Delay, Percent, Stat};
+pub(crate) use values::{Delay, Percent, Stat, Status};
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use settings::{Section, own};
 
 /// The most rules: every submit may be held against each.
@@ -61,7 +70,7 @@ pub const TEXT_BYTES_MAX: usize = 128 * 1_024;
 /// How the SMSC behaves.
 ///
 /// [`Behavior::default`] is a healthy one: at once, in order, with receipts for those who ask.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Behavior {
     /// What chance starts from: the same seed gives the same run.
     pub seed: u64,
@@ -72,8 +81,43 @@ pub struct Behavior {
     /// How binds and sessions are.
     pub(crate) session: Session,
     /// Exceptions for some submits; of those that match, the first counts.
-    #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub(crate) rules: Vec<Rule>,
+    /// Other behaviours, one after another, instead of this one.
+    pub(crate) scenario: Option<Scenario>,
+}
+
+/// A behaviour as it is written.
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a Steps>,
+    #[serde(flatten)]
+    alone: Option<Alone<'a>>,
+    #[serde(skip_serializing_if = "<[Phase]>::is_empty")]
+    phase: &'a [Phase],
+}
+
+/// One without a scenario.
+#[derive(Serialize)]
+struct Alone<'a> {
+    seed: u64,
+    submit: &'a Submit,
+    receipts: &'a Receipts,
+    session: &'a Session,
+    #[serde(skip_serializing_if = "<[Rule]>::is_empty")]
+    rule: &'a [Rule],
+}
+
+impl Serialize for Behavior {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { seed, submit, receipts, session, rules, scenario } = self;
+        let alone = Alone { seed: *seed, submit, receipts, session, rule: rules };
+        let wire = match scenario {
+            Some(Scenario { steps, phases }) => Wire { scenario: Some(steps), alone: None, phase: phases },
+            None => Wire { scenario: None, alone: Some(alone), phase: &[] },
+        };
+        wire.serialize(serializer)
+    }
 }
 
 impl Default for Behavior {
@@ -84,6 +128,7 @@ impl Default for Behavior {
             receipts: Receipts::default(),
             session: Session::default(),
             rules: Vec::new(),
+            scenario: None,
         }
     }
 }
@@ -147,13 +192,30 @@ impl Behavior {
     }
 
     fn read(root: &Section<'_>) -> Option<Self> {
-        Some(Self {
-            seed: root.or("seed", 0..=SEED_MAX, 1),
-            submit: Submit::read(&root.section("submit")),
-            receipts: Receipts::read(&root.section("receipts")),
-            session: Session::read(&root.section("session")),
-            rules: root.sections("rule", 0..=RULES_MAX).iter().map(Rule::read).collect(),
-        })
+        let alone = Self::read_alone(root);
+        let sections = root.sections("phase", 0..=PHASES_MAX);
+        let phases: Option<Vec<_>> = sections.iter().map(Phase::read).collect();
+        let Some(entry) = root.entry("scenario") else {
+            if !sections.is_empty() {
+                root.conflict("phase", "tables", "beside a scenario alone");
+            }
+            return Some(alone);
+        };
+        if ["seed", "submit", "receipts", "session", "rule"].iter().any(|name| root.has(name)) {
+            return entry.refuse_found("settings beside it", "in [[phase]] alone");
+        }
+        Some(Self { scenario: Some(Scenario::read(&entry, phases?)?), ..alone })
+    }
+
+    fn read_alone(section: &Section<'_>) -> Self {
+        Self {
+            seed: section.or("seed", 0..=SEED_MAX, 1),
+            submit: Submit::read(&section.section("submit")),
+            receipts: Receipts::read(&section.section("receipts")),
+            session: Session::read(&section.section("session")),
+            rules: section.sections("rule", 0..=RULES_MAX).iter().map(Rule::read).collect(),
+            scenario: None,
+        }
     }
 
     /// The behaviour in TOML: every setting of the three sections, and of the rules what they change.
@@ -161,9 +223,10 @@ impl Behavior {
         toml::to_string(self).expect("every value has a form in TOML")
     }
 
-    /// This behaviour, with every answer after `latency`, cut to a day.
+    /// This behaviour, with every answer after `latency`, cut to a day; of a scenario, in every step.
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.submit.latency = Delay::fixed(latency);
+        self.scenario = self.scenario.map(|scenario| scenario.map(|step| step.with_latency(latency)));
         self
     }
 }
@@ -210,7 +273,8 @@ mod tests {
                      \"spikes 20ms 2s 1%\"";
         let stats =
             "DELIVRD, UNDELIV, EXPIRED, REJECTD, ACCEPTD, ENROUTE, DELETED, UNKNOWN, FAILED or BUFFRED";
-        let submit = "status, latency, response, disconnect, message_id, malformed, delivery_delay";
+        let submit =
+            "status, latency, rate, rate_digits, response, disconnect, message_id, malformed, delivery_delay";
         for (text, expected) in [
             (
                 "seed = 1\n\n[[rule]]\npercent = 5\nsubmit.status = \"ESME_RTROTTLED\"\n",

@@ -34,6 +34,8 @@ Examples:
       smsc-simulator serve
   One that loses answers, receipts and connections:
       smsc-simulator serve --behavior flaky
+  One that throttles for a while, then hangs, and is well again:
+      smsc-simulator serve --scenario 'healthy 60s, throttling 10s, dead 20s, healthy'
   With a behaviour of your own, and all SMPP written down for Wireshark:
       smsc-simulator serve --behavior tuesday.toml --capture tuesday.pcap
   For a test: any free ports, the addresses and the password as JSON:
@@ -95,12 +97,17 @@ pub(crate) struct Serve {
     esmes: Option<PathBuf>,
 
     /// How the SMSC behaves: a TOML file, or a profile's name, which are
-    /// healthy, slow, throttling, sick-prefix-throttled, sick-prefix-queue-full,
-    /// sick-prefix-failing, sick-prefix-silent, flaky, half-open, black-hole,
-    /// early-receipts, receipt-storm, mixed-ids and malformed. The page and PUT /behavior change
-    /// it while it runs
+    /// healthy, slow, throttling, rate-limited, sick-prefix-throttled,
+    /// sick-prefix-queue-full, sick-prefix-failing, sick-prefix-silent, flaky,
+    /// half-open, dead, black-hole, early-receipts, receipt-storm, mixed-ids and
+    /// malformed. The page and PUT /behavior change it while it runs
     #[arg(long, value_name = "FILE|PROFILE", default_value = "healthy", help_heading = "Behaviour")]
     behavior: PathBuf,
+
+    /// Profiles one after another, each for its time: "healthy 60s, throttling
+    /// 10s, dead 20s, healthy". If the last has a time, too, it begins anew
+    #[arg(long, value_name = "STEPS", conflicts_with = "behavior", help_heading = "Behaviour")]
+    scenario: Option<String>,
 
     /// From a submit to its answer, whatever [submit] of the behaviour says
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Behaviour")]
@@ -196,17 +203,17 @@ impl Serve {
         let window = self.window;
         let esme =
             Esme::from_toml(&format!("system_id = {system_id}\npassword = {password}\nwindow = {window}"));
-        let flag = |Mistake { key, found, allowed, .. }: &Mistake| {
-            format!("--{}: found {found}, allowed {allowed}", key.replace('_', "-"))
-        };
-        let flags = |mistakes: Mistakes| mistakes.list().iter().map(flag).collect();
-        esme.map(|esme| vec![esme]).map_err(|mistakes| Failure::Start(StartError::Settings(flags(mistakes))))
+        esme.map(|esme| vec![esme]).map_err(|mistakes| Failure::Start(StartError::Settings(flags(&mistakes))))
     }
 
     fn behavior(&self) -> Result<Behavior, Failure> {
-        let behavior = match self.behavior.to_str().and_then(Profile::named) {
-            Some(profile) => profile.behavior(),
-            None => {
+        let behavior = match (&self.scenario, self.behavior.to_str().and_then(Profile::named)) {
+            (Some(steps), _) => {
+                let read = Behavior::from_toml(&format!("scenario = {}", toml::Value::from(steps.as_str())));
+                read.map_err(|mistakes| Failure::Start(StartError::Settings(flags(&mistakes))))?
+            }
+            (None, Some(profile)) => profile.behavior(),
+            (None, None) => {
                 let text = read(&self.behavior).map_err(Failure::or_profile)?;
                 let read = Behavior::from_toml(&text);
                 read.map_err(|mistakes| Failure::Mistakes(mistakes.of(&self.behavior)))?
@@ -222,6 +229,14 @@ impl Serve {
             None => Ok(behavior),
         }
     }
+}
+
+/// Mistakes in settings that were made of flags.
+fn flags(mistakes: &Mistakes) -> Vec<String> {
+    let flag = |Mistake { key, found, allowed, .. }: &Mistake| {
+        format!("--{}: found {found}, allowed {allowed}", key.replace('_', "-"))
+    };
+    mistakes.list().iter().map(flag).collect()
 }
 
 impl fmt::Debug for Serve {

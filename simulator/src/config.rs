@@ -8,6 +8,7 @@ use std::time::Duration;
 use settings::{Entry, Form, Mistakes, Section, Setting as _, own};
 
 use crate::behavior::{Behavior, DELAY_MAX, Word};
+use crate::rate::RATE_MAX;
 use crate::tls::Tls;
 
 /// The longest `system_id` in characters (SMPP 3.4, 4.1.1: 16 bytes with the NUL).
@@ -18,8 +19,6 @@ const PASSWORD_MAX: usize = 8;
 const WINDOW_MAX: usize = 10_000;
 /// The most sessions that an ESME can be allowed.
 const BINDS_MAX: usize = 1_000_000;
-/// The most segments a second that an ESME can be limited to.
-const RATE_MAX: u32 = 1_000_000;
 /// ESMEs that may be told apart: a walk over them beats a map.
 const ESMES_MAX: usize = 64;
 /// The longest token in characters.

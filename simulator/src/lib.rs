@@ -31,6 +31,7 @@ mod clock;
 mod config;
 pub mod inbox;
 mod metrics;
+mod rate;
 mod smsc;
 mod tls;
 mod web;
@@ -111,6 +112,7 @@ impl Simulator {
         let mut tasks = vec![
             tokio::spawn(Arc::clone(&smsc).serve(smpp, None, shutdown.clone())),
             tokio::spawn(Arc::clone(&smsc).deliver_pending(shutdown.clone())),
+            tokio::spawn(Arc::clone(&smsc).run_scenarios(shutdown.clone())),
             tokio::spawn(site.serve(web, guard)),
         ];
         if let Some(((listener, _), acceptor)) = under_tls {

@@ -96,6 +96,8 @@ metrics! {
     pub(crate) requests: Requests = "smscsim_requests_total";
     /// What the simulator did wrong because its behaviour says so.
     pub(crate) faults: Faults = "smscsim_faults_total";
+    /// The step of the scenario that is in force, counted from 1; 0 without a scenario.
+    pub(crate) scenario_step: IntGauge = "smscsim_scenario_step";
     /// Web connections closed for being too many.
     pub(crate) web_refused: IntCounter = "smscsim_web_refused_total";
     /// Messages that stream readers were too slow for.

@@ -22,6 +22,7 @@ mod seen;
 mod sequence;
 mod session;
 mod shared;
+mod stages;
 mod submit;
 
 use std::sync::Arc;
@@ -32,11 +33,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::behavior::{Behavior, Plan};
+use crate::behavior::Behavior;
 use crate::clock;
 use crate::metrics::Metrics;
 pub use handset::HandsetError;
 pub(crate) use shared::Smsc;
+pub(crate) use stages::Running;
 
 /// SMPP connections of a listener at a time, bound or not: each costs its buffers.
 const CONNECTIONS_MAX: usize = 512;
@@ -98,12 +100,24 @@ impl Smsc {
         &self.metrics
     }
 
+    /// The behaviour that was set.
     pub(crate) fn behavior(&self) -> Behavior {
-        self.plan.load().behavior.clone()
+        self.stages.behavior()
     }
 
+    /// Changes it from the next bind and submit on. A scenario begins with its first step.
     pub(crate) fn set_behavior(&self, behavior: Behavior) {
-        self.plan.store(Arc::new(Plan::new(behavior)));
+        self.stages.set(behavior, clock::now());
+    }
+
+    /// The step in force, if a scenario runs.
+    pub(crate) fn running(&self) -> Option<Running> {
+        self.stages.running()
+    }
+
+    /// Goes through the steps of scenarios until the simulator shuts down.
+    pub(crate) async fn run_scenarios(self: Arc<Self>, shutdown: CancellationToken) {
+        shutdown.run_until_cancelled(self.stages.run()).await;
     }
 
     pub(crate) fn unbind_sessions(&self) {

@@ -182,7 +182,7 @@ async fn set_behavior(
 }
 
 async fn counters(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(counters::counters(&web.metrics, &web.inbox.counts()))
+    Json(counters::counters(&web.metrics, &web.inbox.counts(), web.smsc.running().as_ref()))
 }
 
 async fn about(State(web): State<Arc<Web>>) -> impl IntoResponse {

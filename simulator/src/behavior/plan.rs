@@ -1,13 +1,16 @@
 //! A behaviour made ready: rules laid over the sections, and the draws.
 
+use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smpp::pdu::DataCoding;
 use smpp::text;
 
-use super::draw::{Draw, Ordinals, Stream};
-use super::{Behavior, Receipts, Submit};
+use super::draw::{Draw, Ordinals, Stream, hash};
+use super::{Behavior, Receipts, Status, Submit};
+use crate::rate::Rates;
 
 /// How a submit fares: the sections with the changes of the rule that it meets.
 #[derive(Debug)]
@@ -16,13 +19,40 @@ pub(crate) struct Treatment {
     pub(crate) receipts: Receipts,
     /// Whether a delay of it is drawn.
     is_random: bool,
+    limit: Option<Arc<Limit>>,
 }
 
 impl Treatment {
-    fn new(submit: Submit, receipts: Receipts) -> Self {
+    fn new(submit: Submit, receipts: Receipts, limit: Option<Arc<Limit>>) -> Self {
         let is_random =
             submit.latency.is_random() || submit.delivery_delay.is_random() || receipts.delay.is_random();
-        Self { submit, receipts, is_random }
+        Self { submit, receipts, is_random, limit }
+    }
+}
+
+/// How many submits of a treatment are taken.
+struct Limit {
+    rates: Rates,
+    digits: usize,
+    /// How those beyond fare.
+    beyond: Arc<Treatment>,
+}
+
+impl Limit {
+    fn of(submit: &Submit, receipts: &Receipts, status: Status) -> Option<Arc<Self>> {
+        let rates = Rates::new(NonZeroU32::new(submit.rate)?);
+        let beyond = Treatment::new(Submit { status, ..submit.clone() }, receipts.clone(), None);
+        Some(Arc::new(Self { rates, digits: submit.rate_digits, beyond: Arc::new(beyond) }))
+    }
+
+    fn takes(&self, to: &[u8]) -> bool {
+        self.rates.takes(hash(0, &to[..self.digits.min(to.len())]))
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit").field("digits", &self.digits).finish_non_exhaustive()
     }
 }
 
@@ -53,15 +83,21 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(behavior: Behavior) -> Self {
-        let otherwise = Arc::new(Treatment::new(behavior.submit.clone(), behavior.receipts.clone()));
+        let limit =
+            |submit: &Submit, receipts: &Receipts| Limit::of(submit, receipts, behavior.session.limit_status);
+        let common = limit(&behavior.submit, &behavior.receipts);
+        let otherwise = Treatment::new(behavior.submit.clone(), behavior.receipts.clone(), common.clone());
+        let otherwise = Arc::new(otherwise);
         let treatments: Vec<_> = behavior
             .rules
             .iter()
             .map(|rule| {
-                Arc::new(Treatment::new(
-                    rule.submit.over(&behavior.submit),
-                    rule.receipts.over(&behavior.receipts),
-                ))
+                let submit = rule.submit.over(&behavior.submit);
+                let receipts = rule.receipts.over(&behavior.receipts);
+                // One that says nothing of the rate is held to that of all.
+                let own = rule.submit.rate.is_some() || rule.submit.rate_digits.is_some();
+                let limit = if own { limit(&submit, &receipts) } else { common.clone() };
+                Arc::new(Treatment::new(submit, receipts, limit))
             })
             .collect();
         let is_random = otherwise.is_random
@@ -81,8 +117,14 @@ impl Plan {
 
     /// How a submit fares, and its draws. Counts it for its destination.
     ///
-    /// Without chance: no lock, no hash. Without rules: no look at the text.
+    /// Without chance and rates: no lock, no hash. Without rules: no look at the text.
     pub(crate) fn treat(&self, subject: &Subject<'_>) -> (&Arc<Treatment>, Draw) {
+        let (met, draw) = self.meet(subject);
+        let beyond = met.limit.as_ref().filter(|limit| !limit.takes(subject.to)).map(|limit| &limit.beyond);
+        (beyond.unwrap_or(met), draw)
+    }
+
+    fn meet(&self, subject: &Subject<'_>) -> (&Arc<Treatment>, Draw) {
         let draw = if self.is_random {
             // Nothing panics under this lock; it is short.
             let mut ordinals = self.ordinals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,6 +167,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use smpp::status::CommandStatus;
 
     use super::super::{Delay, Response};
     use super::*;
@@ -184,6 +228,27 @@ mod tests {
         let mut other: Vec<_> = numbers.iter().rev().map(|to| fate(&backward, to)).collect();
         other.reverse();
         assert_eq!(one, other);
+    }
+
+    #[test]
+    fn s6_beyond_the_rate_submits_are_refused_each_destination_by_itself_if_so_written() {
+        let plan = plan(concat!(
+            "submit.rate = 10\n",
+            "[session]\nlimit_status = \"ESME_RMSGQFUL\"\n",
+            "[[rule]]\nto = \"62899\"\nsubmit.rate = 20\nsubmit.rate_digits = 6\n",
+            "[[rule]]\nto = \"62898\"\nsubmit.response = \"none\"\n",
+            "[[rule]]\nto = \"62897\"\nsubmit.rate = 0\n",
+        ));
+        let taken = |to: &str| {
+            let status = plan.treat(&subject(to.as_bytes(), b"x")).0.submit.status.0;
+            assert!(status.is_ok() || status == CommandStatus::ESME_RMSGQFUL, "{status:?}");
+            status.is_ok()
+        };
+        // One for all that no rule with a rate is for.
+        assert!(taken("62811001") && !taken("62812001") && !taken("62898001"));
+        assert!(taken("62899101") && taken("62899102") && !taken("62899103"));
+        assert!(taken("62899201") && taken("62899202") && !taken("62899203"));
+        assert!((0..50).all(|_| taken("62897001")));
     }
 
     #[test]

@@ -43,7 +43,7 @@ macro_rules! profile {
     };
 }
 
-static PROFILES: [Profile; 14] = [
+static PROFILES: [Profile; 16] = [
     profile!("healthy", "Healthy", "Answers within 20 milliseconds and sends every receipt once, in order."),
     profile!(
         "slow",
@@ -54,6 +54,11 @@ static PROFILES: [Profile; 14] = [
         "throttling",
         "Throttling",
         "Refuses a fifth of the submits with ESME_RTHROTTLED and some with a full queue."
+    ),
+    profile!(
+        "rate-limited",
+        "Rate-limited",
+        "Takes 200 submits a second, and 20 a second to 62899…: beyond, ESME_RTHROTTLED."
     ),
     profile!(
         "sick-prefix-throttled",
@@ -84,6 +89,11 @@ static PROFILES: [Profile; 14] = [
         "half-open",
         "Half-open",
         "Goes quiet after 50 submits: the connection stays up, and nothing is read or answered."
+    ),
+    profile!(
+        "dead",
+        "Dead",
+        "Answers no bind and no enquire_link, and goes quiet on every session after its next submit, which it does not answer."
     ),
     profile!("black-hole", "Black hole", "Delivers one submit in ten without ever answering it."),
     profile!(

@@ -8,6 +8,7 @@ use smpp::pdu::MessageState;
 use smpp::status::CommandStatus;
 
 use super::values::{Delay, Percent, Span, Stat, States, Status, TimeZone, Word};
+use crate::rate::RATE_MAX;
 
 /// Makes a section, and the part of it that a rule may change: the same fields, each of which may be absent.
 macro_rules! section {
@@ -67,6 +68,10 @@ section! {
         status: Status = Status(CommandStatus::ESME_ROK),
         /// From the submit to its answer.
         latency: Delay = Delay::ZERO,
+        /// Submits a second that are taken, a tenth of them at once; those beyond get `limit_status`. 0: any.
+        rate: u32 [0..=RATE_MAX] = 0,
+        /// Destinations with the same so many first digits have the rate for themselves. 0: all have it together.
+        rate_digits: usize [0..=20] = 0,
         /// Whether and how the answer comes.
         response: Response = Response::Once,
         /// Whether the connection ends with the answer, or instead of it.

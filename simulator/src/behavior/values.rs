@@ -111,7 +111,7 @@ macro_rules! phrase {
     };
 }
 
-use phrase;
+pub(super) use phrase;
 
 /// A short word of printable ASCII: 1 to `MAX` characters.
 #[derive(Clone, PartialEq, Eq)]

@@ -99,7 +99,7 @@ impl Session {
 
     /// Takes all whole PDUs out of `input`; returns how many bytes they had.
     pub(super) fn on_bytes(&mut self, input: &[u8], at: &Moment) -> usize {
-        self.plan = self.smsc.plan.load_full();
+        self.plan = self.smsc.stages.plan.load_full();
         self.liveness = Liveness::Heard(at.now);
         let mut consumed = 0;
         while self.wants_pdus() {

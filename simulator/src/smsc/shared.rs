@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
 use smpp::status::CommandStatus;
 use subtle::Choice;
 use tokio::sync::watch;
@@ -13,7 +12,7 @@ use super::account::Account;
 use super::long_messages::LongMessages;
 use super::pending::PendingMessages;
 use super::seen::Seen;
-use crate::behavior::Plan;
+use super::stages::Stages;
 use crate::capture::Capture;
 use crate::config::{Config, Esme};
 use crate::inbox::{Inbox, MessageId};
@@ -32,7 +31,7 @@ pub(crate) struct Smsc {
     pub(super) inbox: Arc<Inbox>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) capture: Option<Capture>,
-    pub(super) plan: ArcSwap<Plan>,
+    pub(super) stages: Stages,
     pub(super) accounts: Vec<Arc<Account>>,
     pub(super) long_messages: Mutex<LongMessages>,
     pub(super) pending: PendingMessages,
@@ -56,7 +55,7 @@ impl Smsc {
             accounts: config.esmes.iter().map(account).collect(),
             inbox,
             capture,
-            plan: ArcSwap::from_pointee(Plan::new(config.behavior.clone())),
+            stages: Stages::new(config.behavior.clone(), metrics.scenario_step.clone()),
             long_messages: Mutex::default(),
             pending: PendingMessages::default(),
             seen: Mutex::default(),

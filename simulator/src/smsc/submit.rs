@@ -216,7 +216,7 @@ mod tests {
 
     fn accept_at(smsc: &Smsc, submit: &SubmitSm<'_>, at: &Moment) -> Result<Outcome, CommandStatus> {
         let (account, mailbox, sequence) = (&smsc.accounts[0], &Arc::default(), SequenceNumber::FIRST);
-        smsc.accept(&Origin { at, account, mailbox, sequence, submit }, &smsc.plan.load_full())
+        smsc.accept(&Origin { at, account, mailbox, sequence, submit }, &smsc.stages.plan.load_full())
     }
 
     fn refusal(submit: &SubmitSm<'_>) -> Option<CommandStatus> {

@@ -8,8 +8,9 @@ use smpp::tlv::{Tag, TlvBuffer};
 use smsc_simulator::behavior::{Profile, TEXT_BYTES_MAX, profiles};
 use smsc_simulator::{Behavior, Config};
 
-use crate::esme::{Esme, behaving, simulator, text, with_receipt};
+use crate::esme::{Esme, behaving, credentials, simulator, text, with_receipt};
 use crate::http::{Reply, call, get};
+use crate::time::soon;
 
 /// A request with a body.
 async fn write(web: SocketAddr, request: &str, content_type: &str, body: &str) -> Reply {
@@ -37,6 +38,57 @@ async fn a_behavior_is_put_shown_as_it_was_written_and_in_effect() {
     // What is changed in process is shown as well.
     simulator.set_behavior(Profile::named("slow").unwrap().behavior());
     assert_eq!(get(web, "/behavior").await.body, Profile::named("slow").unwrap().toml);
+}
+
+#[tokio::test]
+async fn the_steps_of_a_scenario_follow_each_other_and_are_shown() {
+    let toml = "scenario = \"failing 300ms, dead 300ms, healthy\"\n\
+                [[phase]]\nname = \"failing\"\nsubmit.status = \"ESME_RSYSERR\"\n";
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    assert_eq!(get(web, "/counters").await.json()["scenario_step"], serde_json::Value::Null);
+    let mut esme = Esme::bound(&simulator).await;
+    assert_eq!(put(web, toml).await.status, 204);
+    esme.send(2, Body::SubmitSm(text(b"x"))).await;
+    assert_eq!(esme.answer().await, (CommandStatus::ESME_RSYSERR, 2));
+    let mut seen = vec![];
+    soon(async {
+        while seen.last().is_none_or(|name| name != "healthy") {
+            let step = &get(web, "/counters").await.json()["scenario_step"];
+            let name = step["name"].as_str().unwrap().to_owned();
+            let metrics = get(web, "/metrics").await.body;
+            if !seen.contains(&name) {
+                assert_eq!(step["number"], seen.len() + 1);
+                seen.push(name);
+            }
+            assert!(metrics.contains("\nsmscsim_scenario_step "), "{metrics}");
+        }
+    })
+    .await;
+    assert_eq!(seen, ["failing", "dead", "healthy"]);
+    assert_eq!(get(web, "/counters").await.json()["scenario_step"]["seconds_left"], serde_json::Value::Null);
+    assert_eq!(get(web, "/behavior").await.body, toml, "it is shown as it was written");
+    esme.submit(3, text(b"x")).await;
+}
+
+#[tokio::test]
+async fn l4_a_dead_smsc_answers_no_bind_and_its_sessions_go_quiet_with_the_next_submit() {
+    let simulator = simulator(Config::default()).await;
+    let mut before = Esme::bound(&simulator).await;
+    simulator.set_behavior(Profile::named("dead").unwrap().behavior());
+    before.send(2, Body::SubmitSm(text(b"x"))).await;
+    before.send(3, Body::EnquireLink).await;
+    let mut after = Esme::connect(&simulator).await;
+    after.send(1, Body::BindTransceiver(credentials())).await;
+    after.send(2, Body::EnquireLink).await;
+    for fault in ["half_open", "bind_unanswered"] {
+        let counted = format!("smscsim_faults_total{{kind=\"{fault}\"}} 1\n");
+        soon(async { while !get(simulator.web_addr(), "/metrics").await.body.contains(&counted) {} }).await;
+    }
+    assert!(before.has_nothing() && after.has_nothing());
+    assert_eq!(simulator.submits_accepted(), 1);
+    simulator.set_behavior(Behavior::default());
+    Esme::bound(&simulator).await;
 }
 
 #[tokio::test]

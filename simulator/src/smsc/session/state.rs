@@ -140,7 +140,7 @@ impl Session {
     pub(in crate::smsc) fn new(smsc: Arc<Smsc>, orders: Orders, now: Instant) -> Self {
         let (metrics, config) = (Arc::clone(&smsc.metrics), &smsc.config);
         Self {
-            plan: smsc.plan.load_full(),
+            plan: smsc.stages.plan.load_full(),
             state: State::Open { until: now + BIND_TIMEOUT },
             orders,
             output: Output::default(),

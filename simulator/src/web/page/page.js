@@ -136,6 +136,10 @@ setInterval(() => {
   if (ready && !document.hidden) readCounters();
 }, COUNTERS_MS);
 
+function stepInWords({ name, seconds_left: left }) {
+  return left === null ? name : `${name}, ${counted.format(left)} s left`;
+}
+
 async function readCounters() {
   try {
     const counters = await (await feed.call("/counters")).json();
@@ -151,6 +155,9 @@ async function readCounters() {
     element("refused").textContent = counted.format(submits.throttled + submits.refused + faults.refused);
     element("expired").textContent = counted.format(counters.messages.expired);
     element("receipts").textContent = counted.format(counters.receipts.acknowledged);
+    const step = counters.scenario_step;
+    element("step-row").hidden = step === null;
+    element("step").textContent = step === null ? "" : stepInWords(step);
   } catch {
     // The state shows whether the simulator is there.
   }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use smpp::pdu::{Address, Body, EsmClass, MessageState, SubmitSm};
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
+use smsc_simulator::behavior::Profile;
 use smsc_simulator::inbox::{Cursor, Filter, ReceiptOutcome};
 use smsc_simulator::{Behavior, Config};
 
@@ -38,6 +39,42 @@ async fn s1_the_window_and_the_rate_of_an_esme_are_kept_and_its_status_can_be_ot
     one.submit(2, text(b"x")).await;
     two.send(2, Body::SubmitSm(text(b"x"))).await;
     assert_eq!(two.answer().await, (CommandStatus::ESME_RTHROTTLED, 2), "the rate is of both sessions");
+}
+
+#[tokio::test]
+async fn s6a_throttling_reacts_to_what_is_offered_to_each_destination() {
+    let (simulator, mut esme) = running("submit.rate = 10\nsubmit.rate_digits = 5\n").await;
+    let throttled = CommandStatus::ESME_RTHROTTLED;
+    for (sequence, (to, status)) in
+        (2..).zip([("62811001", OK), ("62811002", throttled), ("62812001", OK), ("62812002", throttled)])
+    {
+        let destination = Address::international(to.as_bytes());
+        esme.send(sequence, Body::SubmitSm(SubmitSm { destination, ..text(b"x") })).await;
+        assert_eq!(esme.answer().await, (status, sequence), "{to}");
+    }
+    assert_eq!(simulator.inbox().counts().delivered, 2);
+}
+
+#[tokio::test]
+async fn s6a_of_a_sick_prefix_nothing_goes_through_as_it_should_and_all_others_are_well() {
+    for (profile, status) in [
+        ("sick-prefix-throttled", Some(CommandStatus::ESME_RTHROTTLED)),
+        ("sick-prefix-queue-full", Some(CommandStatus::ESME_RMSGQFUL)),
+        ("sick-prefix-failing", Some(CommandStatus::ESME_RSUBMITFAIL)),
+        ("sick-prefix-silent", None),
+    ] {
+        let (simulator, mut esme) = running(Profile::named(profile).unwrap().toml).await;
+        let sick = Address::international(b"6289912345678");
+        esme.send(2, Body::SubmitSm(SubmitSm { destination: sick, ..text(b"x") })).await;
+        esme.send(3, Body::SubmitSm(text(b"x"))).await;
+        let expected: Vec<_> = status.map(|status| (status, 2)).into_iter().chain([(OK, 3)]).collect();
+        for answer in expected {
+            assert_eq!(esme.answer().await, answer, "{profile}");
+        }
+        nothing_else(&mut esme).await;
+        let shown = simulator.inbox().counts().delivered;
+        assert_eq!(shown, if status.is_none() { 2 } else { 1 }, "{profile}");
+    }
 }
 
 #[tokio::test]
