@@ -4,6 +4,8 @@
 //! The simulator draws its faults from a seed, and counts for itself what must never happen. Every challenge
 //! is for a subscriber of its own, so a handset that shows two messages was sent a code twice.
 
+mod profile;
+mod steady;
 mod tally;
 
 use std::collections::VecDeque;
@@ -24,6 +26,7 @@ use crate::progress;
 use crate::requests::{Delivery, Generate, Issued, LookUp};
 use crate::setup::{NUMBER_DIGITS, Setup};
 use crate::signals;
+use profile::Profile;
 use tally::Tally;
 
 /// The SMSC's behaviour; the seed is put before it.
@@ -64,8 +67,16 @@ pub(crate) struct Faults {
     #[arg(long, value_name = "COUNT", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rate: u64,
 
-    /// Only see that everything works: one seed, 2000 challenges
-    #[arg(long, conflicts_with_all = ["seeds", "messages", "rate"])]
+    /// Instead: one sick network, a spike of throttling, or an SMSC that refuses everything, beside good messages
+    #[arg(long, value_name = "PROFILE,…", value_delimiter = ',', value_enum, conflicts_with_all = ["seeds", "messages", "rate"])]
+    profile: Vec<Profile>,
+
+    /// With --profile: how many times; medians are compared
+    #[arg(long, value_name = "COUNT", default_value_t = 5, requires = "profile", value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
+
+    /// Only see that everything works: one seed, 2000 challenges, or one short round
+    #[arg(long, conflicts_with_all = ["seeds", "messages", "rate", "rounds"])]
     smoke: bool,
 }
 
@@ -86,6 +97,10 @@ impl Faults {
         }
         let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(None, None, self.smoke)?;
+        if !self.profile.is_empty() {
+            let rounds = if self.smoke { 1 } else { self.rounds.into() };
+            return profile::run(&self.profile, rounds, self.smoke, cores, &stop);
+        }
         let mut wrong = 0;
         for seed in &self.seeds {
             let tally = FaultRun::start(&self, *seed, cores, &stop)?.run()?;
@@ -187,7 +202,7 @@ impl<'a> FaultRun<'a> {
             client.run(&mut load, ANSWER_MAX, self.stop)?;
             self.progress.set_position(load.generate.issued.len() as u64);
             self.programs.check()?;
-            tally.shown(self.programs.handsets.take_new()?);
+            tally.shown(self.shown()?);
             if clock::now() > until {
                 let (taken, all) = (load.generate.issued.len(), self.faults.messages);
                 return Err(Failure::Wrong(format!("the gateway took {taken} of {all} challenges in time")));
@@ -207,7 +222,7 @@ impl<'a> FaultRun<'a> {
                 return Err(Failure::Stopped);
             }
             self.programs.check()?;
-            tally.shown(self.programs.handsets.take_new()?);
+            tally.shown(self.shown()?);
             clock::pause(BATCH_EVERY);
         }
         Ok(())
@@ -218,6 +233,10 @@ impl<'a> FaultRun<'a> {
         let mut look_up = LookUp::new(&self.programs.target, issued);
         self.client()?.run(&mut look_up, ANSWER_MAX, self.stop)?;
         Ok(look_up.deliveries)
+    }
+
+    fn shown(&self) -> Result<Vec<u64>, Failure> {
+        Ok(self.programs.handsets.take_new()?.into_iter().map(|(number, _)| number).collect())
     }
 
     fn client(&self) -> Result<Client, Failure> {

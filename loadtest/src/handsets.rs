@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::failure::Failure;
 use crate::requests::{Challenge, Code, Issued, Reference};
-use crate::setup::PHONE_PREFIX;
+use crate::setup::number_of;
 use crate::signals::LOOK_EVERY;
 
 /// When none has come for this long, those that are missing will not come.
@@ -40,8 +40,8 @@ struct Shared {
 struct State {
     /// SMS since the start, taken or not.
     count: u64,
-    /// SMS not taken yet: at most as many as a run issues.
-    new: Vec<Sms>,
+    /// SMS not taken yet, and when each was read: at most as many as a run issues.
+    new: Vec<(Sms, Instant)>,
     /// Why the stream ended.
     failed: Option<String>,
 }
@@ -108,16 +108,18 @@ impl Handsets {
         Ok(clock::now())
     }
 
-    /// Takes the SMS that have come since they were last taken: whose handset each is on.
+    /// Takes the SMS that have come since they were last taken: whose handset each is on, and since when.
     ///
     /// # Errors
     ///
     /// The stream broke.
-    pub(crate) fn take_new(&self) -> Result<Vec<u64>, Failure> {
+    pub(crate) fn take_new(&self) -> Result<Vec<(u64, Instant)>, Failure> {
         let mut state = self.shared.state();
         match &state.failed {
             Some(reason) => Err(Failure::Wrong(format!("the simulator's stream of messages: {reason}"))),
-            None => Ok(std::mem::take(&mut state.new).into_iter().map(|sms| sms.subscriber).collect()),
+            None => {
+                Ok(std::mem::take(&mut state.new).into_iter().map(|(sms, at)| (sms.subscriber, at)).collect())
+            }
         }
     }
 
@@ -132,8 +134,8 @@ impl Handsets {
         subscribers: u64,
         asked_at: Instant,
     ) -> Result<Vec<Challenge>, Failure> {
-        join(std::mem::take(&mut self.shared.state().new), issued, subscribers, asked_at)
-            .map_err(|reason| Failure::Wrong(reason.into()))
+        let new = std::mem::take(&mut self.shared.state().new).into_iter().map(|(sms, _)| sms).collect();
+        join(new, issued, subscribers, asked_at).map_err(|reason| Failure::Wrong(reason.into()))
     }
 }
 
@@ -175,9 +177,10 @@ fn read(mut stream: impl io::BufRead, shared: &Shared) -> Result<(), String> {
         }
         if let Some(data) = line.strip_prefix(b"data: ") {
             let sms = parse(data).ok_or("a message is not one of ours")?;
+            let read_at = clock::now();
             let mut state = shared.state();
             state.count += 1;
-            state.new.push(sms);
+            state.new.push((sms, read_at));
             drop(state);
             shared.more.notify_all();
         }
@@ -201,7 +204,7 @@ struct Message<'a> {
 /// The text is the gateway's default for payments: `… ref 7KQ2 …`, and `@host #482913` at its end.
 fn parse(data: &[u8]) -> Option<Sms> {
     let message: Message<'_> = serde_json::from_slice(data).ok()?;
-    let subscriber = message.to.strip_prefix(PHONE_PREFIX)?.parse().ok()?;
+    let subscriber = number_of(message.to)?;
     let (_, after) = message.text.split_once(" ref ")?;
     let reference = after.as_bytes().get(..size_of::<Reference>())?.try_into().ok()?;
     let (_, code) = message.text.rsplit_once('#')?;
@@ -226,7 +229,7 @@ mod tests {
     #[test]
     fn handset_reference_and_code_are_read_from_a_message() {
         assert_eq!(parse(DATA.as_bytes()), Some(sms(42)));
-        for (from, to) in [("62812", "62813"), (" ref ", " "), ("#482913", "#48291"), ("\"to\"", "\"too\"")] {
+        for (from, to) in [("62812", "62814"), (" ref ", " "), ("#482913", "#48291"), ("\"to\"", "\"too\"")] {
             assert_eq!(parse(DATA.replace(from, to).as_bytes()), None, "{from} → {to}");
         }
     }
@@ -240,7 +243,8 @@ mod tests {
         let shared = Shared::default();
         read(stream.as_bytes(), &shared).unwrap();
         assert_eq!(shared.state().count, 2);
-        assert_eq!(shared.state().new, [sms(42), sms(42)]);
+        let read: Vec<_> = shared.state().new.iter().map(|(sms, _)| *sms).collect();
+        assert_eq!(read, [sms(42), sms(42)]);
     }
 
     #[test]

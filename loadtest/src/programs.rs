@@ -2,20 +2,23 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Instant;
 
 use gateway_sandbox::{Sandbox, Secrets};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::children::{Child, ReadyOn, sibling};
+use crate::clock;
 use crate::cpu::Cores;
 use crate::failure::Failure;
 use crate::handsets::Handsets;
 use crate::requests::Target;
 use crate::setup::{MARK_TAG, SYSTEM_ID, Setup, configuration, subscribers};
 
-/// The simulator's behaviour; without one, all is well.
-const BEHAVIOR_FILE: &str = "behavior.toml";
+/// The simulators' behaviours; without one, all is well.
+const BEHAVIOR_FILES: [&str; 2] = ["behavior.toml", "behavior-2.toml"];
 
 /// The running programs and their test data.
 pub(crate) struct Programs {
@@ -23,6 +26,10 @@ pub(crate) struct Programs {
     pub(crate) handsets: Handsets,
     pub(crate) gateway: Child,
     pub(crate) simulator: Child,
+    /// The other SMSC and its handsets.
+    pub(crate) second: Option<(Child, Handsets)>,
+    /// When the simulator was up.
+    pub(crate) simulator_up: Instant,
     // Removed after the programs that read it.
     _sandbox: Sandbox,
     /// The simulator's web listener.
@@ -43,29 +50,40 @@ impl Programs {
         let secrets = Secrets::draw().map_err(Failure::io("no randomness"))?;
         let not_written = || Failure::io("cannot write test files");
         let sandbox = Sandbox::new().map_err(not_written())?;
-        sandbox.write(BEHAVIOR_FILE, &setup.behavior).map_err(not_written())?;
-        let mut simulator = start_simulator(&secrets, setup, &sandbox, cores.client)?;
-        let (smpp, web) = simulator.ready(stop, simulator_ready)?;
-        let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
-        sandbox
-            .write_gateway(&configuration(setup, &secrets, smpp), &secrets, subscribers(setup.subscribers))
-            .map_err(not_written())?;
+        let start = |file, behavior: &str| {
+            sandbox.write(file, behavior).map_err(not_written())?;
+            let mut simulator = start_simulator(&secrets, setup, &sandbox.path(file), cores.client)?;
+            let (smpp, web) = simulator.ready(stop, simulator_ready)?;
+            let handsets = Handsets::watch(web).map_err(Failure::io("cannot read the simulator's stream"))?;
+            Ok::<_, Failure>((simulator, handsets, smpp, web))
+        };
+        let (simulator, handsets, smpp, web) = start(BEHAVIOR_FILES[0], &setup.behavior)?;
+        let simulator_up = clock::now();
+        let mut configuration = configuration(setup, &secrets, smpp);
+        let mut second = None;
+        if let Some(behavior) = &setup.second {
+            let (simulator, handsets, smpp, _) = start(BEHAVIOR_FILES[1], behavior)?;
+            configuration = configuration.with_another_smsc("second", smpp);
+            second = Some((simulator, handsets));
+        }
+        sandbox.write_gateway(&configuration, &secrets, subscribers(setup)).map_err(not_written())?;
         let arguments = ["serve".into(), "--config".into(), sandbox.configuration().into_os_string()];
         let mut gateway =
             Child::start("otp-gateway", &gateway_program, &arguments, cores.server, ReadyOn::Stderr)?;
         let (server, admin) = gateway.ready(stop, gateway_ready)?;
         let target = Target { server, api_key: secrets.api_key, subscribers: setup.subscribers };
-        Ok(Self { handsets, gateway, simulator, _sandbox: sandbox, web, admin, target })
+        Ok(Self { handsets, gateway, simulator, second, simulator_up, _sandbox: sandbox, web, admin, target })
     }
 
-    /// Whether both programs still run.
+    /// Whether all programs still run.
     ///
     /// # Errors
     ///
     /// [`Failure::Child`] for the one that ended by itself.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         self.gateway.check()?;
-        self.simulator.check()
+        self.simulator.check()?;
+        self.second.iter_mut().try_for_each(|(simulator, _)| simulator.check())
     }
 }
 
@@ -99,12 +117,7 @@ fn gateway_ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     (fields.message == "ready").then(|| Some((fields.api.parse().ok()?, fields.admin.parse().ok()?)))?
 }
 
-fn start_simulator(
-    secrets: &Secrets,
-    setup: &Setup,
-    sandbox: &Sandbox,
-    core: usize,
-) -> Result<Child, Failure> {
+fn start_simulator(secrets: &Secrets, setup: &Setup, behavior: &Path, core: usize) -> Result<Child, Failure> {
     let window = setup.window.to_string();
     let mut arguments: Vec<OsString> = [
         "serve",
@@ -121,7 +134,7 @@ fn start_simulator(
     ]
     .map(OsString::from)
     .into();
-    arguments.push(sandbox.path(BEHAVIOR_FILE).into());
+    arguments.push(behavior.into());
     if setup.marked {
         arguments.push(format!("--unique-tlv={MARK_TAG}").into());
     }

@@ -15,9 +15,12 @@ pub(crate) const CODE_DIGITS: usize = 6;
 pub(crate) const CORPORATE_ID: &str = "LOADTEST";
 /// Digits of a subscriber's number, which is the end of the user id and of the phone number.
 pub(crate) const NUMBER_DIGITS: usize = 8;
-/// What comes before the number in a user id, and in a phone number as SMPP has it.
+/// What comes before the number in a user id.
 pub(crate) const USER_PREFIX: &str = "U";
-pub(crate) const PHONE_PREFIX: &str = "62812";
+/// What comes before the number in a phone number as SMPP has it: its network, in turn.
+const NETWORKS: [&str; 5] = ["62812", "62811", "62813", "62852", "62857"];
+/// The network that the simulator's profiles have sick.
+const SICK_NETWORK: &str = "62899";
 /// The optional parameter by which the simulator recognises a second submit of one SMS.
 pub(crate) const MARK_TAG: u16 = 0x1400;
 /// SMPP's name for the gateway.
@@ -40,6 +43,12 @@ pub(crate) struct Setup {
     pub(crate) marked: bool,
     /// What the SMSC does, as the simulator's behaviour file has it; by default, all is well.
     pub(crate) behavior: String,
+    /// Another SMSC, and what it does.
+    pub(crate) second: Option<String>,
+    /// How many networks the subscribers are in.
+    pub(crate) networks: usize,
+    /// How many of the subscribers, the last, are in the network that the simulator's profiles have sick.
+    pub(crate) sick: u64,
 }
 
 impl Setup {
@@ -54,6 +63,9 @@ impl Setup {
             receipts: true,
             marked: false,
             behavior: String::new(),
+            second: None,
+            networks: 1,
+            sick: 0,
         }
     }
 }
@@ -80,14 +92,27 @@ pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) 
 }
 
 /// The subscribers, numbered from 0.
-pub(crate) fn subscribers(count: u64) -> impl Iterator<Item = Subscriber> {
-    (0..count).map(|number| Subscriber {
+pub(crate) fn subscribers(setup: &Setup) -> impl Iterator<Item = Subscriber> + use<> {
+    let networks = &NETWORKS[..setup.networks.clamp(1, NETWORKS.len())];
+    let well = setup.subscribers - setup.sick;
+    let network = move |number| {
+        let turn = usize::try_from(number).unwrap_or_default() % networks.len();
+        if number < well { networks[turn] } else { SICK_NETWORK }
+    };
+    (0..setup.subscribers).map(move |number| Subscriber {
         company_name: "PT Uji Beban",
         corporate_id: CORPORATE_ID,
         user_id: format!("{USER_PREFIX}{number:0NUMBER_DIGITS$}"),
-        phone: format!("{PHONE_PREFIX}{number:0NUMBER_DIGITS$}"),
+        phone: format!("{}{number:0NUMBER_DIGITS$}", network(number)),
         authenticator: Authenticator::SmsOtp,
     })
+}
+
+/// The number of the subscriber with this phone.
+pub(crate) fn number_of(phone: &str) -> Option<u64> {
+    let networks = NETWORKS.iter().chain([&SICK_NETWORK]);
+    let digits = networks.into_iter().find_map(|network| phone.strip_prefix(network))?;
+    (digits.len() == NUMBER_DIGITS).then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
@@ -96,11 +121,21 @@ mod tests {
 
     #[test]
     fn there_are_as_many_subscribers_as_asked_for() {
-        let subscribers: Vec<_> = subscribers(3).collect();
+        let subscribers: Vec<_> = subscribers(&Setup::of(3)).collect();
         assert_eq!(subscribers.len(), 3);
         assert_eq!(
             (subscribers[2].user_id.as_str(), subscribers[2].phone.as_str()),
             ("U00000002", "6281200000002")
         );
+    }
+
+    #[test]
+    fn the_last_subscribers_are_in_the_sick_network_and_the_others_in_several() {
+        let setup = Setup { networks: 2, sick: 1, ..Setup::of(4) };
+        let phones: Vec<_> = subscribers(&setup).map(|subscriber| subscriber.phone).collect();
+        assert_eq!(phones, ["6281200000000", "6281100000001", "6281200000002", "6289900000003"]);
+        let numbers: Vec<_> = phones.iter().filter_map(|phone| number_of(phone)).collect();
+        assert_eq!(numbers, [0, 1, 2, 3]);
+        assert_eq!((number_of("6289800000003"), number_of("628990000003")), (None, None));
     }
 }

@@ -40,6 +40,15 @@ impl Configuration {
         self
     }
 
+    /// One more SMSC, with the settings of the last one but for its name and address.
+    #[must_use]
+    pub fn with_another_smsc(mut self, name: &str, address: SocketAddr) -> Self {
+        let smscs =
+            self.0.get_mut("smsc").and_then(Value::as_array_mut).expect("every configuration has one");
+        smscs.extend_from_within(smscs.len() - 1..);
+        self.with("smsc.name", name).with("smsc.address", address)
+    }
+
     /// With `setting`, such as `challenge.ttl`, at `value`, whatever it was before.
     ///
     /// # Panics
@@ -88,6 +97,13 @@ mod tests {
         let smscs = table["smsc"].as_array().unwrap();
         assert_eq!(smscs.len(), 1);
         assert_eq!((&smscs[0]["window"], &smscs[0]["system_id"]), (&5.into(), &"gateway".into()));
+        let address = "127.0.0.1:2776".parse().unwrap();
+        let both = configuration().with("smsc.window", 5).with_another_smsc("second", address);
+        let table: Table = both.to_string().parse().unwrap();
+        let smscs = table["smsc"].as_array().unwrap();
+        assert_eq!(smscs[0]["address"], "127.0.0.1:2775".into());
+        assert_eq!((&smscs[1]["address"], &smscs[1]["window"]), (&"127.0.0.1:2776".into(), &5.into()));
+        assert_eq!((smscs.len(), &smscs[1]["name"]), (2, &"second".into()));
     }
 
     #[test]
