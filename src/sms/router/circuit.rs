@@ -32,6 +32,8 @@ const SPAN: Duration = Duration::from_secs(5);
 const DESTINATIONS_MIN: usize = 3;
 /// So many destinations that work are known: one more than may fail without being the SMSC's own failure.
 const WORKED: usize = DESTINATIONS_MIN + 1;
+/// One that worked within this time is active: at night, one message in it.
+const WORKED_LATELY: Duration = Duration::from_secs(60);
 /// The first pause: as long as `Retry-After` has a caller wait.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is noticed within a minute.
@@ -262,7 +264,7 @@ impl Circuit {
     fn is_its_own(&self, now: Timestamp) -> bool {
         let [mut failing, before] = self.spans;
         before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
-        let is_lately = |at| now.since(at) < 2 * SPAN;
+        let is_lately = |at| now.since(at) < WORKED_LATELY;
         let mut well = self.worked.iter().flatten().filter(|(_, at)| is_lately(*at));
         failing.failing.iter().all(Option::is_some)
             || well.all(|(prefix, _)| failing.failing.contains(&Some(*prefix)))
@@ -285,7 +287,9 @@ impl Circuit {
                 true
             }
             State::Open { .. } => self.takes_slowly(now),
-            State::Closed | State::HalfOpen => false,
+            // The next probe, if nothing came of the last.
+            State::HalfOpen => self.takes(),
+            State::Closed => false,
         }
     }
 }
@@ -380,8 +384,8 @@ mod tests {
         let mut circuit = Circuit::new(START);
         circuit.succeeded(prefix(9), START);
         circuit.succeeded(prefix(1), START);
-        (0..2 * IN_SPANS).for_each(|_| assert!(!circuit.failed(prefix(1), after(9), after(9))));
-        assert!(circuit.failed(prefix(1), after(10), after(10)), "the other has been at rest for two spans");
+        (0..2 * IN_SPANS).for_each(|_| assert!(!circuit.failed(prefix(1), after(59), after(59))));
+        assert!(circuit.failed(prefix(1), after(60), after(60)), "the other has been at rest for a minute");
     }
 
     #[test]

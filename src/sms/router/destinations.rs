@@ -17,7 +17,7 @@
 //!
 //! At most [`DESTINATIONS_MAX`] are held.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -280,12 +280,13 @@ impl Destinations {
             Trouble::Full => {
                 let Some(unwell) = self.entry(handset, now) else { return };
                 unwell.pause(now);
-                let is_new = unwell.full_at.replace(recipient.prefix).is_none();
+                let is_new = unwell.full_at.is_none();
                 let Some(prefix) = self.entry(Destination::Prefix(recipient.prefix), now) else { return };
                 prefix.full_handsets += usize::from(is_new);
                 if prefix.full_handsets >= HANDSETS_MIN {
                     prefix.refused(now);
                 }
+                self.unwell.entry(handset).and_modify(|unwell| unwell.full_at = Some(recipient.prefix));
             }
             Trouble::Silence { of_prefix: false } => {
                 if let Some(unwell) = self.entry(handset, now) {
@@ -410,10 +411,16 @@ impl Destinations {
         for of in over.collect::<Vec<_>>() {
             self.forget(of);
         }
-        for (of, unwell) in &mut self.unwell {
-            if unwell.is_held_back(*of)
-                && let Some(first) = unwell.waiting.front()
-            {
+        let is_sick = |(of, unwell): (&Destination, &Unwell)| match of {
+            Destination::Prefix(prefix) if unwell.is_held_back(*of) => Some(*prefix),
+            Destination::Prefix(_) | Destination::Handset(_) => None,
+        };
+        let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
+        for unwell in self.unwell.values_mut() {
+            // A handset alone is no sick destination.
+            if !unwell.waiting.front().is_some_and(|first| sick.contains(&first.recipient().prefix)) {
+                unwell.crowd = None;
+            } else if let Some(first) = unwell.waiting.front() {
                 let crowd = unwell.crowd.get_or_insert_with(|| crowds.of(first.recipient().prefix));
                 for outgoing in &mut unwell.waiting {
                     outgoing.tries.until = Some(wait_until(outgoing, now));

@@ -56,9 +56,12 @@ impl Held {
         let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
         let is_quiet = |slots: &Slots| count > 0 && now.since(slots.quiet_since()) >= self.overdue_after;
         let is_silent = silent || slots.is_some_and(is_quiet);
-        if is_silent || overdue > 0 {
-            let most = self.part(OVERDUE_PART);
-            self.overdue(now) < most && (!is_silent || count < most)
+        let most = self.part(OVERDUE_PART);
+        if is_silent {
+            self.overdue(now) < most && count < most
+        } else if overdue > 0 {
+            // It answers others: it is held to its own.
+            overdue < most
         } else {
             count < self.part(UNPROVEN_PART) || slots.is_some_and(|slots| self.is_proven(slots, now))
         }
@@ -145,6 +148,22 @@ mod tests {
             count += 1;
         }
         count
+    }
+
+    #[test]
+    fn s6a_one_answer_that_is_late_holds_up_nobody_who_answers_others() {
+        let mut held = Held::new(20, TIMER);
+        let later = START.plus(TIMER / TIMER_PART);
+        for _ in 0..6 {
+            held.took(prefix(9), START);
+        }
+        held.took(prefix(1), START);
+        for _ in 0..3 {
+            held.took(prefix(1), later);
+            held.answered(prefix(1), later, later);
+        }
+        assert!(held.has_room(prefix(1), false, later), "one of its own is overdue");
+        assert!(!held.has_room(prefix(9), false, later));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::destinations::DESTINATIONS_MAX;
-use super::retries::{PAUSE_MIN, Verdict};
+use super::retries::{PAUSE_MIN, TRIES_MAX, Verdict};
 use super::smsc::{Carrier, Link, LinkState, Smsc};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
@@ -199,7 +199,14 @@ impl Lanes {
         for outgoing in std::mem::take(&mut self.smscs[index].lane).into_iter().rev() {
             self.place_first(outgoing, now);
         }
-        self.move_waiting(index, now);
+        if self.smscs[index].is_bound() {
+            self.move_waiting(index, now);
+        } else {
+            // Nothing is to be said of it for now: it waits as all others do.
+            for outgoing in self.smscs[index].take_waiting() {
+                self.place(outgoing, now);
+            }
+        }
     }
 
     fn move_waiting(&mut self, from: usize, now: Timestamp) {
@@ -214,9 +221,7 @@ impl Lanes {
         if !can_move {
             return;
         }
-        let smsc = &mut self.smscs[from];
-        let waiting: Vec<_> = smsc.retries.take_all().chain(smsc.destinations.take_all()).collect();
-        for outgoing in waiting {
+        for outgoing in self.smscs[from].take_waiting() {
             match others(self, &outgoing) {
                 Some(other) => self.move_to(other, outgoing, now),
                 None => self.wait_on(from, outgoing, now),
@@ -224,7 +229,8 @@ impl Lanes {
         }
     }
 
-    /// What waits for destinations that hold it back goes to another SMSC that takes theirs now.
+    /// What waits for destinations that hold it back goes to another SMSC that takes theirs now. Each time counts as a
+    /// try, so that nothing goes to and fro.
     fn move_held_back(&mut self, now: Timestamp) {
         for from in 0..self.smscs.len() {
             for of in self.smscs[from].destinations.held_back() {
@@ -236,8 +242,13 @@ impl Lanes {
                 };
                 let order = self.queue.routes()[route].smscs();
                 let Some(other) = self.choose_other(order, from, recipient, now) else { continue };
-                for outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
-                    self.move_to(other, outgoing, now);
+                for mut outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
+                    if outgoing.tries.count < TRIES_MAX {
+                        outgoing.tries.count += 1;
+                        self.move_to(other, outgoing, now);
+                    } else {
+                        self.wait(from, outgoing, true, now);
+                    }
                 }
             }
         }
@@ -265,7 +276,7 @@ impl Lanes {
         let own = smsc.links[index.link].own.pop_front();
         let mut taken = own;
         if taken.is_none() {
-            let waits = smsc.due().is_some_and(|due| due <= now);
+            let waits = smsc.may_probe(now) && smsc.due().is_some_and(|due| due <= now);
             let first = waits && smsc.links[index.link].is_turn_of_waiting();
             taken = if first { self.take_waiting(index, now) } else { None };
             taken = taken.or_else(|| self.take_new(index, now));
@@ -348,8 +359,10 @@ impl Lanes {
     }
 
     /// When a link may find something that it would not find now.
+    // While little or nothing may be sent, it is woken once a second.
     pub(super) fn due(&self, index: LinkIndex) -> Option<Timestamp> {
-        self.smscs[index.smsc].due()
+        let smsc = &self.smscs[index.smsc];
+        smsc.due().filter(|_| smsc.circuit.is_closed())
     }
 
     /// Takes back what a link has not sent, in its order, and what waits for only that link; all of it goes
@@ -509,6 +522,10 @@ impl Lanes {
                 smsc.refusals.unsent();
                 return Some(expired);
             }
+            let expired = smsc.retries.take_if(is_expired).or_else(|| smsc.destinations.take_if(is_expired));
+            if expired.is_some() {
+                return expired;
+            }
         }
         let own = self.smscs.iter_mut().flat_map(|smsc| &mut smsc.links).map(|link| &mut link.own);
         let mut waiting = own.chain(&mut self.parked);
@@ -519,10 +536,12 @@ impl Lanes {
     /// goes there.
     pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
         for index in 0..self.smscs.len() {
-            while let Some(outgoing) = self.smscs[index].take_overdue(now) {
+            while let Some(mut outgoing) = self.smscs[index].take_overdue(now) {
                 let other = self.choose_other(outgoing.route().smscs(), index, outgoing.recipient(), now);
                 match other {
                     Some(other) if outgoing.tries.here == outgoing.tries.count => {
+                        // One that has waited twice is told.
+                        outgoing.tries.count = outgoing.tries.count.max(1);
                         self.move_to(other, outgoing, now);
                     }
                     Some(_) | None => return Some(outgoing),

@@ -10,7 +10,7 @@ use crate::sms::outbox::{Outgoing, Tries};
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(16);
 /// The most tries that are refused for now.
-const TRIES_MAX: u8 = 5;
+pub(super) const TRIES_MAX: u8 = 5;
 /// By the second refusal, another SMSC is to take it.
 const TRIES_HERE: u8 = 2;
 /// It waits for this part of the time that it has left at first.
@@ -82,6 +82,12 @@ impl Retries {
         let mut due = self.waiting.range(..=(now, u64::MAX));
         let is_overdue = |outgoing: &Outgoing| outgoing.tries.until.is_some_and(|until| until <= now);
         let key = due.find(|(_, outgoing)| is_overdue(outgoing)).map(|(key, _)| *key)?;
+        self.waiting.remove(&key)
+    }
+
+    /// Takes out the first of these.
+    pub(super) fn take_if(&mut self, is_one: impl Fn(&Outgoing) -> bool) -> Option<Outgoing> {
+        let key = self.waiting.iter().find(|(_, outgoing)| is_one(outgoing)).map(|(key, _)| *key)?;
         self.waiting.remove(&key)
     }
 

@@ -151,6 +151,16 @@ impl Smsc {
         self.refusals.took(now);
     }
 
+    /// Whether anything may be sent, if only to try it out.
+    pub(super) fn may_probe(&self, now: Timestamp) -> bool {
+        self.circuit.takes() || self.circuit.takes_slowly(now)
+    }
+
+    /// Takes out all that waits to be tried again, or for its destination.
+    pub(super) fn take_waiting(&mut self) -> Vec<Outgoing> {
+        self.retries.take_all().chain(self.destinations.take_all()).collect()
+    }
+
     /// When something may be taken that waits to be tried again.
     pub(super) fn due(&self) -> Option<Timestamp> {
         [self.destinations.due(), self.retries.due()].into_iter().flatten().min()

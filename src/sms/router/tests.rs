@@ -622,6 +622,95 @@ fn s6b_what_waits_for_its_destination_goes_by_another_smsc_a_second_after_that_i
 }
 
 #[test]
+fn s7_a_probe_that_is_refused_for_now_lets_the_next_one_go_within_a_second() {
+    let house = House::new(&[1], &[]);
+    [1, 101, 201].into_iter().for_each(|number| house.send(number));
+    house.fail(0);
+    house.pass(circuit::PAUSE_MIN);
+    for _ in 0..3 {
+        let probe = house.take_whole(0).unwrap();
+        assert_eq!(house.take(0), None, "one at a time");
+        house.refuse(0, probe, Trouble::Throttled);
+        house.pass(SECOND);
+    }
+}
+
+#[test]
+fn s7_what_was_refused_before_waits_while_the_smsc_answers_nothing() {
+    let mut house = House::new(&[1], &[]);
+    [1, 101, 201].into_iter().for_each(|number| house.send(number));
+    assert_eq!(house.answer(0, |_| Some(Trouble::Throttled)).len(), 3);
+    house.fail(0);
+    for _ in 0..4 {
+        house.pass(SECOND);
+        assert_eq!(house.take(0), None);
+        assert!(house.router.lane(0).due().is_none(), "the link does not look again and again");
+    }
+    house.pass(SECOND);
+    let probe = house.take_whole(0).unwrap();
+    assert_eq!(house.take(0), None, "one at a time");
+    house.accept(0, &probe);
+    assert!(house.take(0).is_some());
+    assert_eq!(house.reported(), []);
+}
+
+#[test]
+fn s7_what_waits_for_an_smsc_that_is_lost_goes_by_another_or_is_told_when_it_is_too_old() {
+    for trouble in [None, Some(Trouble::Throttled)] {
+        let mut house = House::new(&[1, 1], &[]);
+        house.lose(1);
+        // More than a destination may hold before its first answer, or refused, some of them.
+        (0..9).for_each(|_| (100..200).for_each(|number| house.send(number)));
+        let taken: Vec<_> = std::iter::from_fn(|| house.take_whole(0)).collect();
+        let waiting = 900 - taken.len();
+        assert!(waiting > 0, "{waiting}");
+        if let Some(trouble) = trouble {
+            taken.into_iter().for_each(|outgoing| _ = house.refuse(0, outgoing, trouble));
+        }
+        house.lose(0);
+        house.bind(1);
+        assert!(house.all(1).len() >= waiting, "{trouble:?}");
+        assert_eq!(house.reported(), []);
+    }
+    let mut house = House::new(&[1], &[]);
+    (100..160).for_each(|number| house.send(number));
+    house.answer(0, sick(Trouble::Throttled));
+    house.lose(0);
+    house.pass(TTL);
+    assert_eq!(house.reported().len(), 60, "within a second");
+}
+
+#[test]
+fn s6a_one_handset_whose_queue_is_full_is_no_sick_destination() {
+    let house = House::new(&[1], &[]);
+    for _ in 0..2 {
+        house.send(100);
+        house.answer(0, sick(Trouble::Full));
+    }
+    house.pass(SECOND);
+    let mut places = Vec::new();
+    for number in 0..600 {
+        places.push(house.outbox.reserve(phone(101)).unwrap_or_else(|error| panic!("{number}: {error:?}")));
+    }
+}
+
+#[test]
+fn s6a_what_two_smscs_refuse_goes_to_and_fro_a_few_times_and_is_told_in_time() {
+    let mut house = House::new(&[1, 1], &[]);
+    (100..130).for_each(|number| house.send(number));
+    let (mut tried, mut told) = (0, 0);
+    for _ in 0..TTL.as_secs() / 3 + 2 {
+        tried += house.answer(0, sick(Trouble::Throttled)).len();
+        tried += house.answer(1, sick(Trouble::Throttled)).len();
+        house.pass(SECOND);
+        told += house.reported().len();
+    }
+    assert_eq!(told + house.given_up.get(), 30);
+    assert_eq!(house.metrics.sms.outbox_items.get(), 0);
+    assert!(tried <= 30 * 5, "{tried}");
+}
+
+#[test]
 fn s6a_a_silent_network_is_tried_again_after_longer_and_longer_pauses_and_freed_by_one_answer() {
     let house = House::new(&[1], &[]);
     let lane = house.router.lane(0);
