@@ -13,7 +13,7 @@ const UNPROVEN_PART: usize = 2;
 /// Answers are overdue after this part of the response timer.
 const TIMER_PART: u32 = 4;
 
-/// Destinations that hold nothing and are remembered since they were answered.
+/// So many destinations that hold nothing are remembered since they were answered.
 const REMEMBERED_MAX: usize = 64;
 
 /// What one destination holds.
@@ -34,8 +34,8 @@ impl Slots {
     }
 }
 
-/// What each destination holds of one link's window. Of those that hold nothing, the ones that were answered last are
-/// remembered, [`REMEMBERED_MAX`] at the most.
+/// What each destination holds of one link's window. Those that hold nothing are remembered with their last answer,
+/// [`REMEMBERED_MAX`] of them at least, and forgotten all together when there are too many.
 #[derive(Debug)]
 pub(super) struct Held {
     window: usize,
