@@ -47,6 +47,8 @@ pub(super) struct Pace {
     clean: u64,
     /// The last raise was on the way back to the last good rate.
     doubles: bool,
+    /// The way back has already ended with refusals once.
+    stumbled: bool,
     /// When the present span began, and what was sent and answered in it.
     span_from: Timestamp,
     sent: u64,
@@ -66,6 +68,7 @@ impl Pace {
             went: 0,
             clean: 0,
             doubles: false,
+            stumbled: false,
             span_from: now,
             sent: 0,
             accepted: 0,
@@ -143,8 +146,10 @@ impl Pace {
         let was = self.limit.unwrap_or_else(|| a_second(sent.max(answers))).max(LIMIT_MIN);
         let limit = (was.saturating_mul(accepted) / answers).max(LIMIT_MIN);
         if self.doubles {
-            // What went well before does not any more.
-            self.good = (self.good / 2).max(limit);
+            // What went well before does not any more, unless everything is refused for a while just now.
+            if std::mem::replace(&mut self.stumbled, true) {
+                self.good = (self.good / 2).max(limit);
+            }
         } else if self.limit.is_none() {
             self.good = if self.went > 0 { self.went } else { self.good }.max(limit);
         } else if self.clean == 0 && refused < accepted {
@@ -159,6 +164,7 @@ impl Pace {
         let Some(limit) = self.limit else { return };
         self.clean += 1;
         self.doubles = limit < self.good;
+        self.stumbled &= self.doubles;
         let raised = if limit < self.good {
             (2 * limit).max(self.good / RESTART).min(self.good)
         } else {
@@ -300,6 +306,21 @@ mod tests {
             let seconds: Vec<_> = (0..12).map(|_| line.second(100, 200).taken).collect();
             assert!(seconds[3..6].iter().all(|taken| *taken >= 99), "{seconds:?}");
             assert!(line.backlog <= 2, "{seconds:?}, and {} are left", line.backlog);
+        }
+    }
+
+    #[test]
+    fn s6a_a_spike_that_comes_on_the_way_back_from_another_does_not_halve_what_is_known_to_go_well() {
+        for (spike_from, offset) in [(0, 0), (1, 0), (0, 130), (1, 370), (2, 250)] {
+            let mut line = Line::new(0);
+            line.pace.span_from = at(offset);
+            (0..10).for_each(|_| _ = line.second(100, 200));
+            // A hitch, and a little of the way back.
+            line.second(100, 0);
+            (0..spike_from).for_each(|_| _ = line.second(100, 200));
+            (0..3).for_each(|_| _ = line.second(100, 0));
+            let seconds: Vec<_> = (0..12).map(|_| line.second(100, 200).taken).collect();
+            assert!(seconds[3..6].iter().any(|taken| *taken >= 99), "{spike_from}, {offset}: {seconds:?}");
         }
     }
 
