@@ -9,6 +9,7 @@ mod failure;
 mod faults;
 mod handsets;
 mod limit;
+mod median;
 mod metrics;
 mod programs;
 mod progress;

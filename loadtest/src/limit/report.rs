@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::sample::{Kind, Sample};
+use crate::median::median;
 
 /// Bytes of a request and of its reply, heads included.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -77,18 +78,6 @@ struct Document<'a> {
     summary: Vec<Summary>,
     #[serde(flatten)]
     report: &'a Report,
-}
-
-/// The middle value, or the mean of the two in the middle; 0 of none.
-pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
 }
 
 impl Report {
@@ -172,13 +161,6 @@ pub(super) mod testing {
 mod tests {
     use super::testing::report;
     use super::*;
-
-    #[test]
-    fn a_median_is_in_the_middle_whatever_the_order() {
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
-        assert_eq!(median(std::iter::empty()), 0.0);
-    }
 
     #[test]
     fn a_ratio_is_taken_within_its_round() {

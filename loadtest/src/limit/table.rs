@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Conditions, Report, Sizes, median};
+use super::report::{Conditions, Report, Sizes};
 use super::sample::{Kind, Thread};
+use crate::median::median;
 
 /// A server that is less busy wakes up for single requests, with cold caches.
 const BUSY_MIN: f64 = 0.8;

@@ -418,14 +418,15 @@ impl Destinations {
         let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
         for unwell in self.unwell.values_mut() {
             // A handset alone is no sick destination.
-            if !unwell.waiting.front().is_some_and(|first| sick.contains(&first.recipient().prefix)) {
+            let prefix = unwell.waiting.front().map(|first| first.recipient().prefix);
+            let Some(prefix) = prefix.filter(|prefix| sick.contains(prefix)) else {
                 unwell.crowd = None;
-            } else if let Some(first) = unwell.waiting.front() {
-                let crowd = unwell.crowd.get_or_insert_with(|| crowds.of(first.recipient().prefix));
-                for outgoing in &mut unwell.waiting {
-                    outgoing.tries.until = Some(wait_until(outgoing, now));
-                    outgoing.join(crowd);
-                }
+                continue;
+            };
+            let crowd = unwell.crowd.get_or_insert_with(|| crowds.of(prefix));
+            for outgoing in &mut unwell.waiting {
+                outgoing.tries.until = Some(wait_until(outgoing, now));
+                outgoing.join(crowd);
             }
         }
     }
@@ -456,19 +457,11 @@ impl Destinations {
         Some(taken)
     }
 
-    /// The destinations that are held back and that something waits for.
-    pub(super) fn held_back(&self) -> Vec<Destination> {
-        if self.waiting == 0 {
-            return Vec::new();
-        }
-        let unwell = self.unwell.iter();
-        let held_back = unwell.filter(|(of, unwell)| !unwell.waiting.is_empty() && unwell.is_held_back(**of));
-        held_back.map(|(of, _)| *of).collect()
-    }
-
-    /// The first message that waits for a destination.
-    pub(super) fn first(&self, of: Destination) -> Option<&Outgoing> {
-        self.unwell.get(&of)?.waiting.front()
+    /// The destinations that are held back and that something waits for, with the first of it.
+    pub(super) fn held_back(&self) -> impl Iterator<Item = (Destination, &Outgoing)> {
+        let waiting = self.schedule.iter().filter_map(|(_, of)| Some((*of, self.unwell.get(of)?)));
+        let held_back = waiting.filter(|(of, unwell)| unwell.is_held_back(*of));
+        held_back.filter_map(|(of, unwell)| Some((of, unwell.waiting.front()?)))
     }
 
     /// Takes out all messages that wait for a destination, in their order.

@@ -233,15 +233,11 @@ impl Lanes {
     /// try, so that nothing goes to and fro.
     fn move_held_back(&mut self, now: Timestamp) {
         for from in 0..self.smscs.len() {
-            for of in self.smscs[from].destinations.held_back() {
-                let waiting = self.smscs[from].destinations.first(of);
-                let Some((route, recipient)) =
-                    waiting.map(|first| (first.route().index(), first.recipient()))
-                else {
-                    continue;
-                };
-                let order = self.queue.routes()[route].smscs();
-                let Some(other) = self.choose_other(order, from, recipient, now) else { continue };
+            let other_for =
+                |first: &Outgoing| self.choose_other(first.route().smscs(), from, first.recipient(), now);
+            let held_back = self.smscs[from].destinations.held_back();
+            let moves = held_back.filter_map(|(of, first)| Some((of, other_for(first)?)));
+            for (of, other) in moves.collect::<Vec<_>>() {
                 for mut outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
                     if outgoing.tries.count < TRIES_MAX {
                         outgoing.tries.count += 1;
@@ -522,7 +518,8 @@ impl Lanes {
                 smsc.refusals.unsent();
                 return Some(expired);
             }
-            let expired = smsc.retries.take_if(is_expired).or_else(|| smsc.destinations.take_if(is_expired));
+            let expired =
+                smsc.retries.take_due_if(is_expired, now).or_else(|| smsc.destinations.take_if(is_expired));
             if expired.is_some() {
                 return expired;
             }

@@ -77,17 +77,18 @@ impl Retries {
     }
 
     /// Takes out one that has waited for too long.
-    // What is overdue was due before.
     pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
-        let mut due = self.waiting.range(..=(now, u64::MAX));
-        let is_overdue = |outgoing: &Outgoing| outgoing.tries.until.is_some_and(|until| until <= now);
-        let key = due.find(|(_, outgoing)| is_overdue(outgoing)).map(|(key, _)| *key)?;
-        self.waiting.remove(&key)
+        self.take_due_if(|outgoing| outgoing.tries.until.is_some_and(|until| until <= now), now)
     }
 
-    /// Takes out the first of these.
-    pub(super) fn take_if(&mut self, is_one: impl Fn(&Outgoing) -> bool) -> Option<Outgoing> {
-        let key = self.waiting.iter().find(|(_, outgoing)| is_one(outgoing)).map(|(key, _)| *key)?;
+    /// Takes out the first of these that is due: what is overdue or too old was due before, or is within a second.
+    pub(super) fn take_due_if(
+        &mut self,
+        is_one: impl Fn(&Outgoing) -> bool,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
+        let mut due = self.waiting.range(..=(now, u64::MAX));
+        let key = due.find(|(_, outgoing)| is_one(outgoing)).map(|(key, _)| *key)?;
         self.waiting.remove(&key)
     }
 
