@@ -17,8 +17,9 @@ use crowd::{Crowd, Member};
 /// While no SMSC of a route does more than to be tried out, so many SMS of it may wait: what leaves in a few seconds if
 /// an SMSC is well again.
 pub(super) const SLOW_PLACES_MAX: usize = 10;
-/// A sick destination holds this part of its route's places at the most.
+/// A sick destination holds this part of its route's places at the most, and all together this part.
 const CROWD_PART: usize = 4;
+const CROWDS_PART: usize = 2;
 
 /// Whether any SMSC of a route takes SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub(super) struct Route {
     /// A [`RouteState`], which only the SMS thread changes.
     state: AtomicU64,
     places_max: usize,
+    /// What all its sick destinations hold of them.
+    crowds: Arc<Crowd>,
     metrics: Arc<Metrics>,
 }
 
@@ -87,7 +90,7 @@ impl Route {
         metrics: Arc<Metrics>,
     ) -> Self {
         let state = AtomicU64::new(RouteState::NoLink { since: now }.to_number());
-        Self { index, smscs, state, places_max, metrics }
+        Self { index, smscs, state, places_max, crowds: Arc::default(), metrics }
     }
 
     /// Which of all routes it is.
@@ -126,7 +129,7 @@ impl Route {
     }
 
     fn ticket_within(self: &Arc<Self>, places_max: usize) -> Option<Ticket> {
-        let ticket = Ticket { route: Arc::clone(self), member: None };
+        let ticket = Ticket { route: Arc::clone(self), members: None };
         self.metrics.sms.outbox_items.inc();
         let taken = Arc::strong_count(self) - 1;
         (taken <= places_max).then_some(ticket)
@@ -138,8 +141,8 @@ impl Route {
 #[derive(Debug)]
 pub(super) struct Ticket {
     route: Arc<Route>,
-    /// It counts among those of a sick destination, too.
-    member: Option<Member>,
+    /// It counts among those of a sick destination, and of all together, too.
+    members: Option<[Member; 2]>,
 }
 
 impl Ticket {
@@ -147,16 +150,19 @@ impl Ticket {
         &self.route
     }
 
-    /// Counts it among the places of its sick destination, unless that holds its share. Returns whether it does not.
+    /// Counts it among the places of its sick destination, unless that holds its share, or all such do. Returns whether
+    /// they do not.
     pub(super) fn join_within_share(&mut self, crowd: &Arc<Crowd>) -> bool {
-        self.member = crowd.join_within((self.route.places_max / CROWD_PART).max(1));
-        self.member.is_some()
+        let share = |part: usize| (self.route.places_max / part).max(1);
+        let own = crowd.join_within(share(CROWD_PART));
+        self.members = own.and_then(|own| Some([own, self.route.crowds.join_within(share(CROWDS_PART))?]));
+        self.members.is_some()
     }
 
     /// Counts it among the places of its sick destination, however many that holds.
     pub(super) fn join(&mut self, crowd: &Arc<Crowd>) {
-        if self.member.is_none() {
-            self.member = Some(crowd.join());
+        if self.members.is_none() {
+            self.members = Some([crowd.join(), self.route.crowds.join()]);
         }
     }
 }

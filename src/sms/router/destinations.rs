@@ -21,7 +21,8 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::retries::{PAUSE_MAX, PAUSE_MIN, wait_until};
+use super::held::Room;
+use super::retries::{PAUSE_MIN, wait_until};
 use crate::clock::Timestamp;
 use crate::sms::destination::{Destination, Prefix, Recipient};
 use crate::sms::outbox::Outgoing;
@@ -40,6 +41,11 @@ const SUPPOSED_RATE: u64 = 40;
 /// back.
 const REST_MIN: Duration = Duration::from_secs(10);
 const REST_MAX: Duration = Duration::from_secs(60);
+/// The longest pause before another is sent to see whether any are taken: what came after all is well again does not
+/// wait for long.
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+/// So long after one was left to wait since answers are overdue, other SMSCs are preferred.
+const OVERDUE_FOR: Duration = Duration::from_secs(2);
 /// When to look again for a slot of the window.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -69,6 +75,8 @@ struct Unwell {
     avoided_until: Timestamp,
     /// It has left a submit without an answer, and has not been heard of since.
     silent: bool,
+    /// Until when what waits for a slot counts as held back, since others are overdue.
+    overdue_until: Timestamp,
     /// Errors since its last success.
     errors: u32,
     /// Of a handset whose queue is full: the prefix that counts it.
@@ -91,6 +99,7 @@ impl Unwell {
             probes: false,
             avoided_until: now,
             silent: false,
+            overdue_until: now,
             errors: 0,
             full_at: None,
             full_handsets: 0,
@@ -112,8 +121,8 @@ impl Unwell {
     }
 
     /// Whether its messages wait for more than a slot of the window.
-    fn is_held_back(&self, of: Destination) -> bool {
-        self.takes_nothing(of) || self.pace.is_lowered()
+    fn is_held_back(&self, of: Destination, now: Timestamp) -> bool {
+        self.takes_nothing(of) || self.pace.is_lowered() || self.overdue_until > now
     }
 
     /// Whether nothing of it is taken: then one message at a time goes, to see whether it is.
@@ -183,11 +192,11 @@ impl Destinations {
     }
 
     /// How many are held back or avoided.
-    pub(super) fn count(&self) -> usize {
-        self.unwell
-            .iter()
-            .filter(|(of, unwell)| unwell.is_held_back(**of) || unwell.errors >= ERRORS_MIN)
-            .count()
+    pub(super) fn count(&self, now: Timestamp) -> usize {
+        let is_unwell = |(of, unwell): &(&Destination, &Unwell)| {
+            unwell.is_held_back(**of, now) || unwell.errors >= ERRORS_MIN
+        };
+        self.unwell.iter().filter(is_unwell).count()
     }
 
     /// How many messages wait.
@@ -213,8 +222,11 @@ impl Destinations {
 
     /// Whether another SMSC is to be preferred for a message.
     pub(super) fn avoids(&self, recipient: Recipient, now: Timestamp) -> bool {
-        self.of(recipient).any(|(_, unwell)| unwell.avoided_until > now)
-            || self.holds_back(recipient, false, now)
+        self.of(recipient).any(|(of, unwell)| {
+            let waits = !unwell.waiting.is_empty() && unwell.is_held_back(of, now);
+            let until = unwell.avoided_until.max(unwell.overdue_until).max(unwell.ready_at());
+            waits || until > now
+        })
     }
 
     /// Whether it is nothing new that messages to this recipient do not go through.
@@ -337,7 +349,7 @@ impl Destinations {
         let [handset, prefix] = both(outgoing.recipient());
         let of = if self.unwell.contains_key(&handset) { handset } else { prefix };
         let Some(unwell) = self.entry(of, now) else { return Some(outgoing) };
-        if unwell.is_held_back(of) {
+        if unwell.is_held_back(of, now) {
             outgoing.tries.until = Some(wait_until(&outgoing, now));
         }
         if first {
@@ -349,6 +361,13 @@ impl Destinations {
         let due = self.unwell[&of].ready_at().max(now);
         self.reschedule(of, due);
         None
+    }
+
+    /// A message of it finds no slot since too many of its answers are overdue.
+    pub(super) fn overdue(&mut self, recipient: Recipient, now: Timestamp) {
+        if let Some(unwell) = self.entry(Destination::Prefix(recipient.prefix), now) {
+            unwell.overdue_until = now.plus(OVERDUE_FOR);
+        }
     }
 
     /// Looks at a destination at `due`, if anything waits for it.
@@ -372,13 +391,9 @@ impl Destinations {
         }
     }
 
-    /// The next message that waited and may go, for a link that `has_room` for it.
+    /// The next message that waited and may go, for a link that has `room` for it.
     // Each destination that is looked at in vain is due later afterwards.
-    pub(super) fn take(
-        &mut self,
-        has_room: impl Fn(Prefix, bool) -> bool,
-        now: Timestamp,
-    ) -> Option<Outgoing> {
+    pub(super) fn take(&mut self, room: impl Fn(Prefix, bool) -> Room, now: Timestamp) -> Option<Outgoing> {
         while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| *due <= now) {
             let waiting = self.unwell.get_mut(&of).and_then(|unwell| unwell.waiting.pop_front());
             let Some(outgoing) = waiting else {
@@ -387,15 +402,19 @@ impl Destinations {
             };
             let recipient = outgoing.recipient();
             let ready_at = self.of(recipient).map(|(_, unwell)| unwell.ready_at()).max().unwrap_or(now);
-            let ready_at = if ready_at > now {
-                ready_at
-            } else if has_room(recipient.prefix, self.is_silent(recipient)) {
-                self.waiting -= 1;
-                self.reschedule(of, now);
-                return Some(outgoing);
-            } else {
-                now.plus(SLOT_PAUSE)
-            };
+            let mut ready_at = ready_at;
+            if ready_at <= now {
+                match room(recipient.prefix, self.is_silent(recipient)) {
+                    Room::Yes => {
+                        self.waiting -= 1;
+                        self.reschedule(of, now);
+                        return Some(outgoing);
+                    }
+                    Room::Busy => {}
+                    Room::Overdue => self.overdue(recipient, now),
+                }
+                ready_at = now.plus(SLOT_PAUSE);
+            }
             self.unwell.entry(of).and_modify(|unwell| unwell.waiting.push_front(outgoing));
             self.reschedule(of, ready_at);
         }
@@ -412,7 +431,7 @@ impl Destinations {
             self.forget(of);
         }
         let is_sick = |(of, unwell): (&Destination, &Unwell)| match of {
-            Destination::Prefix(prefix) if unwell.is_held_back(*of) => Some(*prefix),
+            Destination::Prefix(prefix) if unwell.is_held_back(*of, now) => Some(*prefix),
             Destination::Prefix(_) | Destination::Handset(_) => None,
         };
         let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
@@ -458,9 +477,9 @@ impl Destinations {
     }
 
     /// The destinations that are held back and that something waits for, with the first of it.
-    pub(super) fn held_back(&self) -> impl Iterator<Item = (Destination, &Outgoing)> {
+    pub(super) fn held_back(&self, now: Timestamp) -> impl Iterator<Item = (Destination, &Outgoing)> {
         let waiting = self.schedule.iter().filter_map(|(_, of)| Some((*of, self.unwell.get(of)?)));
-        let held_back = waiting.filter(|(of, unwell)| unwell.is_held_back(*of));
+        let held_back = waiting.filter(move |(of, unwell)| unwell.is_held_back(*of, now));
         held_back.filter_map(|(of, unwell)| Some((of, unwell.waiting.front()?)))
     }
 

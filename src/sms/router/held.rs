@@ -1,4 +1,12 @@
-//! How much of a link's window each destination holds, so that one that is silent cannot hold it all.
+//! How much of a link's window each destination holds, so that one that is slow or silent cannot hold it all.
+//!
+//! A submit keeps its slot until it is answered, so what a destination holds is what it costs the others:
+//!
+//! - It holds at most [`FREE_TIMES`] as much as it leaves free, and the last free slot is for one that holds nothing. So
+//!   one leaves a quarter of the window, and many together leave some.
+//! - One that is answered in order and as soon as others are is no burden: it may hold one more with each such answer,
+//!   up to the whole window.
+//! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,15 +14,31 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::sms::destination::Prefix;
 
-/// All that is overdue holds this part of the window at the most.
+/// What is overdue of one destination holds this part of the window at the most, and so does all that is overdue where
+/// one is silent.
 const OVERDUE_PART: usize = 4;
-/// What was not answered yet at all holds this part of the window at the most.
-const UNPROVEN_PART: usize = 2;
 /// Answers are overdue after this part of the response timer.
 const TIMER_PART: u32 = 4;
+/// A destination holds at most so many times as much as it leaves free.
+const FREE_TIMES: usize = 3;
+/// An answer came as soon as others do if it took at most so many times as long as the quickest lately, and a little.
+const QUICKEST_TIMES: u32 = 8;
+const QUICK: Duration = Duration::from_millis(100);
+/// What is the quickest lately is of this time and as much before.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// So many destinations that hold nothing are remembered since they were answered.
 const REMEMBERED_MAX: usize = 64;
+
+/// Whether one more may be sent to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Yes,
+    /// It holds all that it may beside others.
+    Busy,
+    /// It leaves too many without an answer.
+    Overdue,
+}
 
 /// What one destination holds.
 #[derive(Debug)]
@@ -25,6 +49,8 @@ struct Slots {
     first: Timestamp,
     /// When the last was answered.
     answered_at: Option<Timestamp>,
+    /// So many it may hold since it is answered as soon as others are.
+    granted: usize,
 }
 
 impl Slots {
@@ -34,46 +60,68 @@ impl Slots {
     }
 }
 
+/// How long the quickest answer took lately.
+#[derive(Debug)]
+struct Quickest {
+    since: Timestamp,
+    /// Of the present span, and of the one before.
+    spans: [Duration; 2],
+}
+
+impl Quickest {
+    fn new() -> Self {
+        Self { since: Timestamp::default(), spans: [Duration::MAX; 2] }
+    }
+
+    /// An answer took so long. Returns whether that is as soon as others lately.
+    fn answered(&mut self, took: Duration, now: Timestamp) -> bool {
+        if now.since(self.since) >= LATELY {
+            (self.since, self.spans) = (now, [Duration::MAX, self.spans[0]]);
+        }
+        self.spans[0] = self.spans[0].min(took);
+        let quickest = self.spans[0].min(self.spans[1]);
+        took <= quickest * QUICKEST_TIMES + QUICK
+    }
+}
+
 /// What each destination holds of one link's window. Those that hold nothing are remembered with their last answer,
 /// [`REMEMBERED_MAX`] of them at least, and forgotten all together when there are too many.
 #[derive(Debug)]
 pub(super) struct Held {
     window: usize,
     overdue_after: Duration,
+    /// What all hold together.
+    count: usize,
+    quickest: Quickest,
     by_prefix: HashMap<Prefix, Slots>,
 }
 
 impl Held {
     /// Of a link with this window, whose submits are given up after `response_timer`.
     pub(super) fn new(window: usize, response_timer: Duration) -> Self {
-        Self { window, overdue_after: response_timer / TIMER_PART, by_prefix: HashMap::new() }
+        let overdue_after = response_timer / TIMER_PART;
+        Self { window, overdue_after, count: 0, quickest: Quickest::new(), by_prefix: HashMap::new() }
     }
 
     /// Whether one more may be sent to a destination. `silent`: it has left submits without an answer before.
     // One look into a table, but for destinations that are overdue.
-    pub(super) fn has_room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> bool {
+    pub(super) fn room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> Room {
         let slots = self.by_prefix.get(&prefix);
         let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
         let is_quiet = |slots: &Slots| count > 0 && now.since(slots.quiet_since()) >= self.overdue_after;
         let is_silent = silent || slots.is_some_and(is_quiet);
-        let most = self.part(OVERDUE_PART);
-        if is_silent {
-            self.overdue(now) < most && count < most
-        } else if overdue > 0 {
-            // It answers others: it is held to its own.
-            overdue < most
-        } else {
-            count < self.part(UNPROVEN_PART) || slots.is_some_and(|slots| self.is_proven(slots, now))
+        let most = (self.window / OVERDUE_PART).max(1);
+        // What answers others is held to its own.
+        if overdue >= most || is_silent && (count >= most || self.overdue(now) >= most) {
+            return Room::Overdue;
         }
+        let granted = slots.map_or(0, |slots| if overdue == 0 { slots.granted } else { 0 });
+        if count < self.fair().max(granted) { Room::Yes } else { Room::Busy }
     }
 
-    /// Whether any was answered since it holds some, or shortly before.
-    fn is_proven(&self, slots: &Slots, now: Timestamp) -> bool {
-        slots.answered_at.is_some_and(|at| at >= slots.first || now.since(at) < self.overdue_after)
-    }
-
-    fn part(&self, part: usize) -> usize {
-        (self.window / part).max(1)
+    /// How many a destination may hold beside what all hold now.
+    fn fair(&self) -> usize {
+        (FREE_TIMES * self.window.saturating_sub(self.count + 1)).max(1)
     }
 
     fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
@@ -90,18 +138,25 @@ impl Held {
         if self.by_prefix.len() >= self.window + REMEMBERED_MAX {
             self.by_prefix.retain(|_, slots| !slots.sent.is_empty());
         }
-        let new = || Slots { sent: VecDeque::new(), first: now, answered_at: None };
+        let new = || Slots { sent: VecDeque::new(), first: now, answered_at: None, granted: 0 };
         let slots = self.by_prefix.entry(prefix).or_insert_with(new);
         if slots.sent.is_empty() {
-            slots.first = now;
+            (slots.first, slots.granted) = (now, 0);
         }
         slots.sent.push_back(now);
+        self.count += 1;
     }
 
     /// One that was sent at `sent` was answered.
     pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
+        let is_quick = self.quickest.answered(now.since(sent), now);
+        let fair = self.fair();
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             slots.answered_at = Some(now);
+            let count = slots.sent.len();
+            if is_quick && slots.sent.front() == Some(&sent) && count >= fair {
+                slots.granted = slots.granted.max(count + 1);
+            }
         }
         self.released(prefix, sent);
     }
@@ -115,7 +170,7 @@ impl Held {
     pub(super) fn released(&mut self, prefix: Prefix, sent: Timestamp) {
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             let index = slots.sent.partition_point(|other| *other < sent);
-            slots.sent.remove(index);
+            self.count -= usize::from(slots.sent.remove(index).is_some());
             if slots.sent.is_empty() && slots.answered_at.is_none() {
                 self.by_prefix.remove(&prefix);
             }
@@ -125,6 +180,7 @@ impl Held {
     /// The link is gone, and what was on its way with it.
     pub(super) fn clear(&mut self) {
         self.by_prefix.clear();
+        self.count = 0;
     }
 }
 
@@ -143,7 +199,7 @@ mod tests {
     /// Sends to a destination as long as there is room for it. Returns how many that were.
     fn fill(held: &mut Held, number: u8, silent: bool, now: Timestamp) -> usize {
         let mut count = 0;
-        while count < held.window && held.has_room(prefix(number), silent, now) {
+        while held.count < held.window && held.room(prefix(number), silent, now) == Room::Yes {
             held.took(prefix(number), now);
             count += 1;
         }
@@ -162,21 +218,74 @@ mod tests {
             held.took(prefix(1), later);
             held.answered(prefix(1), later, later);
         }
-        assert!(held.has_room(prefix(1), false, later), "one of its own is overdue");
-        assert!(!held.has_room(prefix(9), false, later));
+        assert_eq!(held.room(prefix(1), false, later), Room::Yes, "one of its own is overdue");
+        assert_eq!(held.room(prefix(9), false, later), Room::Overdue);
     }
 
     #[test]
-    fn s6a_half_the_window_until_the_first_answer_and_then_all_of_it() {
+    fn s6a_one_leaves_a_quarter_of_the_window_and_many_together_leave_some() {
         let mut held = Held::new(20, TIMER);
-        assert_eq!(fill(&mut held, 1, false, START), 10);
-        held.answered(prefix(1), START, START);
-        assert_eq!(fill(&mut held, 1, false, START), 20);
-        // All are answered at once, as by an SMSC that takes as long for each.
-        (0..29).for_each(|_| held.answered(prefix(1), START, START));
-        assert_eq!(fill(&mut held, 1, false, START), 20, "it was answered just now");
+        assert_eq!(fill(&mut held, 1, false, START), 15);
+        assert_eq!(fill(&mut held, 2, false, START), 3);
+        for number in 3..10 {
+            assert_eq!(held.room(prefix(number), false, START), Room::Yes, "it holds nothing");
+            assert_eq!(held.room(prefix(1), false, START), Room::Busy);
+        }
+        held.released(prefix(1), START);
+        assert_eq!(held.room(prefix(1), false, START), Room::Busy, "what it leaves free is for others");
+
+        let mut held = Held::new(20, TIMER);
+        let mut went = true;
+        while went {
+            went = false;
+            for number in 0..5 {
+                if held.room(prefix(number), false, START) == Room::Yes {
+                    held.took(prefix(number), START);
+                    went = true;
+                }
+            }
+        }
+        assert_eq!(held.count, 18, "five at once leave two");
+    }
+
+    #[test]
+    fn s6a_what_is_answered_in_order_and_as_soon_as_others_comes_to_hold_the_whole_window() {
+        let soon = START.plus(Duration::from_millis(20));
+        let answered_after = |took: Duration, in_order: bool| {
+            let mut held = Held::new(20, TIMER);
+            held.took(prefix(9), START);
+            held.answered(prefix(9), START, soon);
+            let mut now = soon;
+            let mut sent = VecDeque::new();
+            for _ in 0..100 {
+                while held.room(prefix(1), false, now) == Room::Yes && sent.len() < 20 {
+                    held.took(prefix(1), now);
+                    sent.push_back(now);
+                    now = now.plus(Duration::from_millis(1));
+                }
+                let next = if in_order { sent.pop_front() } else { sent.pop_back() };
+                now = now.max(next.unwrap().plus(took));
+                held.answered(prefix(1), next.unwrap(), now);
+                now = now.plus(Duration::from_millis(1));
+            }
+            sent.len()
+        };
+        assert_eq!(answered_after(Duration::from_millis(20), true), 19, "all but the one answered last");
+        assert_eq!(answered_after(Duration::from_secs(1), true), 14, "others are answered at once");
+        assert_eq!(answered_after(Duration::from_millis(20), false), 14, "the first of it is not answered");
+    }
+
+    #[test]
+    fn what_an_idle_destination_was_granted_is_over() {
+        let mut held = Held::new(20, TIMER);
+        fill(&mut held, 1, false, START);
+        for _ in 0..10 {
+            held.answered(prefix(1), START, START);
+            fill(&mut held, 1, false, START);
+        }
+        assert_eq!(held.count, 20);
         (0..20).for_each(|_| held.answered(prefix(1), START, START));
-        assert_eq!(fill(&mut held, 1, false, START.plus(TIMER)), 10, "and not for a while");
+        assert_eq!(fill(&mut held, 1, false, START), 15);
     }
 
     #[test]
@@ -189,7 +298,7 @@ mod tests {
         held.took(prefix(1), START);
         assert_eq!(fill(&mut held, 1, false, later), 0);
         assert_eq!(fill(&mut held, 4, true, later), 0);
-        assert_eq!(fill(&mut held, 3, false, later), 10, "the others go on");
+        assert_eq!(fill(&mut held, 3, false, later), 5, "the others go on");
     }
 
     #[test]
@@ -200,18 +309,18 @@ mod tests {
         let mut silent = 1;
         for second in 1..=TIMER.as_secs() {
             now = START.plus(Duration::from_secs(second));
-            if held.has_room(prefix(0), false, now) {
+            if held.room(prefix(0), false, now) == Room::Yes {
                 held.took(prefix(0), now);
                 silent += 1;
             }
-            if held.has_room(prefix(0), false, now) {
+            if held.room(prefix(0), false, now) == Room::Yes {
                 held.took(prefix(0), now);
                 held.answered(prefix(0), now, now);
             }
         }
         assert_eq!((silent, held.by_prefix[&prefix(0)].sent.len()), (7, 7), "five overdue, two not yet");
         (0..3).for_each(|second| held.released(prefix(0), START.plus(Duration::from_secs(second))));
-        assert!(held.has_room(prefix(0), false, now));
+        assert_eq!(held.room(prefix(0), false, now), Room::Yes);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::destinations::DESTINATIONS_MAX;
+use super::held::Room;
 use super::retries::{PAUSE_MIN, TRIES_MAX, Verdict};
 use super::smsc::{Carrier, Link, LinkState, Smsc};
 use crate::clock::Timestamp;
@@ -235,7 +236,7 @@ impl Lanes {
         for from in 0..self.smscs.len() {
             let other_for =
                 |first: &Outgoing| self.choose_other(first.route().smscs(), from, first.recipient(), now);
-            let held_back = self.smscs[from].destinations.held_back();
+            let held_back = self.smscs[from].destinations.held_back(now);
             let moves = held_back.filter_map(|(of, first)| Some((of, other_for(first)?)));
             for (of, other) in moves.collect::<Vec<_>>() {
                 for mut outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
@@ -292,56 +293,57 @@ impl Lanes {
     /// What waits for its SMSC, or in the queue.
     fn take_new(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
         while let Some(outgoing) = self.smscs[index.smsc].lane.pop_front() {
-            if self.may_go(index, &outgoing, now) {
+            if self.may_go(index, &outgoing, false, now) {
                 return Some(outgoing);
             }
             // It may have been the next probe.
             self.smscs[index.smsc].circuit.unsent();
             self.smscs[index.smsc].refusals.unsent();
-            self.send_back(index, outgoing, now);
+            self.send_back(index.smsc, outgoing, now);
         }
         while let Some(outgoing) = self.queue.take() {
             let chosen = self.choose(outgoing.route().smscs(), outgoing.recipient(), now);
             if chosen != Some(index.smsc) {
                 self.put(outgoing, chosen, now);
-            } else if self.may_go(index, &outgoing, now) {
+            } else if self.may_go(index, &outgoing, false, now) {
                 self.smscs[index.smsc].took(now);
                 return Some(outgoing);
             } else {
-                self.wait(index.smsc, outgoing, false, now);
+                self.send_back(index.smsc, outgoing, now);
             }
         }
         None
     }
 
-    /// Whether a message may go to its destination over this link, which has waited for nothing else.
-    fn may_go(&self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) -> bool {
-        let Smsc { destinations, links, .. } = &self.smscs[index.smsc];
+    /// Whether a message may go to its destination over this link. `first`: it goes before what waits already.
+    fn may_go(&mut self, index: LinkIndex, outgoing: &Outgoing, first: bool, now: Timestamp) -> bool {
+        let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
         let recipient = outgoing.recipient();
-        !destinations.holds_back(recipient, false, now)
-            && links[index.link].held.has_room(recipient.prefix, destinations.is_silent(recipient), now)
+        if destinations.holds_back(recipient, first, now) {
+            return false;
+        }
+        let room = links[index.link].held.room(recipient.prefix, destinations.is_silent(recipient), now);
+        if room == Room::Overdue {
+            destinations.overdue(recipient, now);
+        }
+        room == Room::Yes
     }
 
-    /// A message of the lane may not go now: another SMSC takes it, or it waits for its destination.
-    fn send_back(&mut self, index: LinkIndex, outgoing: Outgoing, now: Timestamp) {
+    /// A message may not go now: another SMSC takes it, or it waits for its destination.
+    fn send_back(&mut self, smsc: usize, outgoing: Outgoing, now: Timestamp) {
         let recipient = outgoing.recipient();
-        match self.choose_other(outgoing.route().smscs(), index.smsc, recipient, now) {
-            Some(other) if self.smscs[index.smsc].destinations.avoids(recipient, now) => {
+        match self.choose_other(outgoing.route().smscs(), smsc, recipient, now) {
+            Some(other) if self.smscs[smsc].destinations.avoids(recipient, now) => {
                 self.put(outgoing, Some(other), now);
             }
-            Some(_) | None => self.wait(index.smsc, outgoing, false, now),
+            Some(_) | None => self.wait(smsc, outgoing, false, now),
         }
     }
 
     /// What waits to be tried again, or has waited for its destination, and may go.
     fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
         while let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
-            let recipient = outgoing.recipient();
-            let Smsc { destinations, links, .. } = &self.smscs[index.smsc];
-            let silent = destinations.is_silent(recipient);
-            if !destinations.holds_back(recipient, true, now)
-                && links[index.link].held.has_room(recipient.prefix, silent, now)
-            {
+            if self.may_go(index, &outgoing, true, now) {
                 self.smscs[index.smsc].took(now);
                 return Some(outgoing);
             }
@@ -349,7 +351,7 @@ impl Lanes {
         }
         let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
         let held = &links[index.link].held;
-        let taken = destinations.take(|prefix, silent| held.has_room(prefix, silent, now), now)?;
+        let taken = destinations.take(|prefix, silent| held.room(prefix, silent, now), now)?;
         self.smscs[index.smsc].took(now);
         Some(taken)
     }
@@ -453,7 +455,7 @@ impl Lanes {
             more |= smsc.circuit.on_time(now);
             smsc.refusals.on_time(now);
             smsc.destinations.on_time(self.queue.crowds(), now);
-            smsc.metrics.unwell_destinations.set(gauge(smsc.destinations.count()));
+            smsc.metrics.unwell_destinations.set(gauge(smsc.destinations.count(now)));
             smsc.metrics.waiting.set(gauge(smsc.waiting()));
             if smsc.due().is_some_and(|due| due <= now) {
                 smsc.wake_next();

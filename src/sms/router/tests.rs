@@ -31,15 +31,20 @@ struct House {
 impl House {
     /// SMSCs `a`, `b`, … with this many links each; all links are bound.
     fn new(links: &[usize], routes: &[String]) -> Self {
+        // Three destinations: numbers of one, two and three hundred.
+        Self::with_window(WINDOW, 10, links, routes)
+    }
+
+    /// The same with links of this window, and destinations of so many digits; the last is the twelfth.
+    fn with_window(window: usize, destination_digits: u32, links: &[usize], routes: &[String]) -> Self {
         let clock = Clock::manual(START);
         let metrics = Arc::new(Metrics::new());
         let names = &["a", "b", "c"][..links.len()];
-        // Three destinations: numbers of one, two and three hundred.
-        let table = Table { destination_digits: 10, ..table(routes, names).unwrap() };
+        let table = Table { destination_digits, ..table(routes, names).unwrap() };
         let (outbox, queue) = outbox(1_000, table, clock.clone(), &metrics);
         let smscs = links.iter().zip(names).map(|(links, name)| Carrier {
             links: *links,
-            window: WINDOW,
+            window,
             response_timer: TIMER,
             metrics: metrics.smsc(name),
         });
@@ -729,7 +734,7 @@ fn s6a_a_silent_network_is_tried_again_after_longer_and_longer_pauses_and_freed_
     house.accept(0, &house.take_whole(0).unwrap());
     burst.iter().for_each(|outgoing| lane.unanswered(outgoing, outgoing.taken_at, now));
     (110..115).for_each(|number| house.send(number));
-    for pause in [1, 2, 4, 8] {
+    for pause in [1, 2, 4, 4] {
         assert_eq!(house.take(0), None, "a pause of {pause} s");
         house.clock.advance(Duration::from_secs(pause) - Duration::from_millis(1));
         assert_eq!(house.take(0), None, "a pause of {pause} s");
@@ -738,10 +743,111 @@ fn s6a_a_silent_network_is_tried_again_after_longer_and_longer_pauses_and_freed_
         assert_eq!(house.take(0), None, "one at a time");
         unanswered(&probe);
     }
-    house.clock.advance(16 * SECOND);
+    house.clock.advance(4 * SECOND);
     let probe = house.take_whole(0).unwrap();
     house.accept(0, &probe);
     house.send(115);
     assert_eq!(house.take(0), Some(115));
     assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
+}
+
+/// What becomes of two good destinations at 8 messages a second each, answered after 20 ms, beside others for 40
+/// seconds: SMS to the `sick` numbers in turn, `per_second`, the nth of which is `answered` after so long at that
+/// time, or never. Links have a window of 20. Returns the slowest good one, and how many sick ones were answered by
+/// each SMSC.
+fn beside(
+    smscs: usize,
+    sick: &[u8],
+    per_second: u64,
+    answered: impl Fn(usize, Duration) -> Option<Duration>,
+) -> (Duration, [usize; 2]) {
+    const STEP: Duration = Duration::from_millis(5);
+    let house = House::with_window(20, 11, &[1, 1][..smscs], &[]);
+    let mut in_flight: [Vec<(Outgoing, Option<Timestamp>)>; 2] = [vec![], vec![]];
+    let (mut slowest, mut sick_answered, mut taken) = (Duration::ZERO, [0, 0], 0);
+    let mut sick_numbers = sick.iter().cycle();
+    for step in 0..(45 * SECOND.as_millis() / STEP.as_millis()) as u64 {
+        let now = house.clock.now();
+        let elapsed = now.since(START);
+        let send = |number| {
+            if let Ok(place) = house.outbox.reserve(phone(number)) {
+                place.put(item(number, now.plus(TTL)));
+            } else {
+                assert!(number >= 100, "a good one is refused after {elapsed:?}: {sick:?}");
+            }
+        };
+        if elapsed < 40 * SECOND {
+            if step % 25 == 0 {
+                [1, 11].into_iter().for_each(send);
+            }
+            let due = |step: u64| step * per_second * 5 / 1_000;
+            (due(step)..due(step + 1)).for_each(|_| send(*sick_numbers.next().unwrap()));
+        }
+        for smsc in 0..smscs {
+            let lane = house.router.lane(smsc);
+            for (outgoing, due) in std::mem::take(&mut in_flight[smsc]) {
+                let is_sick = outgoing.item.challenge.0[15] >= 100;
+                if due.is_some_and(|due| due <= now) {
+                    lane.accepted(&outgoing, now);
+                    if is_sick {
+                        sick_answered[smsc] += 1;
+                    } else {
+                        slowest = slowest.max((now.plus(TTL)).since(outgoing.item.expires_at));
+                    }
+                } else if now.since(outgoing.taken_at) >= TIMER {
+                    lane.unanswered(&outgoing, outgoing.taken_at, now);
+                } else {
+                    in_flight[smsc].push((outgoing, due));
+                }
+            }
+            while in_flight[smsc].len() < 20
+                && let Some(outgoing) = house.take_whole(smsc)
+            {
+                let mut after = Some(Duration::from_millis(20));
+                if smsc == 0 && outgoing.item.challenge.0[15] >= 100 {
+                    taken += 1;
+                    after = answered(taken, elapsed);
+                }
+                in_flight[smsc].push((outgoing, after.map(|after| now.plus(after))));
+            }
+        }
+        house.clock.advance(STEP);
+        if step % 200 == 199 {
+            house.router.on_time(&house.sender);
+        }
+    }
+    assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
+    assert!(in_flight.iter().flatten().all(|(outgoing, _)| outgoing.item.challenge.0[15] >= 100));
+    (slowest, sick_answered)
+}
+
+#[test]
+fn s6a_abuse_62_a_network_that_answers_some_or_late_or_now_and_then_holds_up_nobody_else() {
+    let soon = Some(Duration::from_millis(20));
+    let silent_share = |nth: usize, _| if nth % 10 < 3 { None } else { soon };
+    let by_turns = |_, elapsed: Duration| if elapsed.as_secs() % 4 < 2 { None } else { soon };
+    let late = |after: Duration| move |_, _| Some(after);
+    type Answered<'a> = &'a dyn Fn(usize, Duration) -> Option<Duration>;
+    let cases: [(&str, &[u8], u64, Answered<'_>); 8] = [
+        ("three in ten silent", &[100, 101, 102], 20, &silent_share),
+        ("silent by turns", &[100, 101, 102], 12, &by_turns),
+        ("answered after 3 s", &[100, 101, 102], 25, &late(3 * SECOND)),
+        ("answered after 2 s", &[100, 101, 102], 25, &late(2 * SECOND)),
+        ("three at once", &[100, 110, 120], 60, &|_, elapsed| soon.filter(|_| elapsed < 5 * SECOND)),
+        ("three late", &[100, 110, 120], 60, &late(3 * SECOND)),
+        ("six at once", &[100, 110, 120, 130, 140, 150], 60, &|_, _| None),
+        ("a fast one", &[100, 101], 200, &|_, elapsed| soon.filter(|_| elapsed < 5 * SECOND)),
+    ];
+    for (what, sick, per_second, answered) in cases {
+        let (slowest, _) = beside(1, sick, per_second, answered);
+        assert!(slowest <= Duration::from_millis(60), "{what}: {slowest:?}");
+    }
+}
+
+#[test]
+fn s6b_a_network_that_answers_only_some_goes_by_another_smsc() {
+    let (slowest, [first, second]) =
+        beside(2, &[100, 101, 102], 20, |nth, _| (nth % 10 >= 3).then_some(Duration::from_millis(20)));
+    assert!(slowest <= Duration::from_millis(60), "{slowest:?}");
+    assert!(second >= 600 && first >= 10, "{first} by the first, {second} by the second, of 800");
 }
