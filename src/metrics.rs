@@ -34,7 +34,7 @@ named! {
         Rerouted = "rerouted",
         /// In doubt: written in full and never answered.
         Unknown = "unknown",
-        /// Not written: the challenge had ended, or too little time was left.
+        /// Not written: the challenge had ended, its network took nothing, or too little time was left.
         Dropped = "dropped",
     }
 }

@@ -50,7 +50,7 @@ named! {
         /// Not known: it was written and the SMSC did not answer, or the SMSC accepted it and its validity
         /// passed without a receipt. It is not sent again.
         Unknown = "unknown",
-        /// Not sent: the challenge had ended, or the gateway shut down.
+        /// Not sent: the challenge had ended, its network took nothing, or the gateway shut down.
         Dropped = "dropped",
     }
 }

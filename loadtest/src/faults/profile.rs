@@ -54,6 +54,7 @@ pub(crate) enum Profile {
     SickPrefixQueueFull,
     SickPrefixFailing,
     SickPrefixSilent,
+    SickPrefixErratic,
     /// Everything is throttled for three seconds
     ThrottlingSpike,
     /// The first of two SMSCs refuses everything: throttled
@@ -85,7 +86,8 @@ impl Profile {
             Self::SickPrefixThrottled
             | Self::SickPrefixQueueFull
             | Self::SickPrefixFailing
-            | Self::SickPrefixSilent => {
+            | Self::SickPrefixSilent
+            | Self::SickPrefixErratic => {
                 let behavior = format!("scenario = \"{}\"", self.name());
                 let plan = Plan { good, bad, good_per_second: 50, tail };
                 [1, 2].map(|smscs| case(smscs, Kind::Sick, behavior.clone(), plan)).into()

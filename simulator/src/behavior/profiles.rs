@@ -43,7 +43,7 @@ macro_rules! profile {
     };
 }
 
-static PROFILES: [Profile; 16] = [
+static PROFILES: [Profile; 17] = [
     profile!("healthy", "Healthy", "Answers within 20 milliseconds and sends every receipt once, in order."),
     profile!(
         "slow",
@@ -79,6 +79,11 @@ static PROFILES: [Profile; 16] = [
         "sick-prefix-silent",
         "Sick prefix, silent",
         "Delivers what goes to 62899… without ever answering it and is healthy to all others."
+    ),
+    profile!(
+        "sick-prefix-erratic",
+        "Sick prefix, erratic",
+        "Answers some of what goes to 62899… at once, some after seconds and some never, and is healthy to all others."
     ),
     profile!(
         "flaky",

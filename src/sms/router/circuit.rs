@@ -9,11 +9,10 @@
 //! ```
 //!
 //! A failure is a submit that got no answer, or one that the SMSC itself could not deal with; a refusal of one
-//! message, or for now, is not. Failures open the circuit only if they are of [`DESTINATIONS_MIN`] destinations, or of
-//! all that there are at the time, since a network behind the SMSC can fail while the SMSC and all others are well. What
-//! opens it regardless is that nothing at all is answered. The pause doubles each time the circuit opens anew before
-//! it was closed for
-//! [`CALM_AFTER`], so that traffic does not swing to and fro.
+//! message, or for now, is not. Failures open the circuit only if they are of [`DESTINATIONS_MIN`] destinations and none
+//! but those works, or of all that there are at the time, since networks behind the SMSC can fail while the SMSC and all
+//! others are well. What opens it regardless is that nothing at all is answered. The pause doubles each time the circuit
+//! opens anew before it was closed for [`CALM_AFTER`], so that traffic does not swing to and fro.
 //!
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
@@ -28,10 +27,13 @@ const IN_A_ROW: u32 = 5;
 /// This many failures within two spans are a burst if successes are fewer.
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
-/// Errors of this many destinations are the SMSC's own, whatever becomes of others.
+/// Errors of this many destinations are the SMSC's own if none but those has worked for [`WORKS`], or if there are
+/// [`PREVAILING`] times as many failures as successes.
 const DESTINATIONS_MIN: usize = 3;
-/// So many destinations that work are known: one more than may fail without being the SMSC's own failure.
-const WORKED: usize = DESTINATIONS_MIN + 1;
+const WORKS: Duration = Duration::from_secs(2);
+const PREVAILING: u32 = 4;
+/// So many destinations that worked are known: more than those of the failures.
+const WORKED: usize = 2 * DESTINATIONS_MIN;
 /// One that worked within this time is active: at night, one message in it.
 const WORKED_LATELY: Duration = Duration::from_secs(60);
 /// The first pause: as long as `Retry-After` has a caller wait.
@@ -213,10 +215,15 @@ impl Circuit {
         self.opens(burst || self.unanswered >= IN_A_ROW, Cause::Silence, since, now)
     }
 
+    /// Failures and successes of two spans.
+    fn counts(&self) -> (u32, u32) {
+        let sum = |count: fn(&Span) -> u32| self.spans.iter().map(count).fold(0, u32::saturating_add);
+        (sum(|span| span.failures), sum(|span| span.successes))
+    }
+
     /// Whether there were so many failures in two spans, and fewer successes.
     fn failures_prevail(&self) -> bool {
-        let sum = |count: fn(&Span) -> u32| self.spans.iter().map(count).fold(0, u32::saturating_add);
-        let (failures, successes) = (sum(|span| span.failures), sum(|span| span.successes));
+        let (failures, successes) = self.counts();
         failures >= IN_SPANS && failures > successes
     }
 
@@ -260,14 +267,19 @@ impl Circuit {
         }
     }
 
-    /// Whether what fails is more than what one destination explains: it is several, or nothing else went well lately.
+    /// Whether what fails is more than what its destinations explain: it is several and hardly anything else goes well,
+    /// or nothing else went well lately.
     fn is_its_own(&self, now: Timestamp) -> bool {
         let [mut failing, before] = self.spans;
         before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
-        let is_lately = |at| now.since(at) < WORKED_LATELY;
-        let mut well = self.worked.iter().flatten().filter(|(_, at)| is_lately(*at));
-        failing.failing.iter().all(Option::is_some)
-            || well.all(|(prefix, _)| failing.failing.contains(&Some(*prefix)))
+        let others =
+            self.worked.iter().flatten().filter(|(prefix, _)| !failing.failing.contains(&Some(*prefix)));
+        let worked_for = others.map(|(_, at)| now.since(*at)).min();
+        let no_other_for = |duration| worked_for.is_none_or(|last| last >= duration);
+        let (failures, successes) = self.counts();
+        let several = failing.failing.iter().all(Option::is_some);
+        let prevail = failures / PREVAILING >= successes.max(1);
+        several && (no_other_for(WORKS) || prevail) || no_other_for(WORKED_LATELY)
     }
 
     /// A message that was on its way was not sent after all. Returns whether the next probe may be sent.
@@ -367,16 +379,30 @@ mod tests {
     }
 
     #[test]
-    fn s7_errors_of_two_destinations_open_no_circuit_while_another_is_well_and_of_three_do() {
+    fn s7_errors_of_two_destinations_open_no_circuit_while_another_is_well_and_of_three_do_once_none_is() {
         let mut circuit = Circuit::new(START);
         for second in 0..300 {
             circuit.succeeded(prefix(9), after(second));
-            for _ in 0..IN_SPANS {
-                assert!(!circuit.failed(prefix(1), after(second), after(second)));
-                assert!(!circuit.failed(prefix(2), after(second), after(second)));
-            }
+            assert!(!circuit.failed(prefix(1), after(second), after(second)));
+            assert!(!circuit.failed(prefix(2), after(second), after(second)));
         }
-        assert!(circuit.failed(prefix(3), after(300), after(300)));
+        circuit.succeeded(prefix(9), after(300));
+        assert!(!circuit.failed(prefix(3), after(301), after(301)), "another still works");
+        assert!(circuit.failed(prefix(3), after(302), after(302)));
+    }
+
+    #[test]
+    fn s7_three_failing_destinations_open_no_circuit_beside_others_that_work() {
+        let fails_beside = |failures: u8, well: u8| {
+            let mut circuit = Circuit::new(START);
+            (0..100).any(|second| {
+                (0..well).for_each(|number| _ = circuit.succeeded(prefix(10 + number % 2), after(second)));
+                (0..failures).any(|number| circuit.failed(prefix(number % 3), after(second), after(second)))
+            })
+        };
+        assert!(!fails_beside(18, 16) && !fails_beside(60, 16));
+        assert!(fails_beside(70, 16), "hardly anything goes well");
+        assert!(fails_beside(18, 0));
     }
 
     #[test]

@@ -81,18 +81,22 @@ impl Lanes {
     /// or the first that can.
     // For an SMSC that is well and first: a few comparisons.
     fn choose(&self, order: &[usize], recipient: Recipient, now: Timestamp) -> Option<usize> {
-        let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes());
-        let Some(first) = able.next() else {
-            return order.iter().copied().find(|index| self.smscs[*index].takes_slowly(now));
-        };
+        let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes_of(recipient));
+        let first = able.next()?;
         let preferred = |index: &usize| self.smscs[*index].is_preferred(recipient, now);
         if preferred(&first) {
             return Some(first);
         }
         // Rather one that is not steady yet than one that does not take it.
         let takes = |index: &usize| !self.smscs[*index].destinations.avoids(recipient, now);
-        let others = || order.iter().copied().filter(|index| self.smscs[*index].takes());
+        let others = || order.iter().copied().filter(|index| self.smscs[*index].takes_of(recipient));
         able.find(preferred).or_else(|| others().find(takes)).or(Some(first))
+    }
+
+    /// The SMSC that an SMS is to try out, whatever it is for: one that no other has been found for.
+    fn choose_for_probe(&self, order: &[usize], now: Timestamp) -> Option<usize> {
+        let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes());
+        able.next().or_else(|| order.iter().copied().find(|index| self.smscs[*index].takes_slowly(now)))
     }
 
     /// The SMSC that is to take an SMS that another has not taken, if one is well.
@@ -179,7 +183,10 @@ impl Lanes {
                 }
                 let index = if takes_all { 0 } else { self.probe(route) };
                 let Some(outgoing) = self.parked[route].remove(index) else { break };
-                self.place(outgoing, now);
+                let order = outgoing.route().smscs();
+                let chosen = self.choose(order, outgoing.recipient(), now);
+                let chosen = chosen.or_else(|| self.choose_for_probe(order, now));
+                self.put(outgoing, chosen, now);
             }
         }
     }

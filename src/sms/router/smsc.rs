@@ -132,6 +132,12 @@ impl Smsc {
         self.is_bound() && self.circuit.takes()
     }
 
+    /// Whether it takes an SMS to this recipient now: one that is known not to go through is not to try it out, so
+    /// that it waits until nothing better is there for that.
+    pub(super) fn takes_of(&self, recipient: Recipient) -> bool {
+        self.takes() && (self.circuit.is_closed() || !self.destinations.is_known(recipient))
+    }
+
     /// Whether it takes an SMS now though little goes well with it.
     pub(super) fn takes_slowly(&self, now: Timestamp) -> bool {
         self.is_bound() && self.circuit.takes_slowly(now)

@@ -851,3 +851,37 @@ fn s6b_a_network_that_answers_only_some_goes_by_another_smsc() {
     assert!(slowest <= Duration::from_millis(60), "{slowest:?}");
     assert!(second >= 600 && first >= 10, "{first} by the first, {second} by the second, of 800");
 }
+
+#[test]
+fn s7_what_is_known_not_to_go_through_is_a_probe_only_if_nothing_else_is_there() {
+    let house = House::new(&[1], &[]);
+    house.send(101);
+    house.answer(0, sick(Trouble::Error));
+    house.fail(0);
+    house.pass(circuit::PAUSE_MIN);
+    house.send(102);
+    house.send(1);
+    let probe = house.take_whole(0).unwrap();
+    assert_eq!((probe.item.challenge.0[15], house.take(0)), (1, None));
+    house.router.lane(0).failed(&probe, house.clock.now());
+    house.pass(2 * circuit::PAUSE_MIN);
+    assert_eq!(house.take(0), Some(102));
+}
+
+#[test]
+fn s6a_full_queues_here_and_there_do_not_make_a_sick_destination_the_link_s_fault() {
+    let house = House::new(&[1], &[]);
+    for round in 0..40_u8 {
+        // Two in ten have a full queue, at two destinations.
+        (0..5).for_each(|next| house.send((5 * round + next) % 100));
+        (0..5).for_each(|next| house.send(200 + (5 * round + next) % 50));
+        house.send(100 + round);
+        house.answer(0, |number| match number {
+            100..200 => Some(Trouble::Throttled),
+            _ if number % 5 == 0 => Some(Trouble::Full),
+            _ => None,
+        });
+        house.pass(Duration::from_millis(100));
+        assert!(!house.router.lane(0).refusals_spread(), "in round {round}");
+    }
+}

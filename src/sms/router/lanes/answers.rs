@@ -25,7 +25,8 @@ impl Lanes {
         smsc.destinations.heard(recipient);
         smsc.circuit.answered(now);
         smsc.circuit.unsent();
-        if smsc.spread.refused(recipient.prefix) {
+        // A full queue says nothing of how fast we are.
+        if trouble != Trouble::Full && smsc.spread.refused(recipient.prefix) {
             smsc.destinations.forgive(now);
         }
         if trouble == Trouble::Full || !smsc.spread.spreads() {
