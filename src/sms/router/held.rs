@@ -49,8 +49,9 @@ struct Slots {
     first: Timestamp,
     /// When the last was answered.
     answered_at: Option<Timestamp>,
-    /// So many it may hold since it is answered as soon as others are.
+    /// So many it may hold since it is answered as soon as others are, and when it last earned one more.
     granted: usize,
+    granted_at: Timestamp,
 }
 
 impl Slots {
@@ -73,14 +74,17 @@ impl Quickest {
         Self { since: Timestamp::default(), spans: [Duration::MAX; 2] }
     }
 
-    /// An answer took so long. Returns whether that is as soon as others lately.
-    fn answered(&mut self, took: Duration, now: Timestamp) -> bool {
+    /// An answer took so long.
+    fn answered(&mut self, took: Duration, now: Timestamp) {
         if now.since(self.since) >= LATELY {
             (self.since, self.spans) = (now, [Duration::MAX, self.spans[0]]);
         }
         self.spans[0] = self.spans[0].min(took);
-        let quickest = self.spans[0].min(self.spans[1]);
-        took <= quickest * QUICKEST_TIMES + QUICK
+    }
+
+    /// How long an answer takes at the most that comes as soon as others.
+    fn soon(&self) -> Duration {
+        self.spans[0].min(self.spans[1]).saturating_mul(QUICKEST_TIMES).saturating_add(QUICK)
     }
 }
 
@@ -115,7 +119,8 @@ impl Held {
         if overdue >= most || is_silent && (count >= most || self.overdue(now) >= most) {
             return Room::Overdue;
         }
-        let granted = slots.map_or(0, |slots| if overdue == 0 { slots.granted } else { 0 });
+        let is_granted = |slots: &&Slots| overdue == 0 && now.since(slots.granted_at) <= self.quickest.soon();
+        let granted = slots.filter(is_granted).map_or(0, |slots| slots.granted);
         if count < self.fair().max(granted) { Room::Yes } else { Room::Busy }
     }
 
@@ -138,10 +143,11 @@ impl Held {
         if self.by_prefix.len() >= self.window + REMEMBERED_MAX {
             self.by_prefix.retain(|_, slots| !slots.sent.is_empty());
         }
-        let new = || Slots { sent: VecDeque::new(), first: now, answered_at: None, granted: 0 };
+        let new =
+            || Slots { sent: VecDeque::new(), first: now, answered_at: None, granted: 0, granted_at: now };
         let slots = self.by_prefix.entry(prefix).or_insert_with(new);
         if slots.sent.is_empty() {
-            (slots.first, slots.granted) = (now, 0);
+            slots.first = now;
         }
         slots.sent.push_back(now);
         self.count += 1;
@@ -149,13 +155,15 @@ impl Held {
 
     /// One that was sent at `sent` was answered.
     pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
-        let is_quick = self.quickest.answered(now.since(sent), now);
-        let fair = self.fair();
+        let took = now.since(sent);
+        self.quickest.answered(took, now);
+        let (fair, soon) = (self.fair(), self.quickest.soon());
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             slots.answered_at = Some(now);
             let count = slots.sent.len();
-            if is_quick && slots.sent.front() == Some(&sent) && count >= fair {
-                slots.granted = slots.granted.max(count + 1);
+            if took <= soon && slots.sent.front() == Some(&sent) && count >= fair {
+                let before = if now.since(slots.granted_at) <= soon { slots.granted } else { 0 };
+                (slots.granted, slots.granted_at) = (before.max(count + 1), now);
             }
         }
         self.released(prefix, sent);
@@ -276,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_idle_destination_was_granted_is_over() {
+    fn what_was_granted_is_over_when_it_is_not_needed() {
         let mut held = Held::new(20, TIMER);
         fill(&mut held, 1, false, START);
         for _ in 0..10 {
@@ -284,8 +292,11 @@ mod tests {
             fill(&mut held, 1, false, START);
         }
         assert_eq!(held.count, 20);
+        // All are answered at once, as by an SMSC that takes as long for each.
         (0..20).for_each(|_| held.answered(prefix(1), START, START));
-        assert_eq!(fill(&mut held, 1, false, START), 15);
+        assert_eq!(fill(&mut held, 1, false, START), 20);
+        (0..20).for_each(|_| held.released(prefix(1), START));
+        assert_eq!(fill(&mut held, 1, false, START.plus(2 * QUICK)), 15);
     }
 
     #[test]
