@@ -139,7 +139,7 @@ metrics! {
         refusing: IntGaugeVec = "otpgw_sms_smsc_refusing", gauge_by_smsc;
         /// How often the SMSC began to refuse most messages for now.
         refusing_began: IntCounterVec = "otpgw_sms_smsc_refusing_began_total", counter_by_smsc;
-        /// Handsets and prefixes that the SMSC refuses on their own, fails with, or leaves without an answer.
+        /// Prefixes that the SMSC refuses on their own, fails with, or leaves without an answer.
         unwell_destinations: IntGaugeVec = "otpgw_sms_smsc_unwell_destinations", gauge_by_smsc;
         /// SMS that wait to be tried again at the SMSC, or for their destination there.
         waiting: IntGaugeVec = "otpgw_sms_smsc_waiting", gauge_by_smsc;

@@ -191,10 +191,11 @@ impl Destinations {
         Self { unwell: HashMap::new(), unwell_max, schedule: BTreeSet::new(), waiting: 0 }
     }
 
-    /// How many are held back or avoided.
+    /// How many prefixes are held back or avoided. Handsets are not counted: somewhere one is always switched off.
     pub(super) fn count(&self, now: Timestamp) -> usize {
         let is_unwell = |(of, unwell): &(&Destination, &Unwell)| {
-            unwell.is_held_back(**of, now) || unwell.errors >= ERRORS_MIN
+            matches!(of, Destination::Prefix(_))
+                && (unwell.is_held_back(**of, now) || unwell.errors >= ERRORS_MIN)
         };
         self.unwell.iter().filter(is_unwell).count()
     }

@@ -211,7 +211,7 @@ impl Lanes {
             self.move_waiting(index, now);
         } else {
             // Nothing is to be said of it for now: it waits as all others do.
-            for outgoing in self.smscs[index].take_waiting() {
+            for (_, outgoing) in self.smscs[index].take_waiting() {
                 self.place(outgoing, now);
             }
         }
@@ -229,10 +229,11 @@ impl Lanes {
         if !can_move {
             return;
         }
-        for outgoing in self.smscs[from].take_waiting() {
-            match others(self, &outgoing) {
-                Some(other) => self.move_to(other, outgoing, now),
-                None => self.wait_on(from, outgoing, now),
+        for (due, outgoing) in self.smscs[from].take_waiting() {
+            match (others(self, &outgoing), due) {
+                (Some(other), _) => self.move_to(other, outgoing, now),
+                (None, Some(due)) => self.smscs[from].retries.push(outgoing, due),
+                (None, None) => self.wait(from, outgoing, false, now),
             }
         }
     }
@@ -262,15 +263,6 @@ impl Lanes {
     fn move_to(&mut self, smsc: usize, mut outgoing: Outgoing, now: Timestamp) {
         outgoing.tries.here = 0;
         self.put_first(smsc, outgoing, now);
-    }
-
-    /// Leaves an SMS where it waited.
-    fn wait_on(&mut self, smsc: usize, outgoing: Outgoing, now: Timestamp) {
-        if outgoing.tries.here == 0 {
-            self.wait(smsc, outgoing, false, now);
-        } else {
-            self.smscs[smsc].retries.push(outgoing, now.plus(PAUSE_MIN));
-        }
     }
 
     /// The next SMS for a link: what waits for only this link, then what has waited to be tried again in its turn,

@@ -97,8 +97,8 @@ impl Retries {
         self.waiting.pop_first().map(|(_, outgoing)| outgoing)
     }
 
-    /// Takes out all, in their order.
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Outgoing> + use<> {
-        std::mem::take(&mut self.waiting).into_values()
+    /// Takes out all, in their order, with when each is due.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = (Timestamp, Outgoing)> + use<> {
+        std::mem::take(&mut self.waiting).into_iter().map(|((due, _), outgoing)| (due, outgoing))
     }
 }

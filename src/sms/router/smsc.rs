@@ -162,9 +162,10 @@ impl Smsc {
         self.circuit.takes() || self.circuit.takes_slowly(now)
     }
 
-    /// Takes out all that waits to be tried again, or for its destination.
-    pub(super) fn take_waiting(&mut self) -> Vec<Outgoing> {
-        self.retries.take_all().chain(self.destinations.take_all()).collect()
+    /// Takes out all that waits to be tried again, with when it is due, or for its destination.
+    pub(super) fn take_waiting(&mut self) -> Vec<(Option<Timestamp>, Outgoing)> {
+        let retries = self.retries.take_all().map(|(due, outgoing)| (Some(due), outgoing));
+        retries.chain(self.destinations.take_all().into_iter().map(|outgoing| (None, outgoing))).collect()
     }
 
     /// When something may be taken that waits to be tried again.

@@ -688,15 +688,22 @@ fn s7_what_waits_for_an_smsc_that_is_lost_goes_by_another_or_is_told_when_it_is_
 #[test]
 fn s6a_one_handset_whose_queue_is_full_is_no_sick_destination() {
     let house = House::new(&[1], &[]);
+    let unwell = || house.metrics.smsc("a").unwell_destinations.get();
     for _ in 0..2 {
         house.send(100);
         house.answer(0, sick(Trouble::Full));
     }
     house.pass(SECOND);
+    assert_eq!(unwell(), 0);
     let mut places = Vec::new();
     for number in 0..600 {
         places.push(house.outbox.reserve(phone(101)).unwrap_or_else(|error| panic!("{number}: {error:?}")));
     }
+    drop(places);
+    (101..110).for_each(|number| house.send(number));
+    house.answer(0, sick(Trouble::Full));
+    house.pass(SECOND);
+    assert_eq!(unwell(), 1, "many are their prefix's");
 }
 
 #[test]
