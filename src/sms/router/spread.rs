@@ -1,5 +1,5 @@
 //! Whether an SMSC's refusals spread over destinations. If they do, we are too fast for it, or for the account; if not,
-//! it is the one destination that is refused.
+//! it is the destinations that are refused.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,10 @@ use crate::sms::destination::Prefix;
 const ANSWERS_MIN: u64 = 20;
 /// They do if more than this part of these are refusals.
 const PART: u64 = 20;
+/// A destination of which so many and nothing but refusals were answered is sick on its own, as long as this part of the
+/// answers outside the worst is for others.
+const ALL_REFUSED_MIN: u64 = 3;
+const OTHERS_PART: u64 = 4;
 /// Refused destinations that are told apart: with more, each of them is one of many.
 const DESTINATIONS_MAX: usize = 32;
 
@@ -16,6 +20,12 @@ const DESTINATIONS_MAX: usize = 32;
 struct Count {
     answers: u64,
     refused: u64,
+}
+
+impl Count {
+    fn without(self, other: Self) -> Self {
+        Self { answers: self.answers - other.answers, refused: self.refused - other.refused }
+    }
 }
 
 /// The judge of one SMSC's refusals.
@@ -62,13 +72,20 @@ impl Spread {
         self.spreads && !before
     }
 
-    /// Judges by what was answered outside the worst destination since the last time, if that is enough.
+    /// Judges by what was answered outside the worst destination since the last time, if that is enough. If a part of it
+    /// is outside all that nothing of is taken, by that part.
     fn judge(&mut self) {
-        let worst = self.refused.values().copied().max_by_key(|count| count.refused).unwrap_or_default();
-        let answers = self.all.answers - worst.answers;
-        if answers >= ANSWERS_MIN {
-            let refused = self.all.refused - worst.refused;
-            self.spreads = refused * PART > answers;
+        let worst = self.refused.iter().max_by_key(|(_, count)| count.refused);
+        let outside = worst.map_or(self.all, |(_, worst)| self.all.without(*worst));
+        if outside.answers >= ANSWERS_MIN {
+            let is_sick = |count: &Count| count.refused == count.answers && count.answers >= ALL_REFUSED_MIN;
+            let sick = self
+                .refused
+                .iter()
+                .filter(|(prefix, count)| is_sick(count) && worst.is_none_or(|(worst, _)| worst != *prefix));
+            let others = sick.fold(outside, |others, (_, sick)| others.without(*sick));
+            let judged = if others.answers * OTHERS_PART >= outside.answers { others } else { outside };
+            self.spreads = judged.refused * PART > judged.answers;
             self.all = Count::default();
             self.refused.clear();
         }
@@ -95,6 +112,29 @@ mod tests {
         let found =
             (0..ANSWERS_MIN).filter(|_| spread.refused(prefix(3)) || spread.refused(prefix(1))).count();
         assert!(found == 1 && spread.spreads());
+    }
+
+    #[test]
+    fn s6a_what_several_sick_destinations_are_refused_does_not_spread_while_others_are_well() {
+        let mut spread = Spread::default();
+        for _ in 0..100 {
+            (1..=4).for_each(|number| assert!(!spread.refused(prefix(number))));
+            spread.accepted(prefix(10));
+            spread.accepted(prefix(11));
+        }
+        // Of the others, some.
+        let found = (0..100).any(|_| {
+            (1..=4).for_each(|number| _ = spread.refused(prefix(number)));
+            spread.accepted(prefix(10));
+            spread.accepted(prefix(11));
+            spread.refused(prefix(10)) || spread.spreads()
+        });
+        assert!(found);
+        // And everything.
+        let mut spread = Spread::default();
+        (0..100).for_each(|_| spread.accepted(prefix(10)));
+        let until = (1..100).find(|number| spread.refused(prefix(10 + number % 5)));
+        assert!(until.is_some_and(|number| number <= 50), "{until:?}");
     }
 
     #[test]
