@@ -79,6 +79,8 @@ pub(super) struct Tries {
     pub(super) count: u8,
     /// Of these, by the SMSC that has it.
     pub(super) here: u8,
+    /// How often it went to another SMSC without having been refused.
+    pub(super) moves: u8,
     /// Until when it may wait.
     pub(super) until: Option<Timestamp>,
 }

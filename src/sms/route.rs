@@ -123,9 +123,10 @@ impl Route {
         self.ticket_within(self.places_max)
     }
 
-    /// A place for one SMS while the route is [slow](RouteState::Slow), unless enough are taken.
+    /// A place for one SMS while the route is [slow](RouteState::Slow), unless enough are taken besides those of sick
+    /// destinations.
     pub(super) fn slow_ticket(self: &Arc<Self>) -> Option<Ticket> {
-        self.ticket_within(self.places_max.min(SLOW_PLACES_MAX))
+        self.ticket_within(self.places_max.min(SLOW_PLACES_MAX + self.crowds.places()))
     }
 
     fn ticket_within(self: &Arc<Self>, places_max: usize) -> Option<Ticket> {

@@ -21,11 +21,16 @@ impl Crowd {
         Member(Arc::clone(self))
     }
 
+    /// How many there are.
+    pub(super) fn places(&self) -> usize {
+        self.places.load(Ordering::Relaxed)
+    }
+
     /// One more place, unless that would be more than `places_max`.
     // Ours is counted before we look, so that two callers at once never get the same last place.
     pub(super) fn join_within(self: &Arc<Self>, places_max: usize) -> Option<Member> {
         let member = self.join();
-        (self.places.load(Ordering::Relaxed) <= places_max).then_some(member)
+        (self.places() <= places_max).then_some(member)
     }
 }
 

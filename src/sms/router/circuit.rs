@@ -32,8 +32,8 @@ const SPAN: Duration = Duration::from_secs(5);
 const DESTINATIONS_MIN: usize = 3;
 const WORKS: Duration = Duration::from_secs(2);
 const PREVAILING: u32 = 4;
-/// So many destinations that worked are known: more than those of the failures.
-const WORKED: usize = 2 * DESTINATIONS_MIN;
+/// This many destinations that worked are known: nearly always all that there are.
+const WORKED: usize = 32;
 /// One that worked within this time is active: at night, one message in it.
 const WORKED_LATELY: Duration = Duration::from_secs(60);
 /// The first pause: as long as `Retry-After` has a caller wait.
@@ -80,6 +80,14 @@ impl Span {
     }
 }
 
+/// A destination that a message went to successfully.
+#[derive(Clone, Copy, Debug)]
+struct Worked {
+    prefix: Prefix,
+    at: Timestamp,
+    failed_at: Option<Timestamp>,
+}
+
 /// The circuit of one SMSC.
 #[derive(Debug)]
 pub(super) struct Circuit {
@@ -99,8 +107,10 @@ pub(super) struct Circuit {
     span_from: Timestamp,
     /// The present span, and the one before.
     spans: [Span; 2],
-    /// The destinations that a message went to successfully last, and when.
-    worked: [Option<(Prefix, Timestamp)>; WORKED],
+    /// The destinations that a message went to successfully last.
+    worked: Vec<Worked>,
+    /// Failures of three destinations open it though others work.
+    opens_on_several: bool,
     /// How long it opens the next time.
     pause: Duration,
     closed_at: Timestamp,
@@ -119,10 +129,17 @@ impl Circuit {
             answered_at: None,
             span_from: now,
             spans: [Span::default(); 2],
-            worked: [None; WORKED],
+            worked: Vec::new(),
+            opens_on_several: false,
             pause: PAUSE_MIN,
             closed_at: now,
         }
+    }
+
+    /// One that counts what is refused for now: open, others are only preferred, so that it opens on failures of three
+    /// destinations whatever becomes of others.
+    pub(super) fn of_refusals(now: Timestamp) -> Self {
+        Self { opens_on_several: true, ..Self::new(now) }
     }
 
     /// Whether nothing may be sent.
@@ -179,7 +196,8 @@ impl Circuit {
         if self.is_closed() || !is_probe {
             return false;
         }
-        (self.good, self.probed_at, self.probes_from) = (self.good + 1, None, now);
+        let probed_at = self.probed_at.take().unwrap_or(now);
+        (self.good, self.probes_from) = (self.good + 1, probed_at);
         if self.good >= PROBES_GOOD {
             (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);
         }
@@ -196,9 +214,7 @@ impl Circuit {
     pub(super) fn failed(&mut self, prefix: Prefix, since: Timestamp, now: Timestamp) -> bool {
         self.answered(now);
         self.in_a_row = self.in_a_row.saturating_add(1);
-        let span = &mut self.spans[0];
-        span.failures = span.failures.saturating_add(1);
-        span.add_failing(prefix);
+        self.add_failed(prefix, now);
         let burst = self.in_a_row >= IN_A_ROW || self.failures_prevail();
         self.opens(burst && self.is_its_own(now), Cause::Errors, since, now)
     }
@@ -208,9 +224,7 @@ impl Circuit {
         if self.answered_at.is_none_or(|at| at <= since) {
             self.unanswered = self.unanswered.saturating_add(1);
         }
-        let span = &mut self.spans[0];
-        span.failures = span.failures.saturating_add(1);
-        span.add_failing(prefix);
+        self.add_failed(prefix, now);
         let burst = self.failures_prevail() && self.is_its_own(now);
         self.opens(burst || self.unanswered >= IN_A_ROW, Cause::Silence, since, now)
     }
@@ -238,7 +252,8 @@ impl Circuit {
             State::HalfOpen if is_probe => {}
             // A message that it took slowly.
             State::Open { .. } if is_probe => {
-                (self.cause, self.probed_at, self.probes_from, self.good) = (cause, None, now, 0);
+                self.probes_from = self.probed_at.take().unwrap_or(now);
+                (self.cause, self.good) = (cause, 0);
                 return false;
             }
             State::Closed | State::Open { .. } | State::HalfOpen => return false,
@@ -252,18 +267,27 @@ impl Circuit {
 
     /// Whether a message went to a destination successfully not long ago.
     pub(super) fn has_worked(&self, prefix: Prefix) -> bool {
-        self.worked.iter().flatten().any(|(worked, _)| *worked == prefix)
+        self.worked.iter().any(|worked| worked.prefix == prefix)
     }
 
     fn add_worked(&mut self, prefix: Prefix, now: Timestamp) {
-        let known = self.worked.iter_mut().find(|known| known.is_some_and(|(known, _)| known == prefix));
-        let oldest = |known: &&mut Option<(Prefix, Timestamp)>| known.map(|(_, at)| at);
-        let place = match known {
-            Some(known) => Some(known),
-            None => self.worked.iter_mut().min_by_key(oldest),
-        };
-        if let Some(place) = place {
-            *place = Some((prefix, now));
+        if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
+            known.at = now;
+            return;
+        }
+        let new = Worked { prefix, at: now, failed_at: None };
+        if self.worked.len() < WORKED {
+            self.worked.push(new);
+        } else if let Some(oldest) = self.worked.iter_mut().min_by_key(|known| known.at) {
+            *oldest = new;
+        }
+    }
+
+    fn add_failed(&mut self, prefix: Prefix, now: Timestamp) {
+        self.spans[0].failures = self.spans[0].failures.saturating_add(1);
+        self.spans[0].add_failing(prefix);
+        if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
+            known.failed_at = Some(now);
         }
     }
 
@@ -272,14 +296,16 @@ impl Circuit {
     fn is_its_own(&self, now: Timestamp) -> bool {
         let [mut failing, before] = self.spans;
         before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
-        let others =
-            self.worked.iter().flatten().filter(|(prefix, _)| !failing.failing.contains(&Some(*prefix)));
-        let worked_for = others.map(|(_, at)| now.since(*at)).min();
+        let is_other = |known: &&Worked| {
+            !failing.failing.contains(&Some(known.prefix))
+                && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
+        };
+        let worked_for = self.worked.iter().filter(is_other).map(|known| now.since(known.at)).min();
         let no_other_for = |duration| worked_for.is_none_or(|last| last >= duration);
         let (failures, successes) = self.counts();
         let several = failing.failing.iter().all(Option::is_some);
         let prevail = failures / PREVAILING >= successes.max(1);
-        several && (no_other_for(WORKS) || prevail) || no_other_for(WORKED_LATELY)
+        several && (self.opens_on_several || no_other_for(WORKS) || prevail) || no_other_for(WORKED_LATELY)
     }
 
     /// A message that was on its way was not sent after all. Returns whether the next probe may be sent.
@@ -403,6 +429,23 @@ mod tests {
         assert!(!fails_beside(18, 16) && !fails_beside(60, 16));
         assert!(fails_beside(70, 16), "hardly anything goes well");
         assert!(fails_beside(18, 0));
+    }
+
+    #[test]
+    fn s7_an_smsc_that_fails_with_most_of_every_destination_opens_it() {
+        let opens = |mut circuit: Circuit| {
+            (0..1_000_u16).any(|number| {
+                let now = START.plus(u32::from(number) * Duration::from_millis(20));
+                let prefix = prefix(u8::try_from(number % 10).unwrap());
+                if number % 3 == 0 {
+                    circuit.succeeded(prefix, now);
+                    false
+                } else {
+                    circuit.failed(prefix, now, now)
+                }
+            })
+        };
+        assert!(opens(Circuit::new(START)) && opens(Circuit::of_refusals(START)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The destinations that one SMSC refuses or leaves without an answer, and what waits for each.
 //!
-//! A destination is a handset or a [prefix](Prefix). It is unwell from its first refusal on, and well again, and
-//! forgotten, with the first message that the SMSC takes once nothing of it waits, or when it has had its rest. What
-//! that means for its messages:
+//! A destination is a handset or a [prefix](Prefix). It is unwell from its first refusal on. Once nothing of it waits, a
+//! handset is forgotten with the first message that the SMSC takes, and a prefix when it has had its rest. What waits for
+//! no more than a slot of the window waits here, too. What that means for its messages:
 //!
 //! ```text
 //!                  refused, or silent       too many refusals, or silent
@@ -48,6 +48,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(4);
 const OVERDUE_FOR: Duration = Duration::from_secs(2);
 /// When to look again for a slot of the window.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
+/// When another link, which has one, is to look.
+const LINK_PAUSE: Duration = Duration::from_millis(1);
 
 /// Why a submit did not go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,12 +346,12 @@ impl Destinations {
         forgiven.into_iter().for_each(|of| self.reschedule(of, now));
     }
 
-    /// Has a message wait for its destination. `first`: before what waits already. It comes back if there are too
-    /// many unwell destinations for another.
-    pub(super) fn wait(&mut self, mut outgoing: Outgoing, first: bool, now: Timestamp) -> Option<Outgoing> {
+    /// Has a message wait for its destination, if only for a slot. `first`: before what waits already.
+    // There are never more such destinations than places in the outbox.
+    pub(super) fn wait(&mut self, mut outgoing: Outgoing, first: bool, now: Timestamp) {
         let [handset, prefix] = both(outgoing.recipient());
         let of = if self.unwell.contains_key(&handset) { handset } else { prefix };
-        let Some(unwell) = self.entry(of, now) else { return Some(outgoing) };
+        let unwell = self.unwell.entry(of).or_insert_with(|| Unwell::new(now));
         if unwell.is_held_back(of, now) {
             outgoing.tries.until = Some(wait_until(&outgoing, now));
         }
@@ -361,7 +363,6 @@ impl Destinations {
         self.waiting += 1;
         let due = self.unwell[&of].ready_at().max(now);
         self.reschedule(of, due);
-        None
     }
 
     /// A message of it finds no slot since too many of its answers are overdue.
@@ -394,7 +395,11 @@ impl Destinations {
 
     /// The next message that waited and may go, for a link that has `room` for it.
     // Each destination that is looked at in vain is due later afterwards.
-    pub(super) fn take(&mut self, room: impl Fn(Prefix, bool) -> Room, now: Timestamp) -> Option<Outgoing> {
+    pub(super) fn take(
+        &mut self,
+        mut room: impl FnMut(Prefix, bool) -> Room,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
         while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| *due <= now) {
             let waiting = self.unwell.get_mut(&of).and_then(|unwell| unwell.waiting.pop_front());
             let Some(outgoing) = waiting else {
@@ -402,19 +407,19 @@ impl Destinations {
                 continue;
             };
             let recipient = outgoing.recipient();
-            let ready_at = self.of(recipient).map(|(_, unwell)| unwell.ready_at()).max().unwrap_or(now);
-            let mut ready_at = ready_at;
+            let mut ready_at = self.of(recipient).map(|(_, unwell)| unwell.ready_at()).max().unwrap_or(now);
             if ready_at <= now {
-                match room(recipient.prefix, self.is_silent(recipient)) {
+                let room = room(recipient.prefix, self.is_silent(recipient));
+                match room {
                     Room::Yes => {
                         self.waiting -= 1;
                         self.reschedule(of, now);
                         return Some(outgoing);
                     }
-                    Room::Busy => {}
+                    Room::Elsewhere | Room::Busy => {}
                     Room::Overdue => self.overdue(recipient, now),
                 }
-                ready_at = now.plus(SLOT_PAUSE);
+                ready_at = now.plus(if room == Room::Elsewhere { LINK_PAUSE } else { SLOT_PAUSE });
             }
             self.unwell.entry(of).and_modify(|unwell| unwell.waiting.push_front(outgoing));
             self.reschedule(of, ready_at);

@@ -3,10 +3,11 @@
 //! A submit keeps its slot until it is answered, so what a destination holds is what it costs the others:
 //!
 //! - It holds at most [`FREE_TIMES`] as much as it leaves free, and the last free slot is for one that holds nothing. So
-//!   one leaves a quarter of the window, and many together leave some.
-//! - One that is answered in order and as soon as others are is no burden: it may hold one more with each such answer,
-//!   up to the whole window.
-//! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent.
+//!   one leaves some quarter of the window, and many together leave some.
+//! - One that is answered in order and as soon as others takes nothing from them: with each such answer it may hold one
+//!   more, up to the whole window, as long as no other that holds little finds a slot.
+//! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent, but
+//!   for one of each to see whether it answers.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -19,15 +20,18 @@ use crate::sms::destination::Prefix;
 const OVERDUE_PART: usize = 4;
 /// Answers are overdue after this part of the response timer.
 const TIMER_PART: u32 = 4;
-/// A destination holds at most so many times as much as it leaves free.
+/// A destination holds at most this many times what it leaves free.
 const FREE_TIMES: usize = 3;
-/// An answer came as soon as others do if it took at most so many times as long as the quickest lately, and a little.
+/// An answer came as soon as others do if it took at most this many times as long as the quickest lately, and a little.
 const QUICKEST_TIMES: u32 = 8;
 const QUICK: Duration = Duration::from_millis(100);
 /// What is the quickest lately is of this time and as much before.
 const LATELY: Duration = Duration::from_secs(5);
+/// For this long after a destination that holds little found no slot, nothing more is granted to others: it looks again
+/// before.
+const WANTED_FOR: Duration = Duration::from_millis(50);
 
-/// So many destinations that hold nothing are remembered since they were answered.
+/// This many destinations that hold nothing are remembered since they were answered.
 const REMEMBERED_MAX: usize = 64;
 
 /// Whether one more may be sent to a destination.
@@ -36,7 +40,9 @@ pub(super) enum Room {
     Yes,
     /// It holds all that it may beside others.
     Busy,
-    /// It leaves too many without an answer.
+    /// Likewise, but another link has room for it.
+    Elsewhere,
+    /// It leaves too many without an answer, or all that are silent do.
     Overdue,
 }
 
@@ -49,7 +55,7 @@ struct Slots {
     first: Timestamp,
     /// When the last was answered.
     answered_at: Option<Timestamp>,
-    /// So many it may hold since it is answered as soon as others are, and when it last earned one more.
+    /// How many it may hold since it is answered as soon as others are, and when it last earned one more.
     granted: usize,
     granted_at: Timestamp,
 }
@@ -74,16 +80,18 @@ impl Quickest {
         Self { since: Timestamp::default(), spans: [Duration::MAX; 2] }
     }
 
-    /// An answer took so long.
+    /// An answer came after this time.
     fn answered(&mut self, took: Duration, now: Timestamp) {
-        if now.since(self.since) >= LATELY {
-            (self.since, self.spans) = (now, [Duration::MAX, self.spans[0]]);
+        let age = now.since(self.since);
+        if age >= LATELY {
+            let before = if age < 2 * LATELY { self.spans[0] } else { Duration::MAX };
+            (self.since, self.spans) = (now, [Duration::MAX, before]);
         }
         self.spans[0] = self.spans[0].min(took);
     }
 
     /// How long an answer takes at the most that comes as soon as others.
-    fn soon(&self) -> Duration {
+    fn prompt_within(&self) -> Duration {
         self.spans[0].min(self.spans[1]).saturating_mul(QUICKEST_TIMES).saturating_add(QUICK)
     }
 }
@@ -97,6 +105,8 @@ pub(super) struct Held {
     /// What all hold together.
     count: usize,
     quickest: Quickest,
+    /// Which destination last found no slot though it held less than a part of the window, and when.
+    wanted: Option<(Prefix, Timestamp)>,
     by_prefix: HashMap<Prefix, Slots>,
 }
 
@@ -104,7 +114,14 @@ impl Held {
     /// Of a link with this window, whose submits are given up after `response_timer`.
     pub(super) fn new(window: usize, response_timer: Duration) -> Self {
         let overdue_after = response_timer / TIMER_PART;
-        Self { window, overdue_after, count: 0, quickest: Quickest::new(), by_prefix: HashMap::new() }
+        Self {
+            window,
+            overdue_after,
+            count: 0,
+            quickest: Quickest::new(),
+            wanted: None,
+            by_prefix: HashMap::new(),
+        }
     }
 
     /// Whether one more may be sent to a destination. `silent`: it has left submits without an answer before.
@@ -115,17 +132,25 @@ impl Held {
         let is_quiet = |slots: &Slots| count > 0 && now.since(slots.quiet_since()) >= self.overdue_after;
         let is_silent = silent || slots.is_some_and(is_quiet);
         let most = (self.window / OVERDUE_PART).max(1);
-        // What answers others is held to its own.
-        if overdue >= most || is_silent && (count >= most || self.overdue(now) >= most) {
+        let is_overdue = if is_silent {
+            // One to see whether it answers.
+            count >= most || self.overdue(now) >= if count == 0 { (self.window / 2).max(1) } else { most }
+        } else {
+            // In a small window, one late answer says nothing of the rest.
+            overdue >= most.max(self.window.saturating_sub(1).min(2))
+        };
+        if is_overdue {
             return Room::Overdue;
         }
-        let is_granted = |slots: &&Slots| overdue == 0 && now.since(slots.granted_at) <= self.quickest.soon();
+        let is_wanted = self.wanted.is_some_and(|(by, at)| by != prefix && now.since(at) < WANTED_FOR);
+        let is_prompt = |slots: &Slots| now.since(slots.granted_at) <= self.quickest.prompt_within();
+        let is_granted = |slots: &&Slots| overdue == 0 && !is_wanted && is_prompt(slots);
         let granted = slots.filter(is_granted).map_or(0, |slots| slots.granted);
-        if count < self.fair().max(granted) { Room::Yes } else { Room::Busy }
+        if count < self.fair_share().max(granted) { Room::Yes } else { Room::Busy }
     }
 
     /// How many a destination may hold beside what all hold now.
-    fn fair(&self) -> usize {
+    fn fair_share(&self) -> usize {
         (FREE_TIMES * self.window.saturating_sub(self.count + 1)).max(1)
     }
 
@@ -153,16 +178,28 @@ impl Held {
         self.count += 1;
     }
 
+    /// A destination found no slot though it may hold more.
+    pub(super) fn wants(&mut self, prefix: Prefix, now: Timestamp) {
+        let count = self.by_prefix.get(&prefix).map_or(0, |slots| slots.sent.len());
+        if count < self.window / OVERDUE_PART {
+            self.wanted = Some((prefix, now));
+        }
+    }
+
+    /// One that was sent at `sent` was taken.
+    pub(super) fn accepted(&mut self, sent: Timestamp, now: Timestamp) {
+        self.quickest.answered(now.since(sent), now);
+    }
+
     /// One that was sent at `sent` was answered.
     pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
         let took = now.since(sent);
-        self.quickest.answered(took, now);
-        let (fair, soon) = (self.fair(), self.quickest.soon());
+        let (fair_share, prompt_within) = (self.fair_share(), self.quickest.prompt_within());
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             slots.answered_at = Some(now);
             let count = slots.sent.len();
-            if took <= soon && slots.sent.front() == Some(&sent) && count >= fair {
-                let before = if now.since(slots.granted_at) <= soon { slots.granted } else { 0 };
+            if took <= prompt_within && slots.sent.front() == Some(&sent) && count >= fair_share {
+                let before = if now.since(slots.granted_at) <= prompt_within { slots.granted } else { 0 };
                 (slots.granted, slots.granted_at) = (before.max(count + 1), now);
             }
         }
@@ -262,6 +299,7 @@ mod tests {
         let answered_after = |took: Duration, in_order: bool| {
             let mut held = Held::new(20, TIMER);
             held.took(prefix(9), START);
+            held.accepted(START, soon);
             held.answered(prefix(9), START, soon);
             let mut now = soon;
             let mut sent = VecDeque::new();
@@ -273,6 +311,7 @@ mod tests {
                 }
                 let next = if in_order { sent.pop_front() } else { sent.pop_back() };
                 now = now.max(next.unwrap().plus(took));
+                held.accepted(next.unwrap(), now);
                 held.answered(prefix(1), next.unwrap(), now);
                 now = now.plus(Duration::from_millis(1));
             }
@@ -286,6 +325,7 @@ mod tests {
     #[test]
     fn what_was_granted_is_over_when_it_is_not_needed() {
         let mut held = Held::new(20, TIMER);
+        held.accepted(START, START);
         fill(&mut held, 1, false, START);
         for _ in 0..10 {
             held.answered(prefix(1), START, START);
@@ -308,8 +348,8 @@ mod tests {
         assert_eq!(fill(&mut held, 2, true, later), 5, "it was silent before");
         held.took(prefix(1), START);
         assert_eq!(fill(&mut held, 1, false, later), 0);
-        assert_eq!(fill(&mut held, 4, true, later), 0);
-        assert_eq!(fill(&mut held, 3, false, later), 5, "the others go on");
+        assert_eq!(fill(&mut held, 4, true, later), 1, "to see whether it answers");
+        assert_eq!(fill(&mut held, 3, false, later), 4, "the others go on");
     }
 
     #[test]

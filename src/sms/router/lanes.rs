@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::destinations::DESTINATIONS_MAX;
 use super::held::Room;
-use super::retries::{PAUSE_MIN, TRIES_MAX, Verdict};
+use super::retries::{MOVES_MAX, Verdict};
 use super::smsc::{Carrier, Link, LinkState, Smsc};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
@@ -15,8 +15,11 @@ use crate::sms::destination::Recipient;
 use crate::sms::outbox::{LEFT_MIN, Outgoing, Queue};
 use crate::sms::route::RouteState;
 
-/// So many parked messages are looked at for one whose destination is not known to be unwell.
+/// This many parked messages are looked at for one whose destination is not known to be unwell.
 const PROBES_SEEN: usize = 32;
+/// The most of the queue that a link passes on to others, or has wait, before it looks at what else there is to do: well
+/// under a millisecond.
+const SEEN_AT_ONCE: usize = 1_000;
 
 /// Which SMSC, and which of its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,7 @@ impl Lanes {
         able.next().or_else(|| order.iter().copied().find(|index| self.smscs[*index].takes_slowly(now)))
     }
 
-    /// The SMSC that is to take an SMS that another has not taken, if one is well.
+    /// The SMSC that is to take an SMS that another has not taken, if one is well: what is tried out gets one at a time.
     fn choose_other(
         &self,
         order: &[usize],
@@ -110,8 +113,9 @@ impl Lanes {
         let able = |index: &usize| {
             let smsc = &self.smscs[*index];
             *index != except
-                && smsc.takes()
-                && smsc.refusals.takes()
+                && smsc.is_bound()
+                && smsc.circuit.is_closed()
+                && smsc.refusals.is_closed()
                 && !smsc.destinations.avoids(recipient, now)
         };
         order.iter().copied().find(able)
@@ -158,10 +162,7 @@ impl Lanes {
 
     /// Has an SMS wait for its destination.
     fn wait(&mut self, smsc: usize, outgoing: Outgoing, first: bool, now: Timestamp) {
-        let Smsc { destinations, retries, .. } = &mut self.smscs[smsc];
-        if let Some(outgoing) = destinations.wait(outgoing, first, now) {
-            retries.push(outgoing, now.plus(PAUSE_MIN));
-        }
+        self.smscs[smsc].destinations.wait(outgoing, first, now);
     }
 
     /// Whether any SMSC of a route takes a message now, and whether it takes any.
@@ -173,12 +174,14 @@ impl Lanes {
 
     /// Something can be sent that could not be before. What is to try an SMSC out goes to a destination that lately
     /// worked, if there is one, or is not known to be unwell.
-    // A half-open circuit takes one: the others are not touched.
+    // A half-open circuit takes one: the others are not touched, but for some that have to wait for their destination.
     fn unpark(&mut self, now: Timestamp) {
         for route in 0..self.parked.len() {
+            let mut seen = 0;
             while !self.parked[route].is_empty() {
                 let (takes, takes_all) = self.route_takes(route, now);
-                if !takes {
+                seen += 1;
+                if !takes || !takes_all && seen > PROBES_SEEN {
                     break;
                 }
                 let index = if takes_all { 0 } else { self.probe(route) };
@@ -238,8 +241,8 @@ impl Lanes {
         }
     }
 
-    /// What waits for destinations that hold it back goes to another SMSC that takes theirs now. Each time counts as a
-    /// try, so that nothing goes to and fro.
+    /// What waits for destinations that hold it back goes to another SMSC that takes theirs now: a few times, so that
+    /// nothing goes to and fro.
     fn move_held_back(&mut self, now: Timestamp) {
         for from in 0..self.smscs.len() {
             let other_for =
@@ -248,8 +251,8 @@ impl Lanes {
             let moves = held_back.filter_map(|(of, first)| Some((of, other_for(first)?)));
             for (of, other) in moves.collect::<Vec<_>>() {
                 for mut outgoing in self.smscs[from].destinations.take_of(of).into_iter().rev() {
-                    if outgoing.tries.count < TRIES_MAX {
-                        outgoing.tries.count += 1;
+                    if outgoing.tries.moves < MOVES_MAX {
+                        outgoing.tries.moves += 1;
                         self.move_to(other, outgoing, now);
                     } else {
                         self.wait(from, outgoing, true, now);
@@ -273,7 +276,9 @@ impl Lanes {
         let mut taken = own;
         if taken.is_none() {
             let waits = smsc.may_probe(now) && smsc.due().is_some_and(|due| due <= now);
-            let first = waits && smsc.links[index.link].is_turn_of_waiting();
+            let is_turn = smsc.links[index.link].is_turn_of_waiting();
+            // What is refused is no probe while something else is there.
+            let first = waits && is_turn && smsc.circuit.is_closed();
             taken = if first { self.take_waiting(index, now) } else { None };
             taken = taken.or_else(|| self.take_new(index, now));
             if taken.is_none() && waits && !first {
@@ -289,7 +294,7 @@ impl Lanes {
         Some(taken)
     }
 
-    /// What waits for its SMSC, or in the queue.
+    /// What waits for its SMSC, or in the queue, as far as it is found among the next [`SEEN_AT_ONCE`].
     fn take_new(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
         while let Some(outgoing) = self.smscs[index.smsc].lane.pop_front() {
             if self.may_go(index, &outgoing, false, now) {
@@ -300,7 +305,8 @@ impl Lanes {
             self.smscs[index.smsc].refusals.unsent();
             self.send_back(index.smsc, outgoing, now);
         }
-        while let Some(outgoing) = self.queue.take() {
+        for _ in 0..SEEN_AT_ONCE {
+            let Some(outgoing) = self.queue.take() else { break };
             let chosen = self.choose(outgoing.route().smscs(), outgoing.recipient(), now);
             if chosen != Some(index.smsc) {
                 self.put(outgoing, chosen, now);
@@ -321,11 +327,13 @@ impl Lanes {
         if destinations.holds_back(recipient, first, now) {
             return false;
         }
-        let room = links[index.link].held.room(recipient.prefix, destinations.is_silent(recipient), now);
-        if room == Room::Overdue {
-            destinations.overdue(recipient, now);
+        let held = &mut links[index.link].held;
+        match held.room(recipient.prefix, destinations.is_silent(recipient), now) {
+            Room::Yes => return true,
+            Room::Busy | Room::Elsewhere => held.wants(recipient.prefix, now),
+            Room::Overdue => destinations.overdue(recipient, now),
         }
-        room == Room::Yes
+        false
     }
 
     /// A message may not go now: another SMSC takes it, or it waits for its destination.
@@ -335,7 +343,11 @@ impl Lanes {
             Some(other) if self.smscs[smsc].destinations.avoids(recipient, now) => {
                 self.put(outgoing, Some(other), now);
             }
-            Some(_) | None => self.wait(smsc, outgoing, false, now),
+            Some(_) | None => {
+                self.wait(smsc, outgoing, false, now);
+                // There may be room on another link.
+                self.smscs[smsc].wake_next();
+            }
         }
     }
 
@@ -349,8 +361,23 @@ impl Lanes {
             self.wait(index.smsc, outgoing, true, now);
         }
         let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
-        let held = &links[index.link].held;
-        let taken = destinations.take(|prefix, silent| held.room(prefix, silent, now), now)?;
+        let mut room_elsewhere = false;
+        let room = |prefix, silent| {
+            let room = links[index.link].held.room(prefix, silent, now);
+            let mut others = (0..links.len()).filter(|link| *link != index.link && links[*link].is_bound());
+            let has_room = |link: usize| links[link].held.room(prefix, silent, now) == Room::Yes;
+            let elsewhere = room == Room::Busy && others.any(has_room);
+            room_elsewhere |= elsewhere;
+            if room == Room::Busy {
+                links[index.link].held.wants(prefix, now);
+            }
+            if elsewhere { Room::Elsewhere } else { room }
+        };
+        let taken = destinations.take(room, now);
+        if room_elsewhere {
+            self.smscs[index.smsc].wake_next();
+        }
+        let taken = taken?;
         self.smscs[index.smsc].took(now);
         Some(taken)
     }
@@ -537,9 +564,11 @@ impl Lanes {
             while let Some(mut outgoing) = self.smscs[index].take_overdue(now) {
                 let other = self.choose_other(outgoing.route().smscs(), index, outgoing.recipient(), now);
                 match other {
-                    Some(other) if outgoing.tries.here == outgoing.tries.count => {
-                        // One that has waited twice is told.
-                        outgoing.tries.count = outgoing.tries.count.max(1);
+                    // One that has waited twice is told.
+                    Some(other)
+                        if outgoing.tries.moves == 0 && outgoing.tries.here == outgoing.tries.count =>
+                    {
+                        outgoing.tries.moves = 1;
                         self.move_to(other, outgoing, now);
                     }
                     Some(_) | None => return Some(outgoing),

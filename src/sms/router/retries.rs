@@ -11,6 +11,8 @@ pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(16);
 /// The most tries that are refused for now.
 pub(super) const TRIES_MAX: u8 = 5;
+/// The most times that it goes to another SMSC since its destination takes nothing.
+pub(super) const MOVES_MAX: u8 = 5;
 /// By the second refusal, another SMSC is to take it.
 const TRIES_HERE: u8 = 2;
 /// It waits for this part of the time that it has left at first.
@@ -31,11 +33,11 @@ pub(super) struct Verdict {
 impl Verdict {
     /// Of a message that was refused once more. `known`: that was to be expected.
     pub(super) fn of(outgoing: &Outgoing, known: bool, now: Timestamp) -> Self {
-        let Tries { count, here, .. } = outgoing.tries;
+        let Tries { count, here, moves, .. } = outgoing.tries;
         let until = wait_until(outgoing, now);
         let pause = PAUSE_MIN * 2_u32.pow(count.min(10).into());
         let due = now.plus(pause.min(PAUSE_MAX));
-        let tries = Tries { count: count + 1, here: here + 1, until: Some(until) };
+        let tries = Tries { count: count + 1, here: here + 1, moves, until: Some(until) };
         let over = tries.count >= TRIES_MAX || due >= until;
         Self { tries, due, elsewhere: over || known || tries.here >= TRIES_HERE, over }
     }

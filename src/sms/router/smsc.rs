@@ -106,7 +106,7 @@ impl Smsc {
         Self {
             lane: VecDeque::new(),
             circuit: Circuit::new(now),
-            refusals: Circuit::new(now),
+            refusals: Circuit::of_refusals(now),
             spread: Spread::default(),
             destinations: Destinations::new(unwell_max),
             retries: Retries::default(),

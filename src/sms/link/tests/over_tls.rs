@@ -78,8 +78,15 @@ fn acceptor(
 
 async fn accept(script: &Script, acceptor: &TlsAcceptor) -> io::Result<Peer<TlsStream<TcpStream>>> {
     let peer = script.accept().await;
-    let stream = patiently(acceptor.accept(peer.stream)).await?;
-    Ok(Peer { stream, input: Vec::new() })
+    match patiently(acceptor.accept(peer.stream).into_fallible()).await {
+        Ok(stream) => Ok(Peer { stream, input: Vec::new() }),
+        Err((error, mut refused)) => {
+            // Closed with something unread, it would be reset, and the gateway might not see why.
+            refused.shutdown().await?;
+            spawn_local(async move { _ = refused.read_to_end(&mut Vec::new()).await });
+            Err(error)
+        }
+    }
 }
 
 /// How a gateway that trusts `trusted` fares with an SMSC.

@@ -90,6 +90,7 @@ impl Lanes {
     pub(in crate::sms::router) fn accepted(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
         let recipient = outgoing.recipient();
         let smsc = &mut self.smscs[index.smsc];
+        smsc.links[index.link].held.accepted(outgoing.taken_at, now);
         smsc.spread.accepted(recipient.prefix);
         smsc.destinations.accepted(recipient, now);
         if smsc.refusals.succeeded(recipient.prefix, now) && smsc.refusals.is_closed() {
