@@ -441,9 +441,12 @@ impl Destinations {
             Destination::Prefix(_) | Destination::Handset(_) => None,
         };
         let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
-        for unwell in self.unwell.values_mut() {
+        for (of, unwell) in &mut self.unwell {
             // A handset alone is no sick destination.
-            let prefix = unwell.waiting.front().map(|first| first.recipient().prefix);
+            let prefix = match of {
+                Destination::Prefix(prefix) => Some(*prefix),
+                Destination::Handset(_) => unwell.waiting.front().map(|first| first.recipient().prefix),
+            };
             let Some(prefix) = prefix.filter(|prefix| sick.contains(prefix)) else {
                 unwell.crowd = None;
                 continue;

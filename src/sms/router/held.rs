@@ -340,6 +340,41 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_granted_while_another_that_holds_little_finds_no_slot() {
+        let mut held = Held::new(20, TIMER);
+        held.accepted(START, START);
+        held.took(prefix(2), START);
+        for _ in 0..20 {
+            fill(&mut held, 1, false, START);
+            held.answered(prefix(1), START, START);
+        }
+        assert_eq!((held.count, held.room(prefix(1), false, START)), (19, Room::Yes));
+        held.took(prefix(1), START);
+        assert_eq!(held.room(prefix(2), false, START), Room::Busy);
+        held.wants(prefix(1), START);
+        assert_eq!(held.room(prefix(1), false, START), Room::Yes, "it holds more than a little");
+        held.wants(prefix(2), START);
+        assert_eq!(held.room(prefix(1), false, START), Room::Busy);
+        assert_eq!(held.room(prefix(1), false, START.plus(WANTED_FOR)), Room::Yes);
+    }
+
+    #[test]
+    fn s6a_one_late_answer_does_not_stop_a_network_that_answers_others_in_a_small_window() {
+        let mut held = Held::new(4, TIMER);
+        held.took(prefix(1), START);
+        held.took(prefix(1), START);
+        held.answered(prefix(1), START, START.plus(TIMER / 10));
+        let later = START.plus(TIMER / TIMER_PART);
+        for _ in 0..3 {
+            assert_eq!(held.room(prefix(1), false, later), Room::Yes);
+            held.took(prefix(1), later);
+            held.answered(prefix(1), later, later);
+        }
+        held.took(prefix(1), START);
+        assert_eq!(held.room(prefix(1), false, later), Room::Overdue);
+    }
+
+    #[test]
     fn s6a_overdue_answers_hold_a_quarter_of_the_window_all_together() {
         let mut held = Held::new(20, TIMER);
         let later = START.plus(TIMER / TIMER_PART);

@@ -481,6 +481,11 @@ impl Lanes {
             more |= smsc.circuit.on_time(now);
             smsc.refusals.on_time(now);
             smsc.destinations.on_time(self.queue.crowds(), now);
+            for outgoing in smsc.retries.iter_mut() {
+                if let Some(crowd) = self.queue.crowds().find(outgoing.recipient().prefix) {
+                    outgoing.join(&crowd);
+                }
+            }
             smsc.metrics.unwell_destinations.set(gauge(smsc.destinations.count(now)));
             smsc.metrics.waiting.set(gauge(smsc.waiting()));
             if smsc.due().is_some_and(|due| due <= now) {

@@ -67,6 +67,11 @@ impl Retries {
         self.waiting.len()
     }
 
+    /// All of them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Outgoing> {
+        self.waiting.values_mut()
+    }
+
     /// When the next is due.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.waiting.first_key_value().map(|((due, _), _)| *due)
