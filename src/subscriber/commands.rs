@@ -49,7 +49,7 @@ impl<T> Decision<T> {
 #[derive(Clone, Debug)]
 pub struct Draw {
     /// The first whose SMS reference differs from those of the subscriber's challenges is used. With at most
-    /// eight challenges and 2^20 references, all three collide once in 10^15 calls; then two SMS carry the
+    /// a hundred sends a day and 2^20 references, all three collide once in 10^12 calls; then two SMS carry the
     /// same reference, and nothing else goes wrong.
     pub ids: [ChallengeId; 3],
     /// Of the challenge's code.

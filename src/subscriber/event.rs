@@ -9,9 +9,6 @@ use super::{Authenticator, Subscriber};
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
 
-/// How many ended challenges a subscriber holds; within the sends per day, more are a sign of an attack.
-pub(crate) const ENDED_KEPT_MAX: usize = 5;
-
 /// One change of one subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -143,16 +140,10 @@ impl Subscriber {
         }
     }
 
-    /// Drops challenges that ended more than ten minutes ago, then the earliest ended ones beyond
-    /// [`ENDED_KEPT_MAX`], with the calls that are remembered about them, and frees their memory.
+    /// Drops challenges that ended more than ten minutes ago, with the calls that are remembered about them, and frees
+    /// their memory. The sends per day bound what is kept.
     fn forget_ended(&mut self, now: Timestamp) {
         self.challenges.retain(|challenge| !challenge.is_forgotten(now));
-        let mut ends: Vec<Timestamp> = self.challenges.iter().filter_map(|c| c.ended_at(now)).collect();
-        ends.sort_unstable();
-        for end in &ends[..ends.len().saturating_sub(ENDED_KEPT_MAX)] {
-            let first = self.challenges.iter().position(|challenge| challenge.ended_at(now) == Some(*end));
-            first.map(|first| self.challenges.remove(first));
-        }
         let challenges = &self.challenges;
         self.remembered.retain(|remembered| challenges.iter().any(|c| c.id == remembered.challenge));
         self.challenges.shrink_to_fit();

@@ -102,7 +102,8 @@ impl Subscriber {
         let Some(idempotency) = idempotency else { return Ok(None) };
         let same_key = |remembered: &&Remembered| remembered.key.key == idempotency.key;
         let held = |remembered: &&Remembered| self.challenge(remembered.challenge, now).is_some();
-        let found = self.remembered.iter().find(same_key).filter(held);
+        // A key may be used again once its challenge is forgotten: then both are here until that is dropped.
+        let found = self.remembered.iter().rev().filter(same_key).find(held);
         let Some(remembered) = found else { return Ok(None) };
         let keys = policy.keys.find(remembered.key.made_with).ok_or(KeyReused)?;
         let same_request = keys.request_mac(&idempotency.request) == remembered.key.request;

@@ -8,7 +8,6 @@ use super::admission::{Admission, Unavailable};
 use super::challenge::{Delivery, Locale, State};
 use super::challenge_id::Salt;
 use super::code::{Code, CodeLength, Keyring};
-use super::event::ENDED_KEPT_MAX;
 use super::id::{Id, SubscriberId};
 use super::idempotency::{Idempotency, Outcome};
 use super::lockout::Lock;
@@ -531,22 +530,44 @@ fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
 }
 
 #[test]
-fn of_ended_challenges_those_that_ended_last_are_kept() {
+fn a_key_that_is_used_again_after_its_challenge_is_forgotten_is_found() {
     let mut story = Story::begin();
     let subject = payment("1000");
-    let oldest = story.issue();
-    for _ in 0..5 {
-        story.pass(1);
-        let challenge = story.issue();
-        story.right(challenge);
+    let first = story.issue();
+    let wrong = story.wrong_code(first);
+    story.verify_with(first, &wrong, &subject, Some(key("v", "first")));
+    story.pass(180 + 500);
+    let second = story.issue();
+    story.pass(101);
+    // The first is forgotten, and still there.
+    assert_eq!(story.subscriber.challenges.len(), 2);
+    let wrong = story.wrong_code(second);
+    let verdict = Verdict::Incorrect { attempts_left: 2 };
+    for outcome in [Outcome::Fresh(verdict), Outcome::Replayed(verdict), Outcome::Replayed(verdict)] {
+        assert_eq!(story.verify_with(second, &wrong, &subject, Some(key("v", "second"))), outcome);
     }
-    story.pass(1);
-    let code = story.code(oldest);
-    let approved = story.verify_with(oldest, &code, &subject, Some(key("v", "right")));
-    assert!(matches!(approved, Outcome::Fresh(Verdict::Approved { .. })));
-    story.issue();
-    let again = story.verify_with(oldest, &code, &subject, Some(key("v", "right")));
-    assert!(matches!(again, Outcome::Replayed(Verdict::Approved { .. })), "{again:?}");
+}
+
+#[test]
+fn what_is_promised_for_ten_minutes_is_kept_whatever_was_issued_since() {
+    let mut story = Story::begin();
+    let subject = payment("1000");
+    let generated = story.generate_with(&subject, Some(key("g", "body")));
+    let Outcome::Fresh(Ok(issued)) = generated else { panic!() };
+    let (first, code) = (issued.challenge, story.code(issued.challenge));
+    let Outcome::Fresh(approved) = story.verify_with(first, &code, &subject, Some(key("v", "right"))) else {
+        panic!()
+    };
+    while story.generate().is_ok() {
+        story.pass(1);
+    }
+    let sends = story.subscriber.sends.len();
+    assert_eq!(sends, story.policy.sends_per_day);
+    let again = story.verify_with(first, &code, &subject, Some(key("v", "right")));
+    assert_eq!(again, Outcome::Replayed(approved));
+    let again = story.generate_with(&subject, Some(key("g", "body")));
+    assert_eq!(again, Outcome::Replayed(Ok(issued)));
+    assert_eq!(story.subscriber.sends.len(), sends, "no second SMS");
 }
 
 #[test]
@@ -640,6 +661,36 @@ impl Story {
         None
     }
 
+    /// Makes a call with a key, as shown for comparison: whether it was replayed, and its outcome.
+    fn call(&mut self, call: &Call, challenge: ChallengeId, code: &Code) -> (bool, String) {
+        let subject = payment("1000");
+        let name = |kind: &str, name: u8, request: String| Some(key(&format!("{kind}{name}"), &request));
+        let presented = |idempotency| Presented { challenge, digest: subject.digest(), idempotency };
+        let show = |outcome: Outcome<String>| match outcome {
+            Outcome::Fresh(outcome) => (false, outcome),
+            Outcome::Replayed(outcome) => (true, outcome),
+            Outcome::KeyReused => (true, "key reused".into()),
+        };
+        show(match *call {
+            Call::Generate(number) => shown(self.generate_with(&subject, name("g", number, "g".into()))),
+            Call::Verify { key: number, .. } => {
+                let request = format!("{challenge}{:?}", code.expose());
+                shown(self.verify_with(challenge, code, &subject, name("v", number, request)))
+            }
+            Call::Resend(number) => {
+                let presented = presented(name("r", number, challenge.to_string()));
+                let command = Resend { presented, admission: self.admission() };
+                let decision = self.subscriber.resend(&command, &self.policy, self.now);
+                shown(self.apply(decision))
+            }
+            Call::Cancel(number) => {
+                let presented = presented(name("c", number, challenge.to_string()));
+                let decision = self.subscriber.cancel(&Cancel { presented }, &self.policy, self.now);
+                shown(self.apply(decision))
+            }
+        })
+    }
+
     fn compared(&self, challenge: ChallengeId) -> usize {
         let of_this =
             |event: &&Event| matches!(event, Event::Attempted { challenge: c, .. } if *c == challenge);
@@ -647,7 +698,72 @@ impl Story {
     }
 }
 
+fn shown<T: std::fmt::Debug>(outcome: Outcome<T>) -> Outcome<String> {
+    match outcome {
+        Outcome::Fresh(outcome) => Outcome::Fresh(format!("{outcome:?}")),
+        Outcome::Replayed(outcome) => Outcome::Replayed(format!("{outcome:?}")),
+        Outcome::KeyReused => Outcome::KeyReused,
+    }
+}
+
+fn has_key(event: &Event) -> bool {
+    match event {
+        Event::Issued { key, .. }
+        | Event::Attempted { key, .. }
+        | Event::Voided { key, .. }
+        | Event::Resent { key, .. }
+        | Event::Cancelled { key, .. } => key.is_some(),
+        Event::Enrolled { .. } | Event::UnknownPresented | Event::Reported { .. } => false,
+    }
+}
+
+/// A call with one of few keys.
+#[derive(Clone, Debug)]
+enum Call {
+    Generate(u8),
+    Verify { key: u8, right: bool },
+    Resend(u8),
+    Cancel(u8),
+}
+
+fn call() -> impl Strategy<Value = (u64, usize, Call)> {
+    let key = || 0..3_u8;
+    let call = prop_oneof![
+        3 => key().prop_map(Call::Generate),
+        4 => (key(), any::<bool>()).prop_map(|(key, right)| Call::Verify { key, right }),
+        1 => key().prop_map(Call::Resend),
+        1 => key().prop_map(Call::Cancel),
+    ];
+    // Long enough for one challenge to be forgotten while a newer one is open.
+    let pass = prop_oneof![4 => 0..30_u64, 2 => 570..600_u64, 1 => 0..90_000_u64];
+    (pass, 0..3_usize, call)
+}
+
 proptest! {
+    #[test]
+    fn a_remembered_call_that_is_repeated_at_once_is_replayed_equal_and_changes_nothing(
+        calls in proptest::collection::vec(call(), 0..80),
+    ) {
+        let mut story = Story::begin();
+        story.issue();
+        for (pass, newest, call) in &calls {
+            story.pass(*pass);
+            let Some(challenge) = story.newest(*newest) else { continue };
+            let wants_right = matches!(call, Call::Verify { right: true, .. });
+            let code = if wants_right { story.code(challenge) } else { story.wrong_code(challenge) };
+            let before = story.events.len();
+            let (replayed, first) = story.call(call, challenge, &code);
+            if !replayed && !story.events[before..].iter().any(has_key) {
+                continue;
+            }
+            let events = story.events.len();
+            let (replayed, again) = story.call(call, challenge, &code);
+            prop_assert!(replayed);
+            prop_assert_eq!(again, first);
+            prop_assert_eq!(story.events.len(), events);
+        }
+    }
+
     #[test]
     fn replayed_events_equal_live_state(steps in proptest::collection::vec(step(), 0..80)) {
         let mut story = Story::begin();
@@ -682,7 +798,7 @@ proptest! {
             let open = story.subscriber.challenges.iter().filter(|c| c.state(story.now) == State::Open);
             prop_assert!(open.count() <= 3);
             // Challenges that ended since the last one was issued are dropped at the next.
-            prop_assert!(story.subscriber.challenges.len() <= ENDED_KEPT_MAX + 3 + 1);
+            prop_assert!(story.subscriber.challenges.len() <= story.policy.sends_per_day + 1);
             prop_assert!(story.subscriber.sends.len() <= 10);
         }
     }
