@@ -21,7 +21,7 @@ use crate::sms;
 use crate::sms::links::Links;
 use crate::sms::outbox::Item;
 use crate::store::Store;
-use crate::subscriber::code::Keyring;
+use crate::subscriber::code::{KeyChanged, Keyring};
 use crate::threads;
 
 /// Why the gateway did not start. Nothing is left running.
@@ -141,9 +141,14 @@ impl App {
     }
 
     /// Issues under the first of `keys` from now on; see [`Gateway::replace_keys`].
-    pub fn replace_keys(&self, keys: &Keyring) {
-        self.gateway.replace_keys(keys);
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn replace_keys(&self, keys: &Keyring) -> Result<(), KeyChanged> {
+        self.gateway.replace_keys(keys)?;
         tracing::info!("master keys replaced");
+        Ok(())
     }
 
     /// Shuts down: `/readyz` fails, new connections are refused, requests in flight are answered, the links

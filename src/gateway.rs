@@ -25,7 +25,7 @@ use crate::sms::outbox::{Item, Outbox};
 use crate::store::{Decided, Store};
 use crate::subscriber::challenge::{Delivery, Locale, State};
 use crate::subscriber::challenge_id::{ChallengeId, Salt};
-use crate::subscriber::code::{Code, CodeLength, Keyring};
+use crate::subscriber::code::{Code, CodeLength, KeyChanged, Keyring};
 use crate::subscriber::id::SubscriberId;
 use crate::subscriber::idempotency::{Idempotency, Outcome};
 use crate::subscriber::policy::Policy;
@@ -99,8 +99,14 @@ impl Gateway {
 
     /// Issues from now on under the first key of `keys`; open challenges are answered under the key
     /// that they were issued under, as long as `keys` holds it.
-    pub(crate) fn replace_keys(&self, keys: &Keyring) {
+    ///
+    /// # Errors
+    ///
+    /// [`KeyChanged`] if one has other bytes than before; then all stay as they were.
+    pub(crate) fn replace_keys(&self, keys: &Keyring) -> Result<(), KeyChanged> {
+        let keys = self.policy.load().keys.replaced_by(keys)?;
         self.policy.rcu(|policy| policy.with_keys(keys.clone()));
+        Ok(())
     }
 
     /// Issues a challenge and queues its SMS.

@@ -101,7 +101,13 @@ fn serve(path: &Path) -> Result<(), Failure> {
     })?;
     while runtime.block_on(signals.next()) == Request::Reload {
         match keys::load(&key_file) {
-            Ok(keys) => app.replace_keys(&keys),
+            Ok(keys) => {
+                if let Err(changed) = app.replace_keys(&keys) {
+                    let found = format!("{}: {changed}", key_file.display());
+                    let allowed = "a new number for a new key";
+                    tracing::error!(found, allowed, "the master keys stay as they were");
+                }
+            }
             Err(problem) => {
                 let found = problem.found_in(&key_file);
                 tracing::error!(found, allowed = problem.allowed, "the master keys stay as they were");

@@ -101,6 +101,7 @@ pub(crate) struct KeySet {
     id: KeyId,
     code: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
+    fingerprint: u64,
 }
 
 impl fmt::Debug for KeySet {
@@ -119,7 +120,12 @@ impl KeySet {
                 .expect("32 bytes are a valid HKDF output");
             Hmac::new_from_slice(key.as_slice()).expect("HMAC takes a key of any length")
         };
-        Self { id, code: subkey("code/1"), idempotency: subkey("idempotency/1") }
+        let mut fingerprint = [0; 8];
+        derivation
+            .expand(b"fingerprint/1", fingerprint.as_mut_slice())
+            .expect("8 bytes are a valid HKDF output");
+        let fingerprint = u64::from_be_bytes(fingerprint);
+        Self { id, code: subkey("code/1"), idempotency: subkey("idempotency/1"), fingerprint }
     }
 
     pub(crate) fn id(&self) -> KeyId {
@@ -162,7 +168,22 @@ fn first_64_bits(bytes: &[u8; 32]) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Keyring {
     keys: Vec<KeySet>,
+    /// The ids of keys that are no longer in use, with their fingerprints.
+    retired: Vec<(KeyId, u64)>,
 }
+
+/// A key has other bytes than one that was in use under the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyChanged(KeyId);
+
+impl fmt::Display for KeyChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(KeyId(id)) = self;
+        write!(f, "key {id} with other bytes than it had before")
+    }
+}
+
+impl std::error::Error for KeyChanged {}
 
 /// The most master keys at a time: the one in use, and earlier ones that open challenges still need.
 pub(crate) const KEYS_MAX: usize = 8;
@@ -176,7 +197,26 @@ impl Keyring {
             masters[..index].iter().any(|(earlier, bytes)| earlier == id || bytes == key)
         };
         let usable = (1..=KEYS_MAX).contains(&masters.len()) && !(0..masters.len()).any(is_repeated);
-        usable.then(|| Self { keys: masters.iter().map(|(id, key)| KeySet::new(*id, key)).collect() })
+        let keys = || masters.iter().map(|(id, key)| KeySet::new(*id, key)).collect();
+        usable.then(|| Self { keys: keys(), retired: Vec::new() })
+    }
+
+    /// The ring that takes the place of this one, with the keys of `next`. It knows every id that was ever in use, since
+    /// challenges and remembered calls say only the id of their key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyChanged`] if an id has other bytes than before: right codes would count as failures.
+    pub(crate) fn replaced_by(&self, next: &Self) -> Result<Self, KeyChanged> {
+        let in_use = self.keys.iter().map(|key| (key.id, key.fingerprint));
+        let known: Vec<_> = in_use.chain(self.retired.iter().copied()).collect();
+        let before = |id: KeyId| known.iter().find(|(known, _)| *known == id);
+        let is_changed = |key: &&KeySet| before(key.id).is_some_and(|(_, was)| *was != key.fingerprint);
+        if let Some(changed) = next.keys.iter().find(is_changed) {
+            return Err(KeyChanged(changed.id));
+        }
+        let retired = known.iter().copied().filter(|(id, _)| next.find(*id).is_none()).collect();
+        Ok(Self { keys: next.keys.clone(), retired })
     }
 
     /// The key that new challenges are issued under.
@@ -207,6 +247,23 @@ mod tests {
         let (challenge, salt) = (ChallengeId(challenge.to_be_bytes()), Salt(salt.to_be_bytes()));
         let length = CodeLength::new(digits).unwrap();
         key.code(&subscriber(user), &challenge, &salt, &Subject::Login.digest(), length).expose().to_vec()
+    }
+
+    #[test]
+    fn a_key_that_was_ever_in_use_keeps_its_bytes() {
+        let ring = |keys: &[(u16, u8)]| {
+            let master = |(id, byte): &(u16, u8)| (KeyId(*id), Zeroizing::new([*byte; MASTER_KEY_BYTES]));
+            Keyring::new(&keys.iter().map(master).collect::<Vec<_>>()).unwrap()
+        };
+        let first = ring(&[(1, 10)]);
+        assert_eq!(first.replaced_by(&ring(&[(1, 11)])).unwrap_err(), KeyChanged(KeyId(1)));
+        let second = first.replaced_by(&ring(&[(2, 20), (1, 10)])).unwrap();
+        assert_eq!(second.active().id(), KeyId(2));
+        let third = second.replaced_by(&ring(&[(2, 20)])).unwrap();
+        assert!(third.find(KeyId(1)).is_none());
+        assert_eq!(third.replaced_by(&ring(&[(1, 12), (2, 20)])).unwrap_err(), KeyChanged(KeyId(1)));
+        let again = third.replaced_by(&ring(&[(1, 10), (2, 20)])).unwrap();
+        assert_eq!((again.active().id(), again.retired.len()), (KeyId(1), 0));
     }
 
     #[test]
