@@ -114,6 +114,29 @@ fn random_hex() -> io::Result<Zeroizing<String>> {
 mod tests {
     use super::*;
     use crate::http::auth::Clients;
+    use crate::subscriber::challenge_id::{ChallengeId, Salt};
+    use crate::subscriber::code::CodeLength;
+    use crate::subscriber::id::{Id, SubscriberId};
+    use crate::subscriber::transaction::Digest;
+
+    /// `N` bytes that count up from `first`.
+    fn counting<const N: usize>(first: u8) -> [u8; N] {
+        std::array::from_fn(|index| first + u8::try_from(index).unwrap())
+    }
+
+    // Worked out by another implementation, from `DESIGN.md`.
+    #[test]
+    fn a_key_file_and_a_challenge_give_this_code() {
+        let ring = parse("7 F0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff").unwrap();
+        let subscriber =
+            SubscriberId { corporate: Id::parse("ACME01").unwrap(), user: Id::parse("BUDI").unwrap() };
+        let (challenge, salt) = (ChallengeId(counting(0)), Salt(counting(16)));
+        for (digits, code) in [(10, b"1099300193".as_slice()), (6, b"300193")] {
+            let length = CodeLength::new(digits).unwrap();
+            let made = ring.active().code(&subscriber, &challenge, &salt, &Digest(counting(32)), length);
+            assert_eq!(made.expose(), code);
+        }
+    }
 
     fn printed(new_key: &NewKey) -> String {
         let mut out = Vec::new();

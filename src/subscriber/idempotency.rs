@@ -114,3 +114,24 @@ impl Subscriber {
 /// The idempotency key was used for another request.
 #[derive(Debug)]
 pub(crate) struct KeyReused;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subscriber::policy::tests::policy;
+
+    // Worked out by another implementation, from `DESIGN.md`.
+    #[test]
+    fn a_call_and_a_key_file_give_this_mark() {
+        let keys = "7 f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff";
+        let policy = policy().with_keys(crate::keys::parse(keys).unwrap());
+        let request: &[Option<&[u8]>] = &[Some(b"BUDI"), None, Some(b"123456")];
+        let mark = Idempotency::new("core", "verify", "key-1", request).remembered(&policy);
+        let expected = RememberedKey {
+            key: 0x24a2_3d74_745b_4b43_b9de_0ce6_efcf_818b_u128.to_be_bytes(),
+            request: 0x9662_93d4_66dc_33d3,
+            made_with: KeyId(7),
+        };
+        assert_eq!(mark, expected);
+    }
+}

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "clock", "config", "keys", "shutdown"]),
     // The library's half of `main`: it starts every room and gives each what it needs.
     ("app", &["clock", "config", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
-    ("app", &["subscriber::code::Keyring", "threads"]),
+    ("app", &["subscriber::code::KeyChanged", "subscriber::code::Keyring", "threads"]),
     // It has each room read its settings, and what stands in the files that they name.
     ("config", &["http", "keys", "msisdn", "sms", "store", "subscriber"]),
     ("keys", &["http::auth", "subscriber::code"]),
