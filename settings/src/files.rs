@@ -1,7 +1,7 @@
 //! Files that settings name.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -74,10 +74,22 @@ pub fn secret_file<T>(
 pub fn readable_file(allowed: &'static str) -> impl Form<Value = PathBuf> {
     let open = |path: &Path| match File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_dir() => Err(FileProblem::whole("a folder", "a file that can be read")),
-        Ok(_) => Ok(()),
+        Ok(metadata) => written_by_its_owner(&metadata),
         Err(error) => Err(FileProblem::unreadable(&error)),
     };
     map(NamedFile { allowed, is_secret: false, read: open }, |(path, ())| path)
+}
+
+/// Refuses a file that others may write: whoever can, decides what it says.
+pub(crate) fn written_by_its_owner(metadata: &Metadata) -> Result<(), FileProblem> {
+    match metadata.mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err(wrong_mode(metadata.mode(), "a file that only its owner may write: chmod go-w it")),
+    }
+}
+
+fn wrong_mode(mode: u32, allowed: &str) -> FileProblem {
+    FileProblem::whole(format_args!("mode {:04o}", mode & 0o7777), allowed)
 }
 
 /// The text of a file that only its owner may use.
@@ -88,10 +100,7 @@ pub fn readable_file(allowed: &'static str) -> impl Form<Value = PathBuf> {
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileProblem> {
     read(path, SECRET_BYTES_MAX, |mode| match mode & 0o077 {
         0 => Ok(()),
-        _ => Err(FileProblem::whole(
-            format_args!("mode {:04o}", mode & 0o7777),
-            "a secret that only its owner may use: chmod 600 it",
-        )),
+        _ => Err(wrong_mode(mode, "a secret that only its owner may use: chmod 600 it")),
     })
 }
 

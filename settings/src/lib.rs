@@ -45,6 +45,8 @@ pub use forms::{
 pub use mistake::{Mistake, Mistakes};
 pub use section::Section;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use reading::Reading;
@@ -54,14 +56,20 @@ use tree::Table;
 ///
 /// # Errors
 ///
-/// All [`Mistakes`] of the file. One that is not valid TOML is searched no further.
+/// All [`Mistakes`] of the file. One that is not valid TOML, or that others than its owner may write, is searched no
+/// further.
 ///
 /// # Panics
 ///
 /// When `read` yields nothing and has no mistake to show for it.
 pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
     let unreadable = |error| Mistakes::unreadable(path, &error, "a file in TOML");
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    files::written_by_its_owner(&metadata)
+        .map_err(|problem| Mistakes::of_whole(problem.found, problem.allowed).of(path))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unreadable)?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let reading = Reading::new(folder);
     let table = tree::from_toml(&text, &reading);

@@ -320,6 +320,11 @@ fn a_secret_file_is_named_by_key_and_path_and_never_quoted() {
              allowed a file in TOML"
             .into())
     );
+    for mode in [0o664, 0o646, 0o666] {
+        write(folder.path(), "all.toml", "", mode);
+        let allowed = "allowed a file that only its owner may write: chmod go-w it";
+        assert_eq!(load(), Err(format!("all.toml:1:1: found mode {mode:04o}, {allowed}")));
+    }
     write(folder.path(), "all.toml", "", 0o644);
     assert_eq!(
         load(),

@@ -26,6 +26,7 @@ fn folder() -> TempDir {
         "company_name,cif,corporate_id,user_id,hard_token_serial,phone,email,authenticator\n",
         0o644,
     );
+    write("shared.csv", "", 0o664);
     folder
 }
 
@@ -39,6 +40,7 @@ fn changed(from: &str, to: &str) -> (String, usize) {
 fn mistakes(folder: &TempDir, toml: &str) -> Vec<String> {
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, toml).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
     let shown = Config::load(&path).expect_err(toml).to_string();
     shown.replace(&format!("{}/", folder.path().display()), "").lines().map(str::to_owned).collect()
 }
@@ -136,6 +138,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "file = \"subscribers.csv\"",
         "file = \"nosuch.csv\"",
         "+0:8: subscribers.file: found nosuch.csv: No such file or directory, allowed a file that can be read",
+    ),
+    (
+        "file = \"subscribers.csv\"",
+        "file = \"shared.csv\"",
+        "+0:8: subscribers.file: found shared.csv: mode 0664, \
+         allowed a file that only its owner may write: chmod go-w it",
     ),
     (
         "file = \"subscribers.csv\"",
@@ -250,6 +258,7 @@ fn abuse_18_all_mistakes_are_reported_at_once_one_a_line_and_end_the_program_wit
     let folder = folder();
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, FIVE).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
     for command in ["check-config", "serve"] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
         let output = program.arg(command).arg("--config").arg(&path).output().expect("the program runs");
