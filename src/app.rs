@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
 use crate::config::{Config, Mistakes};
+use crate::drift;
 use crate::enrolment;
 use crate::gateway::Gateway;
 use crate::http::admin::{Admin, AdminServer};
@@ -120,9 +121,13 @@ impl App {
             Server::start(&config.api, &Arc::new(api), &clock, &metrics, config.drain_timeout, &drain_api)
                 .map_err(|error| StartError::Listen("api.listen", listen, error))?;
         let drain_api = drain_api.drop_guard();
-        let drain = drain_sms.clone();
+        let (drain, stop) = (drain_sms.clone(), drain_sms.clone());
         let run = move || async move {
-            tokio::join!(links.run(drain), reporter.take_reports(reports));
+            tokio::join!(
+                links.run(drain),
+                reporter.take_reports(reports),
+                drift::watch(clock, metrics, stop)
+            );
         };
         let sms = threads::spawn("sms", run).map_err(StartError::Thread)?;
         let drain_sms = drain_sms.drop_guard();

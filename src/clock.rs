@@ -5,8 +5,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
 /// An instant in milliseconds since the Unix epoch.
@@ -38,6 +39,18 @@ impl Timestamp {
     }
 }
 
+/// The time since the machine was booted, in which it may have been suspended (`CLOCK_BOOTTIME`).
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    // Neither is ever negative.
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -62,20 +75,18 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System { wall_at_start: Timestamp, start: Instant },
+    System { wall_at_start: Timestamp, start: Duration },
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
 impl Clock {
-    /// The wall clock as read now, plus the monotonic time that passes from then on, so that a step of the
-    /// machine's clock can neither extend nor expire a challenge.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
+    /// The wall clock as read now, plus the time that passes from then on, be the machine suspended or not, so that
+    /// neither a step of its clock nor its sleep can extend a challenge.
     pub fn system() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::starting_at(Timestamp(millis(since_epoch)), Instant::now())
+        Self::starting_at(Timestamp(millis(since_epoch())), since_boot())
     }
 
-    fn starting_at(wall_at_start: Timestamp, start: Instant) -> Self {
+    fn starting_at(wall_at_start: Timestamp, start: Duration) -> Self {
         Self(Source::System { wall_at_start, start })
     }
 
@@ -84,32 +95,41 @@ impl Clock {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub(crate) fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { wall_at_start, start } => {
-                wall_at_start.plus(Instant::now().duration_since(*start))
+                wall_at_start.plus(since_boot().saturating_sub(*start))
             }
             Source::Manual(time) => *time.borrow(),
         }
     }
 
     /// The time since this clock was made, finer than a [`Timestamp`], to measure durations.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
     pub(crate) fn uptime(&self) -> Duration {
         match &self.0 {
-            Source::System { start, .. } => Instant::now().duration_since(*start),
+            Source::System { start, .. } => since_boot().saturating_sub(*start),
             Source::Manual(time) => Duration::from_millis(time.borrow().0),
         }
     }
 
-    /// Returns once the clock has reached `deadline`. Cancel safe.
+    /// By how much the machine's wall clock is ahead of this clock, in seconds; negative if it is behind. A manual clock
+    /// is the wall clock.
+    pub(crate) fn wall_ahead_seconds(&self) -> f64 {
+        match &self.0 {
+            Source::System { .. } => {
+                since_epoch().as_secs_f64() - Duration::from_millis(self.now().0).as_secs_f64()
+            }
+            Source::Manual(_) => 0.0,
+        }
+    }
+
+    /// Returns once the clock has reached `deadline`; later if the machine is suspended meanwhile. Cancel safe.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
     pub(crate) async fn sleep_until(&self, deadline: Timestamp) {
         match &self.0 {
             Source::System { wall_at_start, start } => {
-                let wake_at = *start + deadline.since(*wall_at_start);
-                tokio::time::sleep_until(wake_at.into()).await;
+                let passed = since_boot().saturating_sub(*start);
+                tokio::time::sleep(deadline.since(*wall_at_start).saturating_sub(passed)).await;
             }
             Source::Manual(time) => {
                 let mut time = time.subscribe();
@@ -163,10 +183,24 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "two clocks from one reading")]
+    fn the_machine_s_sleep_counts_and_the_wall_clock_is_where_ours_began() {
+        // The first number is the time since boot, with suspensions (proc(5)).
+        let read = || {
+            let text = std::fs::read_to_string("/proc/uptime").unwrap();
+            text.split(' ').next().unwrap().parse::<f64>().unwrap()
+        };
+        let (before, between, after) = (read(), since_boot().as_secs_f64(), read());
+        assert!(before - 0.01 <= between && between <= after + 0.01, "{before} {between} {after}");
+        assert!(Clock::system().wall_ahead_seconds().abs() < 0.1);
+        let hour_ago = Duration::from_secs(3600);
+        let behind = Clock::starting_at(Timestamp(millis(since_epoch() - hour_ago)), since_boot());
+        assert!((behind.wall_ahead_seconds() - 3600.0).abs() < 0.1);
+    }
+
+    #[test]
     fn abuse_09_time_goes_on_evenly_from_whatever_the_wall_clock_said_at_the_start() {
         // The wall clock is read once: two clocks whose readings differ by an hour stay an hour apart.
-        let (hour, start) = (Duration::from_secs(3600), Instant::now());
+        let (hour, start) = (Duration::from_secs(3600), since_boot());
         let early = Clock::starting_at(Timestamp::from_unix_millis(0), start);
         let late = Clock::starting_at(Timestamp::from_unix_millis(0).plus(hour), start);
         for _ in 0..1000 {

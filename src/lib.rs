@@ -11,6 +11,7 @@ pub mod app;
 mod call;
 pub mod clock;
 pub mod config;
+mod drift;
 mod enrolment;
 mod entropy;
 mod gateway;

@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::call::Call;
@@ -119,6 +119,8 @@ metrics! {
         pub(crate) subscribers: IntGauge = "otpgw_subscribers", gauge;
         /// Memory of challenges, sends and remembered keys.
         pub(crate) live_bytes: IntGauge = "otpgw_live_bytes", gauge;
+        /// By how much the machine's wall clock is ahead of the gateway's, in seconds.
+        pub(crate) clock_drift: Gauge = "otpgw_clock_drift_seconds", real_gauge;
         /// Open API connections.
         pub(crate) connections: IntGauge = "otpgw_connections", gauge;
         /// API connections closed at once since there were too many.
@@ -259,6 +261,10 @@ fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     registered(registry, IntGauge::new(name, help))
+}
+
+fn real_gauge(registry: &Registry, name: &str, help: &str) -> Gauge {
+    registered(registry, Gauge::new(name, help))
 }
 
 fn counter_by<E: Named>(label: &'static str) -> impl FnOnce(&Registry, &str, &str) -> CounterBy<E> {

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("main", &["app", "clock", "config", "keys", "shutdown"]),
     // The library's half of `main`: it starts every room and gives each what it needs.
-    ("app", &["clock", "config", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
+    ("app", &["clock", "config", "drift", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
     ("app", &["subscriber::code::KeyChanged", "subscriber::code::Keyring", "threads"]),
     // It has each room read its settings, and what stands in the files that they name.
     ("config", &["http", "keys", "msisdn", "sms", "store", "subscriber"]),
@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &["call", "clock", "entropy", "metrics", "msisdn::Msisdn", "named", "sms", "store", "subscriber"],
     ),
+    ("drift", &["clock", "metrics"]),
     ("enrolment", &["msisdn", "named", "store", "subscriber"]),
     ("sms", &["clock", "metrics", "msisdn", "named", "subscriber"]),
     ("store", &["metrics", "msisdn", "subscriber"]),
