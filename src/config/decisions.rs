@@ -17,7 +17,7 @@ settings! {
         /// Digits of a code for a large payment.
         pub(crate) long_length: CodeLength [length..=CodeLength::MAX] = CodeLength::EIGHT,
         /// The amount of each currency from which a payment is large.
-        pub(crate) long_from: Vec<Amount> [LargeAmounts] = Vec::new(),
+        pub(crate) long_from: Vec<Amount> [LargeAmounts] = large_by_default(),
     }
 }
 
@@ -96,6 +96,12 @@ impl Bounded for CodeLength {
     fn written(&self) -> String {
         self.digits().to_string()
     }
+}
+
+/// A billion rupiah.
+fn large_by_default() -> Vec<Amount> {
+    let rupiah = Currency::parse("IDR");
+    rupiah.and_then(|rupiah| Amount::parse("1000000000", rupiah).ok()).into_iter().collect()
 }
 
 /// `[codes.long_from]`: amounts by currency.

@@ -270,7 +270,7 @@ const FIELDS: [(&str, &str); 14] = [
         "/transaction",
         "an object with reference, amount, currency, beneficiary_account and beneficiary_name, each once",
     ),
-    ("/transaction/reference", "a string of 1 to 35 printable ASCII characters"),
+    ("/transaction/reference", "a string of 1 to 35 printable ASCII characters, no blank at either end"),
     (
         "/transaction/amount",
         "a decimal string: 1 to 15 integer digits, no sign, no leading zero, at most 8 decimals",

@@ -52,7 +52,7 @@ pub(crate) struct Currency {
 /// The field of a transaction that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionError {
-    /// Not 1 to 35 printable ASCII characters.
+    /// Not 1 to 35 printable ASCII characters, or with a blank at an end.
     Reference,
     /// Not a decimal string of 1 to 15 integer digits.
     Amount,
@@ -204,7 +204,9 @@ impl Transaction {
         beneficiary_name: &str,
     ) -> Result<Self, TransactionError> {
         let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
-        if !(1..=REFERENCE_CHARS_MAX).contains(&reference.len()) || !reference.bytes().all(printable) {
+        let has_blank_end = reference.starts_with(' ') || reference.ends_with(' ');
+        let is_long_enough = (1..=REFERENCE_CHARS_MAX).contains(&reference.len());
+        if !is_long_enough || !reference.bytes().all(printable) || has_blank_end {
             return Err(TransactionError::Reference);
         }
         let currency = Currency::parse(currency).ok_or(TransactionError::Currency)?;
@@ -361,7 +363,7 @@ mod tests {
         for account in ["", "12-34", "12 34", "é", &"1".repeat(35)] {
             assert_eq!(digest("r", account), Err(TransactionError::BeneficiaryAccount));
         }
-        for reference in ["", "a\nb", "é", &"r".repeat(36)] {
+        for reference in ["", "a\nb", "é", " a", "a ", " ", &"r".repeat(36)] {
             assert_eq!(digest(reference, "1"), Err(TransactionError::Reference));
         }
     }

@@ -70,7 +70,10 @@ fn values(base: &Value) -> Vec<(String, Value)> {
         ),
         ("/purpose", owned(&["payment", "login", "Payment", "refund"])),
         ("/locale", owned(&["id", "en", "ID", "fr"])),
-        ("/transaction/reference", [lengths("T", 35), characters()].concat()),
+        (
+            "/transaction/reference",
+            [lengths("T", 35), characters(), owned(&[" a", "a ", " ", "a b"])].concat(),
+        ),
         ("/transaction/amount", amounts()),
         ("/transaction/currency", currencies()),
         ("/transaction/beneficiary_account", [lengths("1", 34), characters()].concat()),
