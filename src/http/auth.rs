@@ -140,6 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn no_other_scheme_and_no_longer_key_is_looked_at() {
+        let [longest, longer] = [KEY_BYTES_MAX, KEY_BYTES_MAX + 1].map(|length| "k".repeat(length));
+        let clients = read(&(client("core", &longest) + &client("batch", &longer))).unwrap();
+        let name = |header: String| clients.authenticate(header.as_bytes()).map(Client::name);
+        assert_eq!(name(format!("Bearer {longest}")), Some("core"));
+        for scheme in ["Digest ", "Bearer\t", "Bearer:"] {
+            assert_eq!(name(format!("{scheme}{longest}")), None, "{scheme:?}");
+        }
+        assert_eq!(name(format!("Bearer {longer}")), None);
+    }
+
+    #[test]
     fn a_list_of_clients_that_cannot_be_told_apart_is_refused() {
         let refused = |toml: &str| read(toml).unwrap_err().to_string();
         assert_eq!(refused(""), "1:1: clients: found nothing, allowed 1 to 1000 tables [[clients]]");

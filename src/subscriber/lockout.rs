@@ -74,6 +74,11 @@ impl Lockout {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn failures_since_success(&self) -> u8 {
+        self.failures_since_success
+    }
+
     /// Records a success, which resets all counts.
     pub(crate) fn succeeded(&mut self) {
         *self = Self::default();

@@ -23,7 +23,6 @@ const START: Timestamp = Timestamp::from_unix_millis(1_795_338_900_000);
 /// One subscriber, the time, and every event so far.
 struct Story {
     subscriber: Subscriber,
-    fresh: Subscriber,
     events: Vec<Event>,
     policy: Policy,
     now: Timestamp,
@@ -51,15 +50,7 @@ impl Story {
     fn with(authenticator: Authenticator) -> Self {
         let phone = NumberingPlan::new("62", "0").unwrap().parse("+628123456745").unwrap();
         let subscriber = Subscriber::new(phone, authenticator);
-        Self {
-            fresh: subscriber.clone(),
-            subscriber,
-            events: Vec::new(),
-            policy: policy(),
-            now: START,
-            draws: 0,
-            store_full: false,
-        }
+        Self { subscriber, events: Vec::new(), policy: policy(), now: START, draws: 0, store_full: false }
     }
 
     fn apply<T>(&mut self, decision: Decision<T>) -> T {
@@ -182,12 +173,6 @@ impl Story {
             Outcome::Fresh(outcome) => outcome,
             other => panic!("not fresh: {other:?}"),
         }
-    }
-
-    fn replayed(&self) -> Subscriber {
-        let mut subscriber = self.fresh.clone();
-        self.events.iter().for_each(|event| subscriber.apply(event));
-        subscriber
     }
 }
 
@@ -586,6 +571,95 @@ fn in_a_full_store_whoever_has_something_to_drop_is_issued_a_challenge_and_memor
 }
 
 #[test]
+fn a_success_between_failures_starts_the_count_anew() {
+    let mut story = Story::begin();
+    for _ in 0..3 {
+        let (first, second) = (story.issue(), story.issue());
+        for challenge in [first, first, second, second] {
+            assert!(matches!(story.wrong(challenge), Verdict::Incorrect { .. }));
+        }
+        assert!(matches!(story.right(second), Verdict::Approved { .. }));
+    }
+}
+
+#[test]
+fn resends_count_among_the_sends_of_a_day() {
+    let mut story = Story::begin();
+    story.policy.sends_per_day = 3;
+    let challenge = story.issue();
+    story.pass(30);
+    assert!(story.resend(challenge).is_ok());
+    let other = story.issue();
+    story.pass(60);
+    let retry_after = DAY - Duration::from_secs(90);
+    assert_eq!(story.resend(other), Err(ResendRefused::SendsUsedUp { retry_after }));
+    assert_eq!(story.generate(), Err(GenerateRefused::SendsUsedUp { retry_after }));
+}
+
+#[test]
+fn abuse_25_a_challenge_that_has_ended_is_not_voided() {
+    let mut story = Story::begin();
+    let (approved, cancelled, voided) = (story.issue(), story.issue(), story.issue());
+    let code = story.code(approved);
+    story.right(approved);
+    story.cancel(cancelled).unwrap();
+    story.verify_with(voided, &code, &payment("1001"), None);
+    let events = story.events.len();
+    for (challenge, verdict) in [
+        (approved, Verdict::AlreadyUsed),
+        (cancelled, Verdict::Cancelled),
+        (voided, Verdict::TransactionChanged),
+    ] {
+        assert_eq!(story.verify_with(challenge, &code, &payment("1002"), None), Outcome::Fresh(verdict));
+    }
+    assert_eq!(story.events.len(), events, "nothing changes");
+}
+
+#[test]
+fn a_resend_is_queued_anew_and_of_older_sends_only_an_arrival_counts() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    let delivery =
+        |story: &Story| story.subscriber.challenge(challenge, story.now).unwrap().delivery(story.now);
+    story.report(challenge, 0, Delivery::Accepted);
+    assert_eq!(delivery(&story), Delivery::Accepted);
+    story.pass(30);
+    story.resend(challenge).unwrap();
+    assert_eq!(delivery(&story), Delivery::Queued);
+    for late in [Delivery::Undelivered, Delivery::Accepted, Delivery::Rejected, Delivery::Unknown] {
+        story.report(challenge, 0, late);
+        assert_eq!(delivery(&story), Delivery::Queued, "{late:?} is of the first");
+    }
+    story.report(challenge, 1, Delivery::Accepted);
+    story.report(challenge, 0, Delivery::Delivered);
+    assert_eq!(delivery(&story), Delivery::Delivered);
+}
+
+#[test]
+fn abuse_48_the_challenges_of_a_subscriber_have_different_references() {
+    let mut story = Story::begin();
+    let subject = payment("1000");
+    let id = |reference: u128, rest: u128| ChallengeId(((reference << 108) + rest).to_be_bytes());
+    let mut references = Vec::new();
+    for draw in 0..3 {
+        // Each draw begins with what was drawn before.
+        let ids = std::array::from_fn(|index| id(u128::try_from(index).unwrap(), draw));
+        let command = Generate {
+            subject: &subject,
+            digest: subject.digest(),
+            locale: Locale::Id,
+            draw: Draw { ids, salt: Salt([7; 16]) },
+            admission: story.admission(),
+            idempotency: None,
+        };
+        let decision = story.subscriber.generate(&command, &story.policy, story.now);
+        let Outcome::Fresh(Ok(issued)) = story.apply(decision) else { panic!("not issued") };
+        assert!(!references.contains(&issued.sms_reference), "{references:?}");
+        references.push(issued.sms_reference);
+    }
+}
+
+#[test]
 fn abuse_35_the_debug_of_a_subscriber_shows_neither_code_nor_salt_nor_phone() {
     let mut story = Story::begin();
     let challenge = story.issue();
@@ -698,6 +772,38 @@ impl Story {
     }
 }
 
+/// What is to be counted, from the events alone.
+#[derive(Default)]
+struct Model {
+    failures_since_success: u8,
+    sends: Vec<Timestamp>,
+    attempts: std::collections::HashMap<[u8; 16], u8>,
+}
+
+impl Model {
+    fn count(&mut self, event: &Event, now: Timestamp) {
+        match event {
+            Event::Issued { challenge, .. } => {
+                self.sends.push(now);
+                self.attempts.insert(challenge.id.0, 0);
+            }
+            Event::Resent { .. } => self.sends.push(now),
+            Event::Attempted { challenge, verdict, .. } => {
+                *self.attempts.get_mut(&challenge.0).unwrap() += 1;
+                self.failures_since_success = match verdict {
+                    Verdict::Approved { .. } => 0,
+                    _ => self.failures_since_success + 1,
+                };
+            }
+            Event::Enrolled { .. }
+            | Event::Voided { .. }
+            | Event::Cancelled { .. }
+            | Event::UnknownPresented
+            | Event::Reported { .. } => {}
+        }
+    }
+}
+
 fn shown<T: std::fmt::Debug>(outcome: Outcome<T>) -> Outcome<String> {
     match outcome {
         Outcome::Fresh(outcome) => Outcome::Fresh(format!("{outcome:?}")),
@@ -765,11 +871,25 @@ proptest! {
     }
 
     #[test]
-    fn replayed_events_equal_live_state(steps in proptest::collection::vec(step(), 0..80)) {
+    fn failures_sends_and_attempts_are_those_of_an_independent_count(
+        steps in proptest::collection::vec(step(), 0..120),
+    ) {
         let mut story = Story::begin();
+        let mut model = Model::default();
         for step in &steps {
+            let before = story.events.len();
             story.take(step);
-            prop_assert_eq!(&story.replayed(), &story.subscriber);
+            story.events[before..].iter().for_each(|event| model.count(event, story.now));
+            let subscriber = &story.subscriber;
+            prop_assert_eq!(subscriber.lockout.failures_since_success(), model.failures_since_success);
+            let of_the_day = |sent: &&Timestamp| story.now.since(**sent) < DAY;
+            prop_assert_eq!(
+                subscriber.sends.iter().filter(of_the_day).count(),
+                model.sends.iter().filter(of_the_day).count()
+            );
+            for challenge in &subscriber.challenges {
+                prop_assert_eq!(Some(&challenge.attempts), model.attempts.get(&challenge.id.0));
+            }
         }
     }
 
