@@ -86,6 +86,10 @@ fn load_store(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<
         .map_err(StartError::Enrolment)?;
     let seconds = (clock.uptime() - start).as_secs_f64();
     tracing::info!(subscribers, seconds, "subscribers loaded");
+    if subscribers == 0 {
+        let file = config.subscribers_file.display();
+        tracing::warn!(%file, "there are no subscribers: nobody can get a code");
+    }
     tracing::warn!("there is no journal yet: a restart voids open challenges and forgets failures and locks");
     Ok(store)
 }

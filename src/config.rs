@@ -7,6 +7,7 @@ mod decisions;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl Config {
 
     fn read(root: &Section<'_>, open_files_max: u64) -> Option<Self> {
         let api = read_api(&root.section("api"), open_files_max);
-        let admin = http::AdminConfig::read(&root.section("admin"));
+        let admin = read_admin(&root.section("admin"), api.listen);
         let log = Log::read(&root.section("log"));
         let drain_timeout =
             root.section("shutdown").or("drain_timeout", seconds(0)..=seconds(60), seconds(10));
@@ -151,6 +152,21 @@ fn read_api(section: &Section<'_>, open_files_max: u64) -> http::Config {
         section.conflict("connections_max", api.connections_max, allowed);
     }
     api
+}
+
+/// `[admin]`, beside the API's listener.
+fn read_admin(section: &Section<'_>, api: SocketAddr) -> http::AdminConfig {
+    let admin = http::AdminConfig::read(section);
+    let listen = admin.listen;
+    let same_ip = listen.ip() == api.ip() || listen.ip().is_unspecified() || api.ip().is_unspecified();
+    if listen.port() != 0 && listen.port() == api.port() && same_ip {
+        section.conflict(
+            "listen",
+            format_args!("\"{listen}\""),
+            format_args!("another than api.listen, {api}"),
+        );
+    }
+    admin
 }
 
 /// `[phones]`.

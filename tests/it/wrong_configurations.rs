@@ -140,6 +140,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "+0:8: subscribers.file: found nosuch.csv: No such file or directory, allowed a file that can be read",
     ),
     (
+        "listen = \"127.0.0.1:9464\"",
+        "listen = \"127.0.0.1:8080\"",
+        "+0:10: admin.listen: found \"127.0.0.1:8080\", allowed another than api.listen, 127.0.0.1:8080",
+    ),
+    (
+        "listen = \"127.0.0.1:9464\"",
+        "listen = \"0.0.0.0:8080\"",
+        "+0:10: admin.listen: found \"0.0.0.0:8080\", allowed another than api.listen, 127.0.0.1:8080",
+    ),
+    (
         "file = \"subscribers.csv\"",
         "file = \"shared.csv\"",
         "+0:8: subscribers.file: found shared.csv: mode 0664, \
