@@ -165,11 +165,18 @@ fn first_64_bits(bytes: &[u8; 32]) -> u64 {
 }
 
 /// The master keys: the one in use, and older ones whose challenges may still be open.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Keyring {
     keys: Vec<KeySet>,
     /// The ids of keys that are no longer in use, with their fingerprints.
     retired: Vec<(KeyId, u64)>,
+}
+
+/// Without fingerprints.
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("keys", &self.keys).finish()
+    }
 }
 
 /// A key has other bytes than one that was in use under the same id.
