@@ -208,10 +208,19 @@ mod tests {
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::Command;
 
+    use std::time::Duration;
+
     use super::*;
+    use crate::clock::Timestamp;
     use crate::msisdn::NumberingPlan;
-    use crate::subscriber::Event;
+    use crate::subscriber::admission::Admission;
+    use crate::subscriber::challenge::{Challenge, Locale};
+    use crate::subscriber::challenge_id::{ChallengeId, Salt};
     use crate::subscriber::id::Id;
+    use crate::subscriber::idempotency::Outcome;
+    use crate::subscriber::policy::tests::policy;
+    use crate::subscriber::transaction::Subject;
+    use crate::subscriber::{Draw, Event, Generate};
 
     fn id(user: &str) -> SubscriberId {
         SubscriberId { corporate: Id::parse("ACME").unwrap(), user: Id::parse(user).unwrap() }
@@ -239,6 +248,53 @@ mod tests {
         assert_eq!(enrol("C"), Err(EnrolRefused::Full));
         assert_eq!(store.read(&id("C"), |_| ()), None);
         assert_eq!(store.metrics.api.subscribers.get(), 2);
+    }
+
+    #[test]
+    fn memory_is_counted_as_it_is_taken_and_given_back_and_used_up_at_its_bound() {
+        let live_bytes_max = 3 * (size_of::<Challenge>() + size_of::<Timestamp>());
+        let config = Config { live_bytes_max, ..Default::default() };
+        let store = Store::new(config, 10, Arc::new(Metrics::new()));
+        store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();
+        let (subject, policy) = (Subject::Login, policy());
+        let issue = |number: u8, now: Timestamp| {
+            let generate = |subscriber: Option<&Subscriber>| {
+                let command = Generate {
+                    subject: &subject,
+                    digest: subject.digest(),
+                    locale: Locale::Id,
+                    draw: Draw { ids: [ChallengeId([number; 16]); 3], salt: Salt([number; 16]) },
+                    admission: Admission { phone: Some(phone()), place: Ok(()), memory: Ok(()) },
+                    idempotency: None,
+                };
+                subscriber.unwrap().generate(&command, &policy, now)
+            };
+            assert!(matches!(store.decide(&id("A"), generate).without_waiting(), Outcome::Fresh(Ok(_))));
+            let (counted, held) =
+                (store.live_bytes.load(Ordering::Relaxed), store.read(&id("A"), Subscriber::heap_bytes));
+            assert_eq!(Some(counted), held);
+            store.observe();
+            assert_eq!(store.metrics.api.live_bytes.get(), i64::try_from(counted).unwrap());
+            counted
+        };
+        let start = Timestamp::from_unix_millis(1_795_338_900_000);
+        let counts = [1, 2, 3].map(|number| issue(number, start));
+        assert!(counts.is_sorted() && counts[2] == live_bytes_max && store.is_full());
+        let later = start.plus(Duration::from_secs(180 + 601));
+        assert!(issue(4, later) < counts[1] && !store.is_full());
+    }
+
+    #[test]
+    fn what_a_store_may_hold_is_bounded() {
+        let read = |text: &str| settings::from_toml(text, |root| Some(Config::read(&root.section("store"))));
+        for good in ["subscribers_max = 1", "subscribers_max = 100_000_000", "live_bytes_max = 1_048_576"] {
+            assert!(read(&format!("[store]\n{good}")).is_ok(), "{good}");
+        }
+        for bad in ["subscribers_max = 0", "subscribers_max = 100_000_001", "live_bytes_max = 1_048_575"] {
+            assert!(read(&format!("[store]\n{bad}")).is_err(), "{bad}");
+        }
+        assert!(read("[store]\nlive_bytes_max = 1_099_511_627_776").is_ok());
+        assert!(read("[store]\nlive_bytes_max = 1_099_511_627_777").is_err());
     }
 
     #[test]
