@@ -1,5 +1,6 @@
 //! `otp-gateway`: command line → configuration → threads → serve → exit code.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,9 +54,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve { config } => serve(&config),
         Command::CheckConfig { config } => check_config(&config),
-        Command::Key(KeyCommand::New(new_key)) => {
-            new_key.print(&mut std::io::stdout()).map_err(Failure::system)
-        }
+        Command::Key(KeyCommand::New(new_key)) => new_key.print(&mut io::stdout()).map_err(Failure::system),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,7 +125,11 @@ fn check_config(path: &Path) -> Result<(), Failure> {
 }
 
 fn start_log(log: Log) -> Result<(), Failure> {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(log.filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(log.filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+
     let started = if log.json { subscriber.json().try_init() } else { subscriber.try_init() };
     started.map_err(Failure::system)
 }

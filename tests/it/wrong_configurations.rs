@@ -288,3 +288,20 @@ fn abuse_18_all_mistakes_are_reported_at_once_one_a_line_and_end_the_program_wit
         );
     }
 }
+
+#[test]
+fn what_is_logged_to_something_else_than_a_terminal_has_no_colours() {
+    let folder = folder();
+    let path = folder.path().join("gateway.toml");
+    // It logs a few lines, and ends since the port is in use.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = taken.local_addr().expect("an address").to_string();
+    let toml = GOOD.replace("127.0.0.1:9464", &listen).replace("127.0.0.1:8080", "127.0.0.1:0");
+    std::fs::write(&path, toml).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
+    let output = program.arg("serve").arg("--config").arg(&path).output().expect("the program runs");
+    let told = String::from_utf8(output.stderr).expect("text");
+    assert!(told.contains("subscribers loaded") && !told.contains('\x1b'), "{told}");
+    assert!(told.contains("admin.listen = "), "{told}");
+}
