@@ -78,6 +78,8 @@ pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) 
         .with_client("loadtest", "core", &secrets.api_key)
         .with("log.json", true)
         .with("codes.length", CODE_DIGITS)
+        // Whatever the amount is.
+        .with("codes.long_length", CODE_DIGITS)
         .with("challenge.ttl", seconds(setup.ttl))
         .with("challenge.open_max", OPEN_MAX)
         .with("challenge.sends_per_day", SENDS_PER_DAY)
