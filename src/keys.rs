@@ -7,7 +7,7 @@ use settings::FileProblem;
 use zeroize::Zeroizing;
 
 use crate::http::auth::{Role, key_sha256};
-use crate::subscriber::code::{KEYS_MAX, KeyId, Keyring, MASTER_KEY_BYTES};
+use crate::subscriber::code::{KEYS_MAX, KeyChanged, KeyId, Keyring, MASTER_KEY_BYTES};
 
 /// 192 random bits: with the prefix, the key's hash takes one block of SHA-256, at every request.
 const API_KEY_BYTES: usize = 24;
@@ -63,6 +63,12 @@ impl NewKey {
 /// [`FileProblem`] if the file cannot be read, has permissions for others, or is not a key file.
 pub fn load(path: &Path) -> Result<Keyring, FileProblem> {
     parse(&settings::read_secret(path)?)
+}
+
+impl From<KeyChanged> for FileProblem {
+    fn from(changed: KeyChanged) -> Self {
+        Self::whole(changed, "a new number for a new key")
+    }
 }
 
 /// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines

@@ -99,18 +99,10 @@ fn serve(path: &Path) -> Result<(), Failure> {
         false => Failure::system(error),
     })?;
     while runtime.block_on(signals.next()) == Request::Reload {
-        match keys::load(&key_file) {
-            Ok(keys) => {
-                if let Err(changed) = app.replace_keys(&keys) {
-                    let found = format!("{}: {changed}", key_file.display());
-                    let allowed = "a new number for a new key";
-                    tracing::error!(found, allowed, "the master keys stay as they were");
-                }
-            }
-            Err(problem) => {
-                let found = problem.found_in(&key_file);
-                tracing::error!(found, allowed = problem.allowed, "the master keys stay as they were");
-            }
+        let replaced = keys::load(&key_file).and_then(|keys| Ok(app.replace_keys(&keys)?));
+        if let Err(problem) = replaced {
+            let found = problem.found_in(&key_file);
+            tracing::error!(found, allowed = problem.allowed, "the master keys stay as they were");
         }
     }
     app.drain();

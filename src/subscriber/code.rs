@@ -113,17 +113,16 @@ impl fmt::Debug for KeySet {
 impl KeySet {
     fn new(id: KeyId, master: &[u8; MASTER_KEY_BYTES]) -> Self {
         let derivation = Hkdf::<Sha256>::new(None, master);
+        let expand = |purpose: &str, output: &mut [u8]| {
+            derivation.expand(purpose.as_bytes(), output).expect("8 and 32 bytes are a valid HKDF output");
+        };
         let subkey = |purpose: &str| {
             let mut key = Zeroizing::new([0; 32]);
-            derivation
-                .expand(purpose.as_bytes(), key.as_mut_slice())
-                .expect("32 bytes are a valid HKDF output");
+            expand(purpose, key.as_mut_slice());
             Hmac::new_from_slice(key.as_slice()).expect("HMAC takes a key of any length")
         };
         let mut fingerprint = [0; 8];
-        derivation
-            .expand(b"fingerprint/1", fingerprint.as_mut_slice())
-            .expect("8 bytes are a valid HKDF output");
+        expand("fingerprint/1", &mut fingerprint);
         let fingerprint = u64::from_be_bytes(fingerprint);
         Self { id, code: subkey("code/1"), idempotency: subkey("idempotency/1"), fingerprint }
     }

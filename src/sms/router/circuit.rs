@@ -192,11 +192,10 @@ impl Circuit {
         }
         self.spans[0].successes = self.spans[0].successes.saturating_add(1);
         self.add_worked(prefix, now);
-        let is_probe = self.probed_at.is_some();
-        if self.is_closed() || !is_probe {
+        if self.is_closed() {
             return false;
         }
-        let probed_at = self.probed_at.take().unwrap_or(now);
+        let Some(probed_at) = self.probed_at.take() else { return false };
         (self.good, self.probes_from) = (self.good + 1, probed_at);
         if self.good >= PROBES_GOOD {
             (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);

@@ -8,9 +8,9 @@ use crate::sms::outbox::{Outgoing, Tries};
 
 /// The first pause before what was refused is tried again, and the longest: a code's life has several of these.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
-pub(super) const PAUSE_MAX: Duration = Duration::from_secs(16);
+const PAUSE_MAX: Duration = Duration::from_secs(16);
 /// The most tries that are refused for now.
-pub(super) const TRIES_MAX: u8 = 5;
+const TRIES_MAX: u8 = 5;
 /// The most times that it goes to another SMSC since its destination takes nothing.
 pub(super) const MOVES_MAX: u8 = 5;
 /// By the second refusal, another SMSC is to take it.

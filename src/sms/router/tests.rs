@@ -123,6 +123,15 @@ impl House {
         taken.into_iter().map(answer).collect()
     }
 
+    /// Each second, messages to these numbers, of which the first link is refused what is for a hundred and more.
+    fn refuse_for(&self, seconds: u32, numbers: std::ops::Range<u8>, trouble: Trouble) {
+        for _ in 0..seconds {
+            numbers.clone().for_each(|number| self.send(number));
+            self.answer(0, sick(trouble));
+            self.pass(SECOND);
+        }
+    }
+
     fn accept(&self, link: usize, outgoing: &Outgoing) {
         self.router.lane(link).accepted(outgoing, self.clock.now());
     }
@@ -604,11 +613,7 @@ fn s6b_what_waits_for_its_destination_goes_by_another_smsc_a_second_after_that_i
     for trouble in [Trouble::Throttled, Trouble::Full] {
         let house = House::new(&[1, 1], &[]);
         house.lose(1);
-        for _ in 0..10 {
-            (100..120).for_each(|number| house.send(number));
-            house.answer(0, sick(trouble));
-            house.pass(SECOND);
-        }
+        house.refuse_for(10, 100..120, trouble);
         // Each of them was tried already, or waits for what was.
         let waiting = usize::try_from(house.metrics.sms.outbox_items.get()).unwrap();
         assert!(waiting > 50, "{waiting}");
@@ -931,11 +936,7 @@ async fn what_finds_no_slot_on_one_link_goes_by_another() {
 fn s7_an_smsc_that_is_tried_out_does_not_get_all_that_waits_for_another() {
     let house = House::new(&[1, 1], &[]);
     house.lose(1);
-    for _ in 0..5 {
-        (100..140).for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-        house.pass(SECOND);
-    }
+    house.refuse_for(5, 100..140, Trouble::Throttled);
     house.bind(1);
     house.fail(1);
     for _ in 0..circuit::PAUSE_MIN.as_secs() + 1 {
@@ -948,18 +949,18 @@ fn s7_an_smsc_that_is_tried_out_does_not_get_all_that_waits_for_another() {
 #[test]
 fn s7_what_waits_for_sick_destinations_does_not_keep_others_from_trying_an_smsc_out() {
     let house = House::new(&[1], &[]);
-    for _ in 0..3 {
-        (100..140).for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-        house.pass(SECOND);
-    }
+    house.refuse_for(3, 100..140, Trouble::Throttled);
     // It fails with all that it gets, but answers.
-    while house.metrics.smsc("a").circuit_open.get() == 0 {
+    for _ in 0..100 {
+        if house.metrics.smsc("a").circuit_open.get() == 1 {
+            break;
+        }
         [1, 201].into_iter().for_each(|number| house.send(number));
         house.answer(0, |number| {
             Some(if number == 1 || number > 200 { Trouble::Error } else { Trouble::Throttled })
         });
     }
+    assert_eq!(house.metrics.smsc("a").circuit_open.get(), 1);
     let mut good = 0;
     for number in 10..40 {
         house.pass(SECOND);
@@ -990,11 +991,7 @@ fn s7_what_was_refused_is_no_probe_while_something_else_is_there() {
 fn what_goes_to_another_smsc_without_having_been_refused_has_all_its_tries_left() {
     let house = House::new(&[1, 1], &[]);
     house.lose(1);
-    for _ in 0..5 {
-        (100..120).for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-        house.pass(SECOND);
-    }
+    house.refuse_for(5, 100..120, Trouble::Throttled);
     house.bind(1);
     house.pass(SECOND);
     house.pass(STEADY_AFTER);
