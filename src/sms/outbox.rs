@@ -179,10 +179,13 @@ impl Outbox {
                 route.ticket().ok_or(Unavailable::OutboxFull)?
             }
         };
-        if let Some(crowd) = self.routing.crowds.find(prefix)
-            && !ticket.join_within_share(&crowd)
-        {
-            return Err(Unavailable::DestinationFailing);
+        if let Some(crowd) = self.routing.crowds.find(prefix) {
+            if crowd.state() == RouteState::Failing {
+                return Err(Unavailable::SmscFailing);
+            }
+            if !ticket.join_within_share(&crowd) {
+                return Err(Unavailable::DestinationFailing);
+            }
         }
         match self.items.try_reserve() {
             Ok(permit) => Ok(Place { permit, prefix, ticket }),
@@ -218,6 +221,13 @@ impl Place<'_> {
 impl Queue {
     pub(super) fn routes(&self) -> &[Arc<Route>] {
         &self.routing.routes
+    }
+
+    /// The route that what goes to a destination takes.
+    pub(super) fn route_of(&self, prefix: Prefix) -> &Route {
+        let digits = prefix.to_string();
+        let (route, _) = self.routing.prefixes.longest_of(digits.as_bytes());
+        &self.routing.routes[usize::from(route)]
     }
 
     /// The sick destinations, as callers see them.

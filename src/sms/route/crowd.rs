@@ -3,18 +3,38 @@
 //! A destination that is well is not counted, and costs its callers one look at a number that is 0.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::{RouteState, SENDING};
 use crate::sms::destination::Prefix;
 
 /// One sick destination, as long as anyone holds it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::sms) struct Crowd {
     places: AtomicUsize,
+    /// A [`RouteState`], which only the SMS thread changes.
+    state: AtomicU64,
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Self { places: AtomicUsize::new(0), state: AtomicU64::new(SENDING) }
+    }
 }
 
 impl Crowd {
+    /// Whether any SMSC of its route takes what is for it, if its route is [sending](RouteState::Sending).
+    // Relaxed: it guards no other data, and a caller may see it a moment late.
+    pub(in crate::sms) fn state(&self) -> RouteState {
+        RouteState::from_number(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Changes the state.
+    pub(in crate::sms) fn set_state(&self, state: RouteState) {
+        self.state.store(state.to_number(), Ordering::Relaxed);
+    }
+
     /// One more place.
     pub(in crate::sms) fn join(self: &Arc<Self>) -> Member {
         self.places.fetch_add(1, Ordering::Relaxed);

@@ -77,22 +77,27 @@ impl Prefixes {
         self.nodes[0].route != NONE
     }
 
-    /// The route of the longest prefix, and how many digits that has; the first where no prefix fits, which cannot
-    /// be once they [cover all](Self::cover_all).
+    /// The route of a number's longest prefix, and how many digits that has; the first where no prefix fits, which
+    /// cannot be once they [cover all](Self::cover_all).
     // One step a digit, and none where there is but the empty prefix.
     pub(in crate::sms) fn longest(&self, phone: Msisdn) -> (Route, u32) {
-        let (mut route, mut longest) = (self.nodes[0].route, 0);
         if self.nodes.len() > 1 {
-            let mut buffer = [0; DIGITS_MAX];
-            let mut at = 0;
-            for (digits, digit) in (1..).zip(phone.digits_in(&mut buffer)) {
-                at = match self.nodes[at].next[usize::from(digit - b'0')] {
-                    NONE => break,
-                    next => usize::from(next),
-                };
-                if self.nodes[at].route != NONE {
-                    (route, longest) = (self.nodes[at].route, digits);
-                }
+            self.longest_of(phone.digits_in(&mut [0; DIGITS_MAX]))
+        } else {
+            self.longest_of(&[])
+        }
+    }
+
+    /// Likewise for a number of which these are the first digits, in ASCII.
+    pub(in crate::sms) fn longest_of(&self, digits: &[u8]) -> (Route, u32) {
+        let (mut route, mut longest, mut at) = (self.nodes[0].route, 0, 0);
+        for (count, digit) in (1..).zip(digits) {
+            at = match self.nodes[at].next[usize::from(digit - b'0')] {
+                NONE => break,
+                next => usize::from(next),
+            };
+            if self.nodes[at].route != NONE {
+                (route, longest) = (self.nodes[at].route, count);
             }
         }
         (if route == NONE { 0 } else { route }, longest)

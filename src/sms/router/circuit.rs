@@ -14,6 +14,9 @@
 //! others are well. What opens it regardless is that nothing at all is answered. The pause doubles each time the circuit
 //! opens anew before it was closed for [`CALM_AFTER`], so that traffic does not swing to and fro.
 //!
+//! What failed in fewer destinations says nothing of others, which were at rest: the circuit is open for
+//! [those alone](Circuit::only). The first other one that works closes it; if others fail, too, it is open for all.
+//!
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
 
@@ -28,9 +31,11 @@ const IN_A_ROW: u32 = 5;
 const IN_SPANS: u32 = 10;
 const SPAN: Duration = Duration::from_secs(5);
 /// Errors of this many destinations are the SMSC's own if none but those has worked for [`WORKS`], or if there are
-/// [`PREVAILING`] times as many failures as successes.
+/// [`PREVAILING`] times as many failures as successes. They are not if in the last span so many messages to one that has
+/// not failed in it went well.
 const DESTINATIONS_MIN: usize = 3;
 const WORKS: Duration = Duration::from_secs(2);
+const WELL_IN_A_ROW: u32 = 3;
 const PREVAILING: u32 = 4;
 /// This many destinations that worked are known: nearly always all that there are.
 const WORKED: usize = 32;
@@ -85,6 +90,8 @@ impl Span {
 struct Worked {
     prefix: Prefix,
     at: Timestamp,
+    /// Successes since it failed.
+    in_a_row: u32,
     failed_at: Option<Timestamp>,
 }
 
@@ -93,6 +100,10 @@ struct Worked {
 pub(super) struct Circuit {
     state: State,
     cause: Cause,
+    /// The destinations that it is not closed for, if it is for all others.
+    only: Vec<Prefix>,
+    /// Failures of others meanwhile.
+    beside: u32,
     /// Since when it is not closed, or half-open: what was written before says nothing of a probe.
     probes_from: Timestamp,
     probed_at: Option<Timestamp>,
@@ -121,6 +132,8 @@ impl Circuit {
         Self {
             state: State::Closed,
             cause: Cause::Errors,
+            only: Vec::new(),
+            beside: 0,
             probes_from: now,
             probed_at: None,
             good: 0,
@@ -152,6 +165,21 @@ impl Circuit {
         self.state == State::Closed
     }
 
+    /// Whether all to this destination may be sent.
+    pub(super) fn is_closed_for(&self, prefix: Prefix) -> bool {
+        self.is_closed() || self.is_closed_for_others() && !self.only.contains(&prefix)
+    }
+
+    /// Whether all may be sent but what goes to a few destinations.
+    pub(super) fn is_closed_for_others(&self) -> bool {
+        self.is_closed() || !self.only.is_empty()
+    }
+
+    /// The destinations that it is not closed for, if it is for all others.
+    pub(super) fn only(&self) -> &[Prefix] {
+        &self.only
+    }
+
     /// Whether it answers, if only with errors, since it opened.
     pub(super) fn answers(&self) -> bool {
         self.cause == Cause::Errors
@@ -174,9 +202,9 @@ impl Circuit {
             && now.since(self.probes_from) >= SLOW_PAUSE
     }
 
-    /// A message is on its way.
-    pub(super) fn took(&mut self, now: Timestamp) {
-        if !self.is_closed() {
+    /// A message to this destination is on its way.
+    pub(super) fn took(&mut self, prefix: Prefix, now: Timestamp) {
+        if !self.is_closed_for(prefix) {
             self.probed_at = Some(now);
         }
     }
@@ -195,12 +223,22 @@ impl Circuit {
         if self.is_closed() {
             return false;
         }
+        if self.is_closed_for(prefix) {
+            self.close(now);
+            return true;
+        }
         let Some(probed_at) = self.probed_at.take() else { return false };
         (self.good, self.probes_from) = (self.good + 1, probed_at);
         if self.good >= PROBES_GOOD {
-            (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);
+            self.close(now);
         }
         true
+    }
+
+    fn close(&mut self, now: Timestamp) {
+        self.only.clear();
+        (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);
+        (self.probed_at, self.good) = (None, 0);
     }
 
     /// The SMSC answered, if only that it will not take a message.
@@ -214,6 +252,9 @@ impl Circuit {
         self.answered(now);
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.add_failed(prefix, now);
+        if !self.is_closed() && self.is_closed_for(prefix) {
+            return self.failed_beside(Cause::Errors, now);
+        }
         let burst = self.in_a_row >= IN_A_ROW || self.failures_prevail();
         self.opens(burst && self.is_its_own(now), Cause::Errors, since, now)
     }
@@ -224,6 +265,9 @@ impl Circuit {
             self.unanswered = self.unanswered.saturating_add(1);
         }
         self.add_failed(prefix, now);
+        if !self.is_closed() && self.is_closed_for(prefix) {
+            return self.failed_beside(Cause::Silence, now);
+        }
         let burst = self.failures_prevail() && self.is_its_own(now);
         self.opens(burst || self.unanswered >= IN_A_ROW, Cause::Silence, since, now)
     }
@@ -257,11 +301,32 @@ impl Circuit {
             }
             State::Closed | State::Open { .. } | State::HalfOpen => return false,
         }
+        if self.is_closed() {
+            let failing = self.failing();
+            let several = failing.iter().all(Option::is_some);
+            self.only = if several { Vec::new() } else { failing.into_iter().flatten().collect() };
+        }
+        self.open(cause, now);
+        true
+    }
+
+    fn open(&mut self, cause: Cause, now: Timestamp) {
         self.state = State::Open { until: now.plus(self.pause) };
         self.pause = (2 * self.pause).min(PAUSE_MAX);
         (self.cause, self.probed_at, self.probes_from, self.good) = (cause, None, now, 0);
-        (self.in_a_row, self.unanswered) = (0, 0);
-        true
+        (self.in_a_row, self.unanswered, self.beside) = (0, 0, 0);
+    }
+
+    /// A message failed of a destination that it is closed for, though it is not for others. Returns whether it has
+    /// opened for all.
+    fn failed_beside(&mut self, cause: Cause, now: Timestamp) -> bool {
+        self.beside += 1;
+        let for_all = self.beside >= IN_A_ROW;
+        if for_all {
+            self.only.clear();
+            self.open(cause, now);
+        }
+        for_all
     }
 
     /// Whether a message went to a destination successfully not long ago.
@@ -271,10 +336,10 @@ impl Circuit {
 
     fn add_worked(&mut self, prefix: Prefix, now: Timestamp) {
         if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
-            known.at = now;
+            (known.at, known.in_a_row) = (now, known.in_a_row.saturating_add(1));
             return;
         }
-        let new = Worked { prefix, at: now, failed_at: None };
+        let new = Worked { prefix, at: now, in_a_row: 1, failed_at: None };
         if self.worked.len() < WORKED {
             self.worked.push(new);
         } else if let Some(oldest) = self.worked.iter_mut().min_by_key(|known| known.at) {
@@ -286,25 +351,33 @@ impl Circuit {
         self.spans[0].failures = self.spans[0].failures.saturating_add(1);
         self.spans[0].add_failing(prefix);
         if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
-            known.failed_at = Some(now);
+            (known.in_a_row, known.failed_at) = (0, Some(now));
         }
+    }
+
+    /// The first destinations that failed in two spans.
+    fn failing(&self) -> [Option<Prefix>; DESTINATIONS_MIN] {
+        let [mut failing, before] = self.spans;
+        before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
+        failing.failing
     }
 
     /// Whether what fails is more than what its destinations explain: it is several and hardly anything else goes well,
     /// or nothing else went well lately.
     fn is_its_own(&self, now: Timestamp) -> bool {
-        let [mut failing, before] = self.spans;
-        before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
+        let failing = self.failing();
         let is_other = |known: &&Worked| {
-            !failing.failing.contains(&Some(known.prefix))
-                && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
+            !failing.contains(&Some(known.prefix)) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
         };
-        let worked_for = self.worked.iter().filter(is_other).map(|known| now.since(known.at)).min();
+        let others = || self.worked.iter().filter(is_other);
+        let is_well = |known: &Worked| known.in_a_row >= WELL_IN_A_ROW && now.since(known.at) < SPAN;
+        let worked_for = others().map(|known| now.since(known.at)).min();
         let no_other_for = |duration| worked_for.is_none_or(|last| last >= duration);
         let (failures, successes) = self.counts();
-        let several = failing.failing.iter().all(Option::is_some);
+        let several = failing.iter().all(Option::is_some);
         let prevail = failures / PREVAILING >= successes.max(1);
-        several && (self.opens_on_several || no_other_for(WORKS) || prevail) || no_other_for(WORKED_LATELY)
+        let none_is_well = !others().any(is_well) && (no_other_for(WORKS) || prevail);
+        several && (self.opens_on_several || none_is_well) || no_other_for(WORKED_LATELY)
     }
 
     /// A message that was on its way was not sent after all. Returns whether the next probe may be sent.
@@ -365,7 +438,7 @@ mod tests {
     fn close(circuit: &mut Circuit, now: Timestamp) {
         for _ in 0..PROBES_GOOD {
             assert!(circuit.takes());
-            circuit.took(now);
+            circuit.took(prefix(0), now);
             assert!(succeed(circuit, now));
         }
         assert!(circuit.is_closed());
@@ -412,8 +485,8 @@ mod tests {
             assert!(!circuit.failed(prefix(2), after(second), after(second)));
         }
         circuit.succeeded(prefix(9), after(300));
-        assert!(!circuit.failed(prefix(3), after(301), after(301)), "another still works");
-        assert!(circuit.failed(prefix(3), after(302), after(302)));
+        assert!(!circuit.failed(prefix(3), after(304), after(304)), "another still works");
+        assert!(circuit.failed(prefix(3), after(305), after(305)));
     }
 
     #[test]
@@ -425,8 +498,7 @@ mod tests {
                 (0..failures).any(|number| circuit.failed(prefix(number % 3), after(second), after(second)))
             })
         };
-        assert!(!fails_beside(18, 16) && !fails_beside(60, 16));
-        assert!(fails_beside(70, 16), "hardly anything goes well");
+        assert!(!fails_beside(18, 16) && !fails_beside(200, 16));
         assert!(fails_beside(18, 0));
     }
 
@@ -457,6 +529,36 @@ mod tests {
     }
 
     #[test]
+    fn s7_of_what_failed_alone_nothing_is_known_of_others_and_the_first_that_works_closes_it() {
+        for silent in [false, true] {
+            let fail = |circuit: &mut Circuit, number: u8, now: Timestamp| match silent {
+                true => circuit.unanswered(prefix(number), now, now),
+                false => circuit.failed(prefix(number), now, now),
+            };
+            let mut circuit = Circuit::new(START);
+            assert!((0..IN_A_ROW).any(|_| fail(&mut circuit, 1, START)));
+            assert!(circuit.is_open() && circuit.is_closed_for_others());
+            assert!(!circuit.is_closed_for(prefix(1)) && circuit.is_closed_for(prefix(2)));
+            assert_eq!(circuit.only(), [prefix(1)]);
+            // A failure or two say nothing, nor that the first fails on.
+            (1..IN_A_ROW).for_each(|_| assert!(!fail(&mut circuit, 2, after(1))));
+            assert!(circuit.on_time(after(5)));
+            circuit.took(prefix(2), after(5));
+            assert!(circuit.takes(), "that is no probe");
+            circuit.took(prefix(1), after(5));
+            assert!(!circuit.takes() && fail(&mut circuit, 1, after(5)));
+            assert!(circuit.is_closed_for(prefix(2)));
+            assert!(circuit.succeeded(prefix(2), after(6)) && circuit.is_closed());
+            assert!(!fail(&mut circuit, 1, after(7)), "it is closed for that one, too");
+            // Others fail, too.
+            let mut circuit = Circuit::new(START);
+            assert!((0..IN_A_ROW).any(|_| fail(&mut circuit, 1, START)));
+            assert!((2..7).any(|number| fail(&mut circuit, number, after(1))));
+            assert!(circuit.is_open() && !circuit.is_closed_for_others() && circuit.only().is_empty());
+        }
+    }
+
+    #[test]
     fn s7_after_its_pause_three_probes_one_after_another_close_it() {
         let mut circuit = Circuit::new(START);
         open(&mut circuit, START);
@@ -465,7 +567,7 @@ mod tests {
         assert!(circuit.on_time(after(5)));
         for probe in 1..=PROBES_GOOD {
             assert!(circuit.takes());
-            circuit.took(after(5));
+            circuit.took(prefix(0), after(5));
             assert!(!circuit.takes(), "one at a time");
             assert!(succeed(&mut circuit, after(6)));
             assert_eq!(circuit.is_closed(), probe == PROBES_GOOD);
@@ -483,7 +585,7 @@ mod tests {
             assert!(circuit.is_open(), "{pause}");
             now = now.plus(Duration::from_secs(pause));
             assert!(circuit.on_time(now) && !circuit.is_open(), "{pause}");
-            circuit.took(now);
+            circuit.took(prefix(0), now);
             assert!(fail(&mut circuit, now));
         }
     }
@@ -512,7 +614,7 @@ mod tests {
         for _ in 0..3 {
             now = now.plus(SLOW_PAUSE);
             assert!(circuit.on_time(now) && circuit.takes_slowly(now));
-            circuit.took(now);
+            circuit.took(prefix(0), now);
             assert!(!circuit.takes_slowly(now.plus(SLOW_PAUSE)), "one at a time");
             assert!(!fail(&mut circuit, now) && circuit.is_open());
         }
@@ -521,7 +623,7 @@ mod tests {
             assert!(!circuit.takes_slowly(now), "a second apart");
             now = now.plus(Duration::from_millis(600));
             circuit.on_time(now);
-            circuit.took(now);
+            circuit.took(prefix(0), now);
             assert!(succeed(&mut circuit, now));
         }
         assert!(circuit.is_closed());
@@ -540,9 +642,9 @@ mod tests {
         let mut circuit = Circuit::new(START);
         open(&mut circuit, START);
         circuit.on_time(after(5));
-        circuit.took(after(5));
+        circuit.took(prefix(0), after(5));
         assert!(circuit.unsent() && circuit.takes() && !circuit.unsent());
-        circuit.took(after(6));
+        circuit.took(prefix(0), after(6));
         assert!(!circuit.on_time(after(125)) && circuit.on_time(after(126)) && circuit.takes());
     }
 
@@ -565,7 +667,7 @@ mod tests {
         (0..IN_A_ROW).for_each(|_| _ = circuit.unanswered(prefix(0), START, START));
         let half_open = START.plus(PAUSE_MIN);
         assert!(circuit.on_time(half_open) && circuit.takes());
-        circuit.took(half_open);
+        circuit.took(prefix(0), half_open);
         assert!(!circuit.unanswered(prefix(0), START, half_open));
         assert!(circuit.unanswered(prefix(0), half_open, half_open));
     }

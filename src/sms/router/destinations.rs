@@ -11,7 +11,8 @@
 //!          └──── taken, or at rest ───────┘  └─────────── taken ──────────────┘     while none is taken
 //! ```
 //!
-//! A handset whose queue is full is held back at once; its prefix counts it from [`HANDSETS_MIN`] such handsets on.
+//! A handset whose queue is full is held back at once; its prefix counts it from [`HANDSETS_MIN`] such handsets on, if
+//! it takes hardly anything.
 //! Refusals that [spread](super::spread) over destinations are nobody's own. A prefix that answers with errors is
 //! avoided rather than held back: another SMSC takes its messages if there is one, but for a probe now and then.
 //!
@@ -31,8 +32,9 @@ use crate::sms::route::crowd::{Crowd, Crowds};
 
 /// The most unwell destinations of all SMSCs together.
 pub(super) const DESTINATIONS_MAX: usize = 4_096;
-/// From so many handsets with full queues on, it is their prefix.
+/// From so many handsets with full queues on, it is their prefix, unless it takes a quarter of what goes to it.
 const HANDSETS_MIN: usize = 3;
+const TAKEN_PART: u32 = 4;
 /// So many errors without a success between them have a prefix avoided.
 const ERRORS_MIN: u32 = 3;
 /// What a destination that takes some again is supposed to take in a second before it is known.
@@ -85,6 +87,10 @@ struct Unwell {
     full_at: Option<Prefix>,
     /// Of a prefix: its handsets whose queues are full.
     full_handsets: usize,
+    /// What its last answers were, the newest in the lowest bit: set if a queue was full.
+    full: u16,
+    /// How many of these there were.
+    answers: u32,
     troubled_at: Timestamp,
     waiting: VecDeque<Outgoing>,
     /// When it is looked at next; in the schedule, if anything waits.
@@ -105,6 +111,8 @@ impl Unwell {
             errors: 0,
             full_at: None,
             full_handsets: 0,
+            full: 0,
+            answers: 0,
             troubled_at: now,
             waiting: VecDeque::new(),
             due: now,
@@ -169,6 +177,18 @@ impl Unwell {
         if std::mem::replace(&mut self.silent, true) {
             self.pause_anew(now);
         }
+    }
+
+    /// A message of it was taken, or found a full queue.
+    fn answered(&mut self, full: bool) {
+        self.full = self.full << 1 | u16::from(full);
+        self.answers = (self.answers + 1).min(u16::BITS);
+    }
+
+    /// Whether so many queues are full that it is the prefix.
+    fn is_full(&self) -> bool {
+        let taken = self.answers - self.full.count_ones();
+        self.full_handsets >= HANDSETS_MIN && taken * TAKEN_PART <= self.answers
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -242,6 +262,14 @@ impl Destinations {
         self.of(recipient).any(|(_, unwell)| unwell.silent)
     }
 
+    /// The prefixes whose last message failed, or was left without an answer.
+    pub(super) fn failing(&self) -> impl Iterator<Item = Prefix> {
+        self.unwell.iter().filter_map(|(of, unwell)| match of {
+            Destination::Prefix(prefix) if unwell.errors > 0 || unwell.silent => Some(*prefix),
+            Destination::Prefix(_) | Destination::Handset(_) => None,
+        })
+    }
+
     /// A message is on its way.
     pub(super) fn took(&mut self, recipient: Recipient, now: Timestamp) {
         for of in both(recipient) {
@@ -269,6 +297,7 @@ impl Destinations {
             let Some(unwell) = self.unwell.get_mut(&of) else { continue };
             unwell.pace.accepted();
             unwell.pace.on_time(true, now);
+            unwell.answered(false);
             (unwell.silent, unwell.errors) = (false, 0);
             (unwell.pause, unwell.paused_until, unwell.avoided_until) = (PAUSE_MIN, now, now);
             if !unwell.waiting.is_empty() {
@@ -298,7 +327,8 @@ impl Destinations {
                 let is_new = unwell.full_at.is_none();
                 let Some(prefix) = self.entry(Destination::Prefix(recipient.prefix), now) else { return };
                 prefix.full_handsets += usize::from(is_new);
-                if prefix.full_handsets >= HANDSETS_MIN {
+                prefix.answered(true);
+                if prefix.is_full() {
                     prefix.refused(now);
                 }
                 self.unwell.entry(handset).and_modify(|unwell| unwell.full_at = Some(recipient.prefix));

@@ -2,18 +2,20 @@
 
 mod answers;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::circuit::Circuit;
 use super::destinations::DESTINATIONS_MAX;
 use super::held::Room;
 use super::retries::{MOVES_MAX, Verdict};
 use super::smsc::{Carrier, Link, LinkState, Smsc};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
-use crate::sms::destination::Recipient;
+use crate::sms::destination::{Prefix, Recipient};
 use crate::sms::outbox::{LEFT_MIN, Outgoing, Queue};
-use crate::sms::route::RouteState;
+use crate::sms::route::crowd::Crowd;
+use crate::sms::route::{Route, RouteState};
 
 /// This many parked messages are looked at for one whose destination is not known to be unwell.
 const PROBES_SEEN: usize = 32;
@@ -51,6 +53,8 @@ pub(super) struct Lanes {
     pub(super) smscs: Vec<Smsc>,
     /// By route, what no SMSC of it can take now.
     parked: Vec<VecDeque<Outgoing>>,
+    /// The destinations that the circuit of an SMSC is not closed for and that are known to fail, as callers see them.
+    shut: Vec<(Prefix, Arc<Crowd>)>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -66,7 +70,7 @@ impl Lanes {
         let unwell_max = DESTINATIONS_MAX / carriers.len().max(1);
         let smscs = carriers.into_iter().map(|carrier| Smsc::new(carrier, unwell_max, now)).collect();
         let parked = queue.routes().iter().map(|_| VecDeque::new()).collect();
-        Self { queue, smscs, parked, metrics }
+        Self { queue, smscs, parked, shut: Vec::new(), metrics }
     }
 
     /// All links, those of the first SMSC first.
@@ -114,8 +118,8 @@ impl Lanes {
             let smsc = &self.smscs[*index];
             *index != except
                 && smsc.is_bound()
-                && smsc.circuit.is_closed()
-                && smsc.refusals.is_closed()
+                && smsc.circuit.is_closed_for(recipient.prefix)
+                && smsc.refusals.is_closed_for(recipient.prefix)
                 && !smsc.destinations.avoids(recipient, now)
         };
         order.iter().copied().find(able)
@@ -137,7 +141,7 @@ impl Lanes {
             self.wait(index, outgoing, false, now);
             return false;
         }
-        smsc.took(now);
+        smsc.took(outgoing.recipient().prefix, now);
         smsc.lane.push_back(outgoing);
         smsc.wake_next()
     }
@@ -155,7 +159,7 @@ impl Lanes {
 
     fn put_first(&mut self, smsc: usize, outgoing: Outgoing, now: Timestamp) {
         let smsc = &mut self.smscs[smsc];
-        smsc.took(now);
+        smsc.took(outgoing.recipient().prefix, now);
         smsc.lane.push_front(outgoing);
         smsc.wake_next();
     }
@@ -165,22 +169,22 @@ impl Lanes {
         self.smscs[smsc].destinations.wait(outgoing, first, now);
     }
 
-    /// Whether any SMSC of a route takes a message now, and whether it takes any.
+    /// Whether any SMSC of a route takes a message now, and whether it takes any, but what goes to a few destinations.
     fn route_takes(&self, route: usize, now: Timestamp) -> (bool, bool) {
         let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
-        let takes = smscs().any(Smsc::takes) || smscs().any(|smsc| smsc.takes_slowly(now));
-        (takes, smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed()))
+        let takes_all = smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed_for_others());
+        let takes = || smscs().any(Smsc::takes) || smscs().any(|smsc| smsc.takes_slowly(now));
+        (takes_all || takes(), takes_all)
     }
 
     /// Something can be sent that could not be before. What is to try an SMSC out goes to a destination that lately
     /// worked, if there is one, or is not known to be unwell.
     // A half-open circuit takes one: the others are not touched, but for some that have to wait for their destination.
+    // Where all may go but what is for a few destinations, each is touched once.
     fn unpark(&mut self, now: Timestamp) {
         for route in 0..self.parked.len() {
-            let mut seen = 0;
-            while !self.parked[route].is_empty() {
+            for seen in 1..=self.parked[route].len() {
                 let (takes, takes_all) = self.route_takes(route, now);
-                seen += 1;
                 if !takes || !takes_all && seen > PROBES_SEEN {
                     break;
                 }
@@ -278,7 +282,7 @@ impl Lanes {
             let waits = smsc.may_probe(now) && smsc.due().is_some_and(|due| due <= now);
             let is_turn = smsc.links[index.link].is_turn_of_waiting();
             // What is refused is no probe while something else is there.
-            let first = waits && is_turn && smsc.circuit.is_closed();
+            let first = waits && is_turn && smsc.circuit.is_closed_for_others();
             taken = if first { self.take_waiting(index, now) } else { None };
             taken = taken.or_else(|| self.take_new(index, now));
             if taken.is_none() && waits && !first {
@@ -311,7 +315,7 @@ impl Lanes {
             if chosen != Some(index.smsc) {
                 self.put(outgoing, chosen, now);
             } else if self.may_go(index, &outgoing, false, now) {
-                self.smscs[index.smsc].took(now);
+                self.smscs[index.smsc].took(outgoing.recipient().prefix, now);
                 return Some(outgoing);
             } else {
                 self.send_back(index.smsc, outgoing, now);
@@ -355,7 +359,7 @@ impl Lanes {
     fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
         while let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
             if self.may_go(index, &outgoing, true, now) {
-                self.smscs[index.smsc].took(now);
+                self.smscs[index.smsc].took(outgoing.recipient().prefix, now);
                 return Some(outgoing);
             }
             self.wait(index.smsc, outgoing, true, now);
@@ -378,7 +382,7 @@ impl Lanes {
             self.smscs[index.smsc].wake_next();
         }
         let taken = taken?;
-        self.smscs[index.smsc].took(now);
+        self.smscs[index.smsc].took(taken.recipient().prefix, now);
         Some(taken)
     }
 
@@ -386,7 +390,7 @@ impl Lanes {
     // While little or nothing may be sent, it is woken once a second.
     pub(super) fn due(&self, index: LinkIndex) -> Option<Timestamp> {
         let smsc = &self.smscs[index.smsc];
-        smsc.due().filter(|_| smsc.circuit.is_closed())
+        smsc.due().filter(|_| smsc.circuit.is_closed_for_others())
     }
 
     /// Takes back what a link has not sent, in its order, and what waits for only that link; all of it goes
@@ -415,7 +419,7 @@ impl Lanes {
             return Some(Failover::Smsc(other));
         }
         let smsc = &self.smscs[from.smsc];
-        if !smsc.circuit.is_closed() {
+        if !smsc.circuit.is_closed_for(outgoing.recipient().prefix) {
             return None;
         }
         let mut links = 0..smsc.links.len();
@@ -492,6 +496,10 @@ impl Lanes {
                 smsc.wake_next();
             }
         }
+        for (prefix, crowd) in &self.shut {
+            let parked = self.parked.iter_mut().flatten();
+            parked.filter(|outgoing| outgoing.recipient().prefix == *prefix).for_each(|one| one.join(crowd));
+        }
         self.queue.crowds().forget_unheld();
         self.move_held_back(now);
         if more {
@@ -501,7 +509,7 @@ impl Lanes {
     }
 
     /// Shows callers and operators where things stand.
-    fn publish(&self, now: Timestamp) {
+    fn publish(&mut self, now: Timestamp) {
         let mut links_bound = 0;
         for smsc in &self.smscs {
             links_bound += smsc.links_bound();
@@ -510,15 +518,32 @@ impl Lanes {
         }
         self.metrics.sms.link_bound.set(gauge(links_bound));
         for route in self.queue.routes() {
-            let smscs = route.smscs().iter().map(|index| &self.smscs[*index]);
-            let best = smscs.filter(|smsc| smsc.is_bound()).map(|smsc| match &smsc.circuit {
-                circuit if circuit.is_closed() => RouteState::Sending,
-                circuit if circuit.answers() || !circuit.is_open() => RouteState::Slow,
-                _ => RouteState::Failing,
-            });
-            let none = RouteState::NoLink { since: now };
-            route.set_state(best.reduce(RouteState::better).unwrap_or(none));
+            let state = self.best(route, Circuit::is_closed_for_others);
+            route.set_state(state.unwrap_or(RouteState::NoLink { since: now }));
         }
+        let shut: BTreeSet<_> = self.smscs.iter().flat_map(Smsc::shut).collect();
+        for (_, crowd) in self.shut.iter().filter(|(prefix, _)| !shut.contains(prefix)) {
+            crowd.set_state(RouteState::Sending);
+        }
+        let publish = |prefix| {
+            let crowd = self.queue.crowds().of(prefix);
+            let state = self.best(self.queue.route_of(prefix), |circuit| circuit.is_closed_for(prefix));
+            // Without a link, that is what there is to say.
+            crowd.set_state(state.unwrap_or(RouteState::Sending));
+            (prefix, crowd)
+        };
+        self.shut = shut.into_iter().map(publish).collect();
+    }
+
+    /// The state of the best SMSC of a route that is bound.
+    fn best(&self, route: &Route, is_closed: impl Fn(&Circuit) -> bool) -> Option<RouteState> {
+        let smscs = route.smscs().iter().map(|index| &self.smscs[*index]);
+        let states = smscs.filter(|smsc| smsc.is_bound()).map(|smsc| match &smsc.circuit {
+            circuit if is_closed(circuit) => RouteState::Sending,
+            circuit if circuit.answers() || !circuit.is_open() => RouteState::Slow,
+            _ => RouteState::Failing,
+        });
+        states.reduce(RouteState::better)
     }
 
     /// Whether the router is to look for new items.

@@ -13,11 +13,14 @@ use super::retries::Retries;
 use super::spread::Spread;
 use crate::clock::Timestamp;
 use crate::metrics::SmscMetrics;
-use crate::sms::destination::Recipient;
+use crate::sms::destination::{Prefix, Recipient};
 use crate::sms::outbox::Outgoing;
 
 /// How long an SMSC that lost all its links must be up again before it is preferred again.
 pub(super) const STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// The most destinations that are known to callers as failing.
+const SHUT_MAX: usize = 64;
 
 /// One in so many messages that a link takes is one that has waited to be tried again, while others wait.
 const WAITING_PART: u32 = 4;
@@ -135,7 +138,9 @@ impl Smsc {
     /// Whether it takes an SMS to this recipient now: one that is known not to go through is not to try it out, so
     /// that it waits until nothing better is there for that.
     pub(super) fn takes_of(&self, recipient: Recipient) -> bool {
-        self.takes() && (self.circuit.is_closed() || !self.destinations.is_known(recipient))
+        self.is_bound()
+            && (self.circuit.is_closed_for(recipient.prefix)
+                || self.circuit.takes() && !self.destinations.is_known(recipient))
     }
 
     /// Whether it takes an SMS now though little goes well with it.
@@ -147,25 +152,34 @@ impl Smsc {
     // For one that is well: a few comparisons.
     pub(super) fn is_preferred(&self, recipient: Recipient, now: Timestamp) -> bool {
         self.steady_from.is_some_and(|from| from <= now)
-            && self.refusals.takes()
+            && (self.refusals.is_closed_for(recipient.prefix) || self.refusals.takes())
             && !self.destinations.avoids(recipient, now)
     }
 
-    /// An SMS is on its way to it.
-    pub(super) fn took(&mut self, now: Timestamp) {
-        self.circuit.took(now);
-        self.refusals.took(now);
+    /// An SMS to this destination is on its way to it.
+    pub(super) fn took(&mut self, prefix: Prefix, now: Timestamp) {
+        self.circuit.took(prefix, now);
+        self.refusals.took(prefix, now);
     }
 
     /// Whether anything may be sent, if only to try it out.
     pub(super) fn may_probe(&self, now: Timestamp) -> bool {
-        self.circuit.takes() || self.circuit.takes_slowly(now)
+        self.circuit.is_closed_for_others() || self.circuit.takes() || self.circuit.takes_slowly(now)
     }
 
     /// Takes out all that waits to be tried again, with when it is due, or for its destination.
     pub(super) fn take_waiting(&mut self) -> Vec<(Option<Timestamp>, Outgoing)> {
         let retries = self.retries.take_all().map(|(due, outgoing)| (Some(due), outgoing));
         retries.chain(self.destinations.take_all().into_iter().map(|outgoing| (None, outgoing))).collect()
+    }
+
+    /// The destinations that fail and that it is left alone for, some of them at least.
+    pub(super) fn shut(&self) -> Vec<Prefix> {
+        match self.circuit.only() {
+            [] if self.circuit.is_closed() => Vec::new(),
+            [] => self.destinations.failing().take(SHUT_MAX).collect(),
+            only => only.to_vec(),
+        }
     }
 
     /// When something may be taken that waits to be tried again.

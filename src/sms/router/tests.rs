@@ -95,8 +95,10 @@ impl House {
 
     /// The link's SMSC answers nothing any more.
     fn fail(&self, link: usize) {
-        let (prefix, now) = (Prefix::of(phone(1), 5), self.clock.now());
-        (0..5).for_each(|_| self.router.lane(link).lost(prefix, now, now));
+        let now = self.clock.now();
+        for number in [1, 101, 201, 1, 101] {
+            self.router.lane(link).lost(Prefix::of(phone(number), 10), now, now);
+        }
     }
 
     /// The link is refused a message for now. Returns whether it is to be tried again.
@@ -520,6 +522,101 @@ fn s6a_errors_of_one_destination_open_no_circuit_and_hold_nothing_up() {
     }
     assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 0);
     assert_eq!(house.reported(), []);
+}
+
+#[test]
+fn s6a_what_fails_alone_opens_the_circuit_for_no_other_destination() {
+    for silent in [false, true] {
+        let house = House::new(&[1], &[]);
+        let fail = |number| {
+            house.send(number);
+            let Some(outgoing) = house.take_whole(0) else { return };
+            let (lane, now) = (house.router.lane(0), house.clock.now());
+            if silent {
+                lane.unanswered(&outgoing, now, now);
+            } else {
+                lane.failed(&outgoing, now);
+            }
+        };
+        for _ in 0..30 {
+            fail(100);
+            house.pass(SECOND);
+            if house.metrics.smsc("a").circuit_opened.get() > 0 {
+                break;
+            }
+        }
+        assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 1);
+        let refused = |number| house.outbox.reserve(phone(number)).err();
+        assert_eq!(refused(1), None);
+        if silent {
+            assert_eq!(refused(101), Some(Unavailable::SmscFailing));
+        }
+        // What is for others is sent, and its success frees what waited.
+        house.send(1);
+        assert_eq!(house.answer(0, |_| None), [1]);
+        assert_eq!(house.metrics.smsc("a").circuit_open.get(), 0);
+        assert_eq!(refused(101), None);
+    }
+}
+
+#[test]
+fn s6a_while_the_circuit_is_open_for_one_destination_a_few_of_it_wait_and_others_go() {
+    let house = House::new(&[1], &[]);
+    while house.metrics.smsc("a").circuit_open.get() == 0 {
+        house.send(100);
+        house.answer(0, sick(Trouble::Error));
+    }
+    assert_eq!(house.metrics.smsc("a").circuit_opened.get(), 1);
+    let mut more = 0;
+    while let Ok(place) = house.outbox.reserve(phone(100)) {
+        place.put(item(100, house.clock.now().plus(TTL)));
+        more += 1;
+    }
+    assert_eq!(more, crate::sms::route::SLOW_PLACES_MAX);
+    assert_eq!(house.outbox.reserve(phone(100)).unwrap_err(), Unavailable::DestinationFailing);
+    assert!(house.outbox.reserve(phone(1)).is_ok());
+}
+
+#[test]
+fn s6a_while_an_smsc_fails_with_several_destinations_others_try_it_out() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    while house.metrics.smsc("a").circuit_open.get() == 0 {
+        for number in 100..106 {
+            if let Ok(place) = house.outbox.reserve(phone(number)) {
+                place.put(item(number, house.clock.now().plus(TTL)));
+            }
+        }
+        house.answer(0, sick(Trouble::Error));
+    }
+    // Nine in ten are for those that fail.
+    let mut refused = 0;
+    for round in 0..100_u8 {
+        for number in (100..109).map(|number| 100 + number % 6).chain([round % 5]) {
+            match house.outbox.reserve(phone(number)) {
+                Ok(place) => place.put(item(number, house.clock.now().plus(TTL))),
+                Err(_) => refused += u32::from(number < 100 && round >= 60),
+            }
+        }
+        house.answer(0, sick(Trouble::Error));
+        house.pass(Duration::from_millis(125));
+    }
+    assert_eq!(refused, 0, "after the first pause, it is well to others");
+    assert_eq!(house.metrics.smsc("a").circuit_open.get(), 0);
+}
+
+#[test]
+fn s6a_one_handset_in_ten_whose_queue_is_full_makes_no_prefix_sick() {
+    let house = House::with_window(WINDOW, 10, &[1], &[]);
+    let mut waited = 0;
+    for round in 0..20_u8 {
+        (0..10).for_each(|number| house.send(10 * (round % 10) + number));
+        let full = |number: u8| (number % 10 == round % 7).then_some(Trouble::Full);
+        let answered = house.answer(0, full);
+        waited += 10_usize.saturating_sub(answered.len());
+        house.pass(Duration::from_millis(200));
+        assert_eq!(house.metrics.smsc("a").unwell_destinations.get(), 0, "in round {round}");
+    }
+    assert!(waited <= 20, "{waited} waited for their handset");
 }
 
 #[test]

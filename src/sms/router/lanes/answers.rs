@@ -19,14 +19,14 @@ impl Lanes {
     ) -> Option<Again> {
         let recipient = outgoing.recipient();
         let smsc = &mut self.smscs[index.smsc];
-        let known = smsc.destinations.is_known(recipient) || !smsc.refusals.is_closed();
+        let known = smsc.destinations.is_known(recipient) || !smsc.refusals.is_closed_for(recipient.prefix);
         self.answered(index, outgoing, now);
         let smsc = &mut self.smscs[index.smsc];
         smsc.destinations.heard(recipient);
         smsc.circuit.answered(now);
         smsc.circuit.unsent();
         // A full queue says nothing of how fast we are.
-        if trouble != Trouble::Full && smsc.spread.refused(recipient.prefix) {
+        if trouble != Trouble::Full && smsc.spread.refused(recipient.prefix, now) {
             smsc.destinations.forgive(now);
         }
         if trouble == Trouble::Full || !smsc.spread.spreads() {
@@ -91,7 +91,7 @@ impl Lanes {
         let recipient = outgoing.recipient();
         let smsc = &mut self.smscs[index.smsc];
         smsc.links[index.link].held.accepted(outgoing.taken_at, now);
-        smsc.spread.accepted(recipient.prefix);
+        smsc.spread.accepted(recipient.prefix, now);
         smsc.destinations.accepted(recipient, now);
         if smsc.refusals.succeeded(recipient.prefix, now) && smsc.refusals.is_closed() {
             smsc.metrics.refusing.set(0);
@@ -170,10 +170,18 @@ impl Lanes {
         let smsc = &self.smscs[index];
         if opened {
             smsc.metrics.circuit_opened.inc();
-            tracing::error!(
-                smsc = smsc.metrics.name,
-                "the SMSC fails: little or nothing is sent to it for a while"
-            );
+            let name = &smsc.metrics.name;
+            match smsc.circuit.only() {
+                [] => tracing::error!(
+                    smsc = name,
+                    "the SMSC fails: little or nothing is sent to it for a while"
+                ),
+                only => tracing::error!(
+                    smsc = name,
+                    destinations = ?only,
+                    "all that there is to send fails: little or nothing is sent to these destinations for a while"
+                ),
+            }
             self.clear_lane(index, now);
             self.publish(now);
         }
