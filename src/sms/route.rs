@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crowd::{Crowd, Member};
 
 /// While no SMSC of a route does more than to be tried out, so many SMS of it may wait: what leaves in a few seconds if
-/// an SMSC is well again. What is for sick destinations may have a part of these, as below, so that others can try.
+/// an SMSC is well again. Of each destination that fails, so many may wait beside, so that others can try.
 pub(super) const SLOW_PLACES_MAX: usize = 10;
 /// A sick destination holds this part of its route's places at the most, and all together this part.
 const CROWD_PART: usize = 4;
@@ -155,15 +155,12 @@ impl Ticket {
     /// they do not.
     pub(super) fn join_within_share(&mut self, crowd: &Arc<Crowd>) -> bool {
         let share = |part: usize| (self.route.places_max / part).max(1);
-        let (mut own_max, mut all_max) = (share(CROWD_PART), share(CROWDS_PART));
-        if crowd.state() == RouteState::Slow {
-            own_max = own_max.min(SLOW_PLACES_MAX);
-        }
-        if self.route.state() == RouteState::Slow {
-            all_max = all_max.min(SLOW_PLACES_MAX / CROWDS_PART);
-        }
+        let own_max = match crowd.state() {
+            RouteState::Slow => SLOW_PLACES_MAX.min(share(CROWD_PART)),
+            RouteState::Sending | RouteState::Failing | RouteState::NoLink { .. } => share(CROWD_PART),
+        };
         let own = crowd.join_within(own_max);
-        self.members = own.and_then(|own| Some([own, self.route.crowds.join_within(all_max)?]));
+        self.members = own.and_then(|own| Some([own, self.route.crowds.join_within(share(CROWDS_PART))?]));
         self.members.is_some()
     }
 

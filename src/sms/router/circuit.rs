@@ -14,8 +14,9 @@
 //! others are well. What opens it regardless is that nothing at all is answered. The pause doubles each time the circuit
 //! opens anew before it was closed for [`CALM_AFTER`], so that traffic does not swing to and fro.
 //!
-//! What failed in fewer destinations says nothing of others, which were at rest: the circuit is open for
-//! [those alone](Circuit::only). The first other one that works closes it; if others fail, too, it is open for all.
+//! What failed says little of destinations that were at rest. If fewer than [`DESTINATIONS_MIN`] have, the circuit is
+//! open for [those alone](Circuit::failing), and the first other one that works closes it. If more have, others may
+//! [try](Circuit::tries), one at a time and whatever the pause, where no other SMSC can take over: each is a probe.
 //!
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
@@ -37,8 +38,9 @@ const DESTINATIONS_MIN: usize = 3;
 const WORKS: Duration = Duration::from_secs(2);
 const WELL_IN_A_ROW: u32 = 3;
 const PREVAILING: u32 = 4;
-/// This many destinations that worked are known: nearly always all that there are.
+/// This many destinations that worked are known, and that failed: nearly always all that there are.
 const WORKED: usize = 32;
+const FAILING: usize = 32;
 /// One that worked within this time is active: at night, one message in it.
 const WORKED_LATELY: Duration = Duration::from_secs(60);
 /// The first pause: as long as `Retry-After` has a caller wait.
@@ -69,19 +71,18 @@ enum Cause {
 }
 
 /// What came of the messages of one span.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Span {
     failures: u32,
     successes: u32,
     /// The first destinations that failed.
-    failing: [Option<Prefix>; DESTINATIONS_MIN],
+    failing: Vec<Prefix>,
 }
 
-impl Span {
-    fn add_failing(&mut self, prefix: Prefix) {
-        if let Some(free) = self.failing.iter_mut().find(|known| known.is_none_or(|known| known == prefix)) {
-            *free = Some(prefix);
-        }
+/// One more destination that failed.
+fn add_failing(failing: &mut Vec<Prefix>, prefix: Prefix) {
+    if failing.len() < FAILING && !failing.contains(&prefix) {
+        failing.push(prefix);
     }
 }
 
@@ -100,9 +101,9 @@ struct Worked {
 pub(super) struct Circuit {
     state: State,
     cause: Cause,
-    /// The destinations that it is not closed for, if it is for all others.
-    only: Vec<Prefix>,
-    /// Failures of others meanwhile.
+    /// The destinations that have failed since it is not closed, and those that opened it.
+    failing: Vec<Prefix>,
+    /// Failures of others while it is open for those alone.
     beside: u32,
     /// Since when it is not closed, or half-open: what was written before says nothing of a probe.
     probes_from: Timestamp,
@@ -132,7 +133,7 @@ impl Circuit {
         Self {
             state: State::Closed,
             cause: Cause::Errors,
-            only: Vec::new(),
+            failing: Vec::new(),
             beside: 0,
             probes_from: now,
             probed_at: None,
@@ -141,7 +142,7 @@ impl Circuit {
             unanswered: 0,
             answered_at: None,
             span_from: now,
-            spans: [Span::default(); 2],
+            spans: Default::default(),
             worked: Vec::new(),
             opens_on_several: false,
             pause: PAUSE_MIN,
@@ -167,17 +168,27 @@ impl Circuit {
 
     /// Whether all to this destination may be sent.
     pub(super) fn is_closed_for(&self, prefix: Prefix) -> bool {
-        self.is_closed() || self.is_closed_for_others() && !self.only.contains(&prefix)
+        self.is_closed() || self.is_closed_for_others() && !self.failing.contains(&prefix)
     }
 
     /// Whether all may be sent but what goes to a few destinations.
     pub(super) fn is_closed_for_others(&self) -> bool {
-        self.is_closed() || !self.only.is_empty()
+        self.failing.len() < DESTINATIONS_MIN
     }
 
-    /// The destinations that it is not closed for, if it is for all others.
-    pub(super) fn only(&self) -> &[Prefix] {
-        &self.only
+    /// The destinations that it is not closed for, as far as they are known.
+    pub(super) fn failing(&self) -> &[Prefix] {
+        &self.failing
+    }
+
+    /// Whether destinations that have not failed may try, whatever the pause.
+    pub(super) fn others_try(&self) -> bool {
+        self.failing.len() < FAILING
+    }
+
+    /// Whether a message to this destination may try now, since no other SMSC can take it.
+    pub(super) fn tries(&self, prefix: Prefix) -> bool {
+        self.others_try() && !self.failing.contains(&prefix) && self.probed_at.is_none()
     }
 
     /// Whether it answers, if only with errors, since it opened.
@@ -216,7 +227,7 @@ impl Circuit {
         // Not at a failure: what the last of a stream left unanswered is weighed against its successes.
         if now.since(self.span_from) >= SPAN {
             self.span_from = now;
-            self.spans = [Span::default(), self.spans[0]];
+            self.spans[1] = std::mem::take(&mut self.spans[0]);
         }
         self.spans[0].successes = self.spans[0].successes.saturating_add(1);
         self.add_worked(prefix, now);
@@ -236,8 +247,8 @@ impl Circuit {
     }
 
     fn close(&mut self, now: Timestamp) {
-        self.only.clear();
-        (self.state, self.closed_at, self.spans) = (State::Closed, now, [Span::default(); 2]);
+        self.failing.clear();
+        (self.state, self.closed_at, self.spans) = (State::Closed, now, Default::default());
         (self.probed_at, self.good) = (None, 0);
     }
 
@@ -302,9 +313,7 @@ impl Circuit {
             State::Closed | State::Open { .. } | State::HalfOpen => return false,
         }
         if self.is_closed() {
-            let failing = self.failing();
-            let several = failing.iter().all(Option::is_some);
-            self.only = if several { Vec::new() } else { failing.into_iter().flatten().collect() };
+            self.failing = self.failing_lately();
         }
         self.open(cause, now);
         true
@@ -318,15 +327,16 @@ impl Circuit {
     }
 
     /// A message failed of a destination that it is closed for, though it is not for others. Returns whether it has
-    /// opened for all.
+    /// opened for more.
     fn failed_beside(&mut self, cause: Cause, now: Timestamp) -> bool {
         self.beside += 1;
-        let for_all = self.beside >= IN_A_ROW;
-        if for_all {
-            self.only.clear();
+        let for_more = self.beside >= IN_A_ROW;
+        if for_more {
+            let failing = self.failing_lately();
+            failing.into_iter().for_each(|prefix| add_failing(&mut self.failing, prefix));
             self.open(cause, now);
         }
-        for_all
+        for_more
     }
 
     /// Whether a message went to a destination successfully not long ago.
@@ -349,32 +359,35 @@ impl Circuit {
 
     fn add_failed(&mut self, prefix: Prefix, now: Timestamp) {
         self.spans[0].failures = self.spans[0].failures.saturating_add(1);
-        self.spans[0].add_failing(prefix);
+        add_failing(&mut self.spans[0].failing, prefix);
+        if !self.is_closed_for_others() {
+            add_failing(&mut self.failing, prefix);
+        }
         if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
             (known.in_a_row, known.failed_at) = (0, Some(now));
         }
     }
 
     /// The first destinations that failed in two spans.
-    fn failing(&self) -> [Option<Prefix>; DESTINATIONS_MIN] {
-        let [mut failing, before] = self.spans;
-        before.failing.iter().flatten().for_each(|prefix| failing.add_failing(*prefix));
-        failing.failing
+    fn failing_lately(&self) -> Vec<Prefix> {
+        let mut failing = self.spans[0].failing.clone();
+        self.spans[1].failing.iter().for_each(|prefix| add_failing(&mut failing, *prefix));
+        failing
     }
 
     /// Whether what fails is more than what its destinations explain: it is several and hardly anything else goes well,
     /// or nothing else went well lately.
     fn is_its_own(&self, now: Timestamp) -> bool {
-        let failing = self.failing();
+        let failing = self.failing_lately();
         let is_other = |known: &&Worked| {
-            !failing.contains(&Some(known.prefix)) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
+            !failing.contains(&known.prefix) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
         };
         let others = || self.worked.iter().filter(is_other);
         let is_well = |known: &Worked| known.in_a_row >= WELL_IN_A_ROW && now.since(known.at) < SPAN;
         let worked_for = others().map(|known| now.since(known.at)).min();
         let no_other_for = |duration| worked_for.is_none_or(|last| last >= duration);
         let (failures, successes) = self.counts();
-        let several = failing.iter().all(Option::is_some);
+        let several = failing.len() >= DESTINATIONS_MIN;
         let prevail = failures / PREVAILING >= successes.max(1);
         let none_is_well = !others().any(is_well) && (no_other_for(WORKS) || prevail);
         several && (self.opens_on_several || none_is_well) || no_other_for(WORKED_LATELY)
@@ -539,7 +552,7 @@ mod tests {
             assert!((0..IN_A_ROW).any(|_| fail(&mut circuit, 1, START)));
             assert!(circuit.is_open() && circuit.is_closed_for_others());
             assert!(!circuit.is_closed_for(prefix(1)) && circuit.is_closed_for(prefix(2)));
-            assert_eq!(circuit.only(), [prefix(1)]);
+            assert_eq!(circuit.failing(), [prefix(1)]);
             // A failure or two say nothing, nor that the first fails on.
             (1..IN_A_ROW).for_each(|_| assert!(!fail(&mut circuit, 2, after(1))));
             assert!(circuit.on_time(after(5)));
@@ -554,7 +567,7 @@ mod tests {
             let mut circuit = Circuit::new(START);
             assert!((0..IN_A_ROW).any(|_| fail(&mut circuit, 1, START)));
             assert!((2..7).any(|number| fail(&mut circuit, number, after(1))));
-            assert!(circuit.is_open() && !circuit.is_closed_for_others() && circuit.only().is_empty());
+            assert!(circuit.is_open() && !circuit.is_closed_for_others());
         }
     }
 

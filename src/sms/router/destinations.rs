@@ -262,14 +262,6 @@ impl Destinations {
         self.of(recipient).any(|(_, unwell)| unwell.silent)
     }
 
-    /// The prefixes whose last message failed, or was left without an answer.
-    pub(super) fn failing(&self) -> impl Iterator<Item = Prefix> {
-        self.unwell.iter().filter_map(|(of, unwell)| match of {
-            Destination::Prefix(prefix) if unwell.errors > 0 || unwell.silent => Some(*prefix),
-            Destination::Prefix(_) | Destination::Handset(_) => None,
-        })
-    }
-
     /// A message is on its way.
     pub(super) fn took(&mut self, recipient: Recipient, now: Timestamp) {
         for of in both(recipient) {

@@ -5,7 +5,6 @@ mod answers;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::circuit::Circuit;
 use super::destinations::DESTINATIONS_MAX;
 use super::held::Room;
 use super::retries::{MOVES_MAX, Verdict};
@@ -85,11 +84,13 @@ impl Lanes {
     }
 
     /// The SMSC that is to take an SMS of a route, of those that it names in order: the first that is to be preferred,
-    /// or the first that can.
+    /// or the first that can, or that it may try.
     // For an SMSC that is well and first: a few comparisons.
     fn choose(&self, order: &[usize], recipient: Recipient, now: Timestamp) -> Option<usize> {
         let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes_of(recipient));
-        let first = able.next()?;
+        let Some(first) = able.next() else {
+            return order.iter().copied().find(|index| self.smscs[*index].tries(recipient));
+        };
         let preferred = |index: &usize| self.smscs[*index].is_preferred(recipient, now);
         if preferred(&first) {
             return Some(first);
@@ -173,7 +174,8 @@ impl Lanes {
     fn route_takes(&self, route: usize, now: Timestamp) -> (bool, bool) {
         let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
         let takes_all = smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed_for_others());
-        let takes = || smscs().any(Smsc::takes) || smscs().any(|smsc| smsc.takes_slowly(now));
+        let tries = |smsc: &Smsc| smsc.is_bound() && smsc.circuit.others_try();
+        let takes = || smscs().any(|smsc| smsc.takes() || smsc.takes_slowly(now) || tries(smsc));
         (takes_all || takes(), takes_all)
     }
 
@@ -502,7 +504,8 @@ impl Lanes {
         }
         self.queue.crowds().forget_unheld();
         self.move_held_back(now);
-        if more {
+        // What failed meanwhile is known, too.
+        if more || self.smscs.iter().any(|smsc| !smsc.circuit.is_closed()) {
             self.unpark(now);
             self.publish(now);
         }
@@ -518,16 +521,16 @@ impl Lanes {
         }
         self.metrics.sms.link_bound.set(gauge(links_bound));
         for route in self.queue.routes() {
-            let state = self.best(route, Circuit::is_closed_for_others);
+            let state = self.best(route, None);
             route.set_state(state.unwrap_or(RouteState::NoLink { since: now }));
         }
-        let shut: BTreeSet<_> = self.smscs.iter().flat_map(Smsc::shut).collect();
+        let shut: BTreeSet<_> = self.smscs.iter().flat_map(|smsc| smsc.circuit.failing()).copied().collect();
         for (_, crowd) in self.shut.iter().filter(|(prefix, _)| !shut.contains(prefix)) {
             crowd.set_state(RouteState::Sending);
         }
         let publish = |prefix| {
             let crowd = self.queue.crowds().of(prefix);
-            let state = self.best(self.queue.route_of(prefix), |circuit| circuit.is_closed_for(prefix));
+            let state = self.best(self.queue.route_of(prefix), Some(prefix));
             // Without a link, that is what there is to say.
             crowd.set_state(state.unwrap_or(RouteState::Sending));
             (prefix, crowd)
@@ -535,13 +538,20 @@ impl Lanes {
         self.shut = shut.into_iter().map(publish).collect();
     }
 
-    /// The state of the best SMSC of a route that is bound.
-    fn best(&self, route: &Route, is_closed: impl Fn(&Circuit) -> bool) -> Option<RouteState> {
+    /// The state of the best SMSC of a route that is bound, for a destination that has failed, or for others.
+    fn best(&self, route: &Route, failing: Option<Prefix>) -> Option<RouteState> {
         let smscs = route.smscs().iter().map(|index| &self.smscs[*index]);
-        let states = smscs.filter(|smsc| smsc.is_bound()).map(|smsc| match &smsc.circuit {
-            circuit if is_closed(circuit) => RouteState::Sending,
-            circuit if circuit.answers() || !circuit.is_open() => RouteState::Slow,
-            _ => RouteState::Failing,
+        let states = smscs.filter(|smsc| smsc.is_bound()).map(|smsc| {
+            let circuit = &smsc.circuit;
+            let (is_closed, may_try) = match failing {
+                Some(prefix) => (circuit.is_closed_for(prefix), false),
+                None => (circuit.is_closed_for_others(), circuit.others_try()),
+            };
+            match () {
+                () if is_closed => RouteState::Sending,
+                () if circuit.answers() || !circuit.is_open() || may_try => RouteState::Slow,
+                () => RouteState::Failing,
+            }
         });
         states.reduce(RouteState::better)
     }

@@ -19,9 +19,6 @@ use crate::sms::outbox::Outgoing;
 /// How long an SMSC that lost all its links must be up again before it is preferred again.
 pub(super) const STEADY_AFTER: Duration = Duration::from_secs(10);
 
-/// The most destinations that are known to callers as failing.
-const SHUT_MAX: usize = 64;
-
 /// One in so many messages that a link takes is one that has waited to be tried again, while others wait.
 const WAITING_PART: u32 = 4;
 
@@ -143,6 +140,11 @@ impl Smsc {
                 || self.circuit.takes() && !self.destinations.is_known(recipient))
     }
 
+    /// Whether an SMS to this recipient may try now whether it is taken, though others are not.
+    pub(super) fn tries(&self, recipient: Recipient) -> bool {
+        self.is_bound() && self.circuit.tries(recipient.prefix) && !self.destinations.is_known(recipient)
+    }
+
     /// Whether it takes an SMS now though little goes well with it.
     pub(super) fn takes_slowly(&self, now: Timestamp) -> bool {
         self.is_bound() && self.circuit.takes_slowly(now)
@@ -171,15 +173,6 @@ impl Smsc {
     pub(super) fn take_waiting(&mut self) -> Vec<(Option<Timestamp>, Outgoing)> {
         let retries = self.retries.take_all().map(|(due, outgoing)| (Some(due), outgoing));
         retries.chain(self.destinations.take_all().into_iter().map(|outgoing| (None, outgoing))).collect()
-    }
-
-    /// The destinations that fail and that it is left alone for, some of them at least.
-    pub(super) fn shut(&self) -> Vec<Prefix> {
-        match self.circuit.only() {
-            [] if self.circuit.is_closed() => Vec::new(),
-            [] => self.destinations.failing().take(SHUT_MAX).collect(),
-            only => only.to_vec(),
-        }
     }
 
     /// When something may be taken that waits to be tried again.

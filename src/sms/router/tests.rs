@@ -605,6 +605,51 @@ fn s6a_while_an_smsc_fails_with_several_destinations_others_try_it_out() {
 }
 
 #[test]
+fn s6a_while_several_that_are_alone_are_silent_another_that_comes_tries_and_opens_the_way() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    for number in [100, 101, 102, 100, 101] {
+        house.send(number);
+        let outgoing = house.take_whole(0).unwrap();
+        house.router.lane(0).unanswered(&outgoing, house.clock.now(), house.clock.now());
+    }
+    assert_eq!(house.outbox.reserve(phone(100)).unwrap_err(), Unavailable::SmscFailing);
+    (1..=6).for_each(|number| house.send(number));
+    for number in [1, 2, 3] {
+        assert_eq!(house.metrics.smsc("a").circuit_open.get(), 1);
+        let probe = house.take_whole(0).unwrap();
+        assert_eq!((probe.item.challenge.0[15], house.take(0)), (number, None), "one at a time, and at once");
+        house.accept(0, &probe);
+    }
+    assert_eq!(house.metrics.smsc("a").circuit_open.get(), 0);
+    assert_eq!(house.answer(0, |_| None), [4, 5, 6]);
+    assert!(house.outbox.reserve(phone(100)).is_ok());
+}
+
+#[test]
+fn s6a_what_tries_and_gets_no_answer_has_failed_too() {
+    let house = House::with_window(WINDOW, 12, &[1, 1], &[]);
+    house.lose(1);
+    for number in [100, 101, 102, 100, 101] {
+        house.send(number);
+        let outgoing = house.take_whole(0).unwrap();
+        house.router.lane(0).unanswered(&outgoing, house.clock.now(), house.clock.now());
+    }
+    for number in [1, 2] {
+        house.send(number);
+        let outgoing = house.take_whole(0).unwrap();
+        house.pass(SECOND);
+        assert_eq!(house.take(0), None);
+        house.router.lane(0).unanswered(&outgoing, outgoing.taken_at, house.clock.now());
+        house.pass(SECOND);
+        assert_eq!(house.outbox.reserve(phone(number)).unwrap_err(), Unavailable::SmscFailing);
+    }
+    // Where another SMSC is well, nothing is to be tried.
+    house.bind(1);
+    house.send(3);
+    assert_eq!((house.take(0), house.take(1)), (None, Some(3)));
+}
+
+#[test]
 fn s6a_one_handset_in_ten_whose_queue_is_full_makes_no_prefix_sick() {
     let house = House::with_window(WINDOW, 10, &[1], &[]);
     let mut waited = 0;

@@ -171,16 +171,15 @@ impl Lanes {
         if opened {
             smsc.metrics.circuit_opened.inc();
             let name = &smsc.metrics.name;
-            match smsc.circuit.only() {
-                [] => tracing::error!(
+            if smsc.circuit.is_closed_for_others() {
+                let destinations = smsc.circuit.failing();
+                tracing::error!(
                     smsc = name,
-                    "the SMSC fails: little or nothing is sent to it for a while"
-                ),
-                only => tracing::error!(
-                    smsc = name,
-                    destinations = ?only,
+                    ?destinations,
                     "all that there is to send fails: little or nothing is sent to these destinations for a while"
-                ),
+                );
+            } else {
+                tracing::error!(smsc = name, "the SMSC fails: little or nothing is sent to it for a while");
             }
             self.clear_lane(index, now);
             self.publish(now);
