@@ -19,10 +19,9 @@ const PART: u64 = 20;
 /// They do at once if nothing is taken any more, of so many destinations.
 const DESTINATIONS_MIN: usize = 3;
 /// The destinations that are not known are judged if this part of the answers outside the worst are for them, or there
-/// are enough of them by the time that there are so many times as many answers as needed.
+/// are enough of them before there are so many times as many answers as needed.
 const OTHERS_PART: u64 = 4;
 const PATIENCE: u64 = 20;
-const OTHERS_MIN: u64 = 5;
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
 /// So long after its last refusal, a destination is not known any more.
@@ -138,7 +137,7 @@ impl Spread {
         };
         let enough = others.answers >= answers_min || others.answers * OTHERS_PART >= outside.answers;
         let patient = outside.answers >= PATIENCE * answers_min;
-        let judged = if enough || patient && others.answers >= OTHERS_MIN {
+        let judged = if enough {
             others
         } else if others.answers == 0 || patient {
             outside
@@ -193,10 +192,11 @@ mod tests {
         }
         // One more of which half is refused, beside one that is well.
         for _ in 0..100 {
-            (1..=4).for_each(|number| assert!(!spread.refused(prefix(number), START)));
+            (1..=4).for_each(|number| _ = spread.refused(prefix(number), START));
             spread.accepted(prefix(10), START);
             spread.accepted(prefix(11), START);
-            assert!(!spread.refused(prefix(10), START));
+            spread.refused(prefix(10), START);
+            assert!(!spread.spreads());
         }
         // Of all others, one after another.
         let found = (0..250_u8).any(|round| {
@@ -264,10 +264,45 @@ mod tests {
         let mut spread = Spread::default();
         (0..60).for_each(|number| _ = spread.refused(prefix(number % 7), START));
         assert!(spread.spreads());
-        for answer in 1..=10 {
-            spread.accepted(prefix(100), START.plus(answer * Duration::from_secs(1)));
-        }
-        assert!(!spread.spreads());
+        // Until nothing is left of the last judgement.
+        (0..100)
+            .find(|number| (spread.refused(prefix(number % 7), START), spread.all.answers).1 == 0)
+            .unwrap();
+        let is_over = |answer: &u32| {
+            spread.accepted(prefix(100), START.plus(*answer * Duration::from_secs(1)));
+            !spread.spreads()
+        };
+        assert_eq!((1..100).find(is_over), Some(5));
+    }
+
+    #[test]
+    fn s6a_what_is_half_refused_does_not_spread_though_hardly_anything_is_for_others() {
+        let mut spread = Spread::default();
+        let mut spreads = |others_part: u16| {
+            (0..10_000).any(|round: u16| {
+                let number = prefix(u8::try_from(round % 7).unwrap());
+                match round {
+                    _ if round % others_part == 0 => spread.accepted(prefix(100), START),
+                    _ if round % 3 == 0 => spread.accepted(number, START),
+                    _ => _ = spread.refused(number, START),
+                }
+                spread.spreads()
+            })
+        };
+        assert!(!spreads(10));
+        assert!(spreads(1_000), "nothing is");
+    }
+
+    #[test]
+    fn what_was_refused_is_forgotten_after_a_while() {
+        let mut spread = Spread::default();
+        spread.refused(prefix(1), START);
+        let accept = |spread: &mut Spread, after: Duration| {
+            (0..ANSWERS_MIN).for_each(|_| spread.accepted(prefix(2), START.plus(after)));
+            spread.refused.len()
+        };
+        assert_eq!(accept(&mut spread, KNOWN_FOR - Duration::from_millis(1)), 1);
+        assert_eq!(accept(&mut spread, KNOWN_FOR), 0);
     }
 
     #[test]

@@ -626,6 +626,21 @@ fn s6a_while_several_that_are_alone_are_silent_another_that_comes_tries_and_open
 }
 
 #[test]
+fn s6a_what_waits_for_destinations_that_fail_takes_no_place_of_others_that_try() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    (0..10).for_each(|_| (100..103).for_each(|number| house.send(number)));
+    for _ in 0..3 {
+        let outgoing = house.take_whole(0).unwrap();
+        house.router.lane(0).failed(&outgoing, house.clock.now());
+    }
+    house.fail(0);
+    assert_eq!((house.metrics.smsc("a").circuit_open.get(), house.take(0)), (1, None));
+    house.pass(SECOND);
+    let places = (0..20).filter_map(|_| house.outbox.reserve(phone(1)).ok());
+    assert_eq!(places.collect::<Vec<_>>().len(), crate::sms::route::SLOW_PLACES_MAX);
+}
+
+#[test]
 fn s6a_what_tries_and_gets_no_answer_has_failed_too() {
     let house = House::with_window(WINDOW, 12, &[1, 1], &[]);
     house.lose(1);
