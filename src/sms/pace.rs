@@ -131,10 +131,12 @@ impl Pace {
         let a_second = |count: u64| count.saturating_mul(1_000) / millis;
         let (sent, accepted) = (self.sent, self.accepted);
         let refused = if refusals_count { self.refused } else { 0 };
+        let went_before = if self.refused > 0 { self.went } else { 0 };
         (self.span_from, self.sent, self.accepted, self.refused) = (now, 0, 0, 0);
         if refused == 0 {
             if accepted > 0 {
-                self.went = a_second(accepted);
+                // What was refused of others' own is not there, and it may soon turn out that we are too fast.
+                self.went = a_second(accepted).max(went_before);
                 self.raise(a_second(sent), now);
             }
             return None;
@@ -367,6 +369,20 @@ mod tests {
         assert!(!pace.is_lowered());
         (0..100).for_each(|_| pace.refused());
         assert_eq!(pace.on_time(true, at(1_000)), Some(LIMIT_MIN));
+    }
+
+    #[test]
+    fn s6a_refusals_that_count_only_from_the_next_span_on_do_not_lower_what_is_known_to_go_well() {
+        let mut pace = Pace::new(0, START);
+        let mut span = |number: u64, accepted: u64, refused: u64, count: bool| {
+            (0..accepted).for_each(|_| pace.accepted());
+            (0..refused).for_each(|_| pace.refused());
+            pace.on_time(count, at(500 * number));
+            pace.good
+        };
+        span(1, 50, 0, true);
+        span(2, 10, 40, false);
+        assert_eq!(span(3, 0, 50, true), 100);
     }
 
     #[test]
