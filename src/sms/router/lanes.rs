@@ -547,10 +547,12 @@ impl Lanes {
                 Some(prefix) => (circuit.is_closed_for(prefix), false),
                 None => (circuit.is_closed_for_others(), circuit.others_try()),
             };
-            match () {
-                () if is_closed => RouteState::Sending,
-                () if circuit.answers() || !circuit.is_open() || may_try => RouteState::Slow,
-                () => RouteState::Failing,
+            if is_closed {
+                RouteState::Sending
+            } else if circuit.answers() || !circuit.is_open() || may_try {
+                RouteState::Slow
+            } else {
+                RouteState::Failing
             }
         });
         states.reduce(RouteState::better)
