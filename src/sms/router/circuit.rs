@@ -304,6 +304,11 @@ impl Circuit {
                 }
             }
             State::HalfOpen if is_probe => {}
+            // One that tried before the pause was over: the next may go.
+            State::HalfOpen if self.probed_at.is_some_and(|at| since >= at) => {
+                self.probed_at = None;
+                return false;
+            }
             // A message that it took slowly.
             State::Open { .. } if is_probe => {
                 self.probes_from = self.probed_at.take().unwrap_or(now);

@@ -213,7 +213,13 @@ impl Lanes {
     /// An SMSC cannot take any more what waits for it, or is not preferred any more. What waits to be tried again, or
     /// for its destination, goes to another SMSC if one is well, and waits on otherwise.
     fn clear_lane(&mut self, index: usize, now: Timestamp) {
-        for outgoing in std::mem::take(&mut self.smscs[index].lane).into_iter().rev() {
+        let lane = std::mem::take(&mut self.smscs[index].lane);
+        if !lane.is_empty() {
+            // The next probe may be among them.
+            self.smscs[index].circuit.unsent();
+            self.smscs[index].refusals.unsent();
+        }
+        for outgoing in lane.into_iter().rev() {
             self.place_first(outgoing, now);
         }
         if self.smscs[index].is_bound() {

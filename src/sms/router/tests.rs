@@ -626,6 +626,32 @@ fn s6a_while_several_that_are_alone_are_silent_another_that_comes_tries_and_open
 }
 
 #[test]
+fn s6a_a_try_that_gets_no_answer_until_the_pause_is_over_does_not_hold_up_the_next() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    house.fail(0);
+    house.send(1);
+    let outgoing = house.take_whole(0).unwrap();
+    house.pass(circuit::PAUSE_MIN);
+    house.pass(TIMER - circuit::PAUSE_MIN);
+    house.router.lane(0).unanswered(&outgoing, outgoing.taken_at, house.clock.now());
+    house.send(2);
+    house.pass(SECOND);
+    assert_eq!(house.take(0), Some(2));
+}
+
+#[test]
+fn s6a_a_try_that_was_not_taken_before_the_link_was_lost_is_made_when_it_is_back() {
+    let house = House::with_window(WINDOW, 12, &[1, 1], &[route(&[""], &["a"])]);
+    house.fail(0);
+    house.send(1);
+    // Another SMSC's link puts it into the lane.
+    assert_eq!(house.take(1), None);
+    house.lose(0);
+    house.bind(0);
+    assert_eq!(house.take(0), Some(1));
+}
+
+#[test]
 fn s6a_what_waits_for_destinations_that_fail_takes_no_place_of_others_that_try() {
     let house = House::with_window(WINDOW, 12, &[1], &[]);
     (0..10).for_each(|_| (100..103).for_each(|number| house.send(number)));
