@@ -28,7 +28,8 @@ pub(super) enum RouteState {
     Sending,
     /// No link to any of them is bound.
     NoLink { since: Timestamp },
-    /// Links are bound, but every SMSC that has one answers most with errors: a few SMS are tried.
+    /// Links are bound, but every SMSC that has one fails: a few SMS are tried, of destinations that have not failed if
+    /// nothing is answered.
     Slow,
     /// Links are bound, and every SMSC that has one is given time to recover.
     Failing,

@@ -14,9 +14,9 @@
 //! others are well. What opens it regardless is that nothing at all is answered. The pause doubles each time the circuit
 //! opens anew before it was closed for [`CALM_AFTER`], so that traffic does not swing to and fro.
 //!
-//! What failed says little of destinations that were at rest. If fewer than [`DESTINATIONS_MIN`] have, the circuit is
+//! What failed says little of destinations that were at rest. If fewer than [`DESTINATIONS_MIN`] have failed, the circuit is
 //! open for [those alone](Circuit::failing), and the first other one that works closes it. If more have, others may
-//! [try](Circuit::tries), one at a time and whatever the pause, where no other SMSC can take over: each is a probe.
+//! [try](Circuit::may_try), one at a time and whatever the pause, where no other SMSC can take over: each is a probe.
 //!
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
@@ -38,9 +38,10 @@ const DESTINATIONS_MIN: usize = 3;
 const WORKS: Duration = Duration::from_secs(2);
 const WELL_IN_A_ROW: u32 = 3;
 const PREVAILING: u32 = 4;
-/// This many destinations that worked are known, and that failed: nearly always all that there are.
+/// This many destinations that worked are known: nearly always all that there are.
 const WORKED: usize = 32;
-const FAILING: usize = 32;
+/// The most destinations that are known to fail. With so many, no other is to try.
+const FAILING_MAX: usize = 32;
 /// One that worked within this time is active: at night, one message in it.
 const WORKED_LATELY: Duration = Duration::from_secs(60);
 /// The first pause: as long as `Retry-After` has a caller wait.
@@ -81,7 +82,7 @@ struct Span {
 
 /// One more destination that failed.
 fn add_failing(failing: &mut Vec<Prefix>, prefix: Prefix) {
-    if failing.len() < FAILING && !failing.contains(&prefix) {
+    if failing.len() < FAILING_MAX && !failing.contains(&prefix) {
         failing.push(prefix);
     }
 }
@@ -101,7 +102,8 @@ struct Worked {
 pub(super) struct Circuit {
     state: State,
     cause: Cause,
-    /// The destinations that have failed since it is not closed, and those that opened it.
+    /// None while it is closed. Otherwise those that had failed when it opened, one at least; once they are
+    /// [`DESTINATIONS_MIN`], those that have failed since, too.
     failing: Vec<Prefix>,
     /// Failures of others while it is open for those alone.
     beside: u32,
@@ -156,7 +158,7 @@ impl Circuit {
         Self { opens_on_several: true, ..Self::new(now) }
     }
 
-    /// Whether nothing may be sent.
+    /// Whether nothing may be sent for now but what [may try](Self::may_try), or goes [slowly](Self::takes_slowly).
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
@@ -182,13 +184,13 @@ impl Circuit {
     }
 
     /// Whether destinations that have not failed may try, whatever the pause.
-    pub(super) fn others_try(&self) -> bool {
-        self.failing.len() < FAILING
+    pub(super) fn others_may_try(&self) -> bool {
+        self.failing.len() < FAILING_MAX
     }
 
     /// Whether a message to this destination may try now, since no other SMSC can take it.
-    pub(super) fn tries(&self, prefix: Prefix) -> bool {
-        self.others_try() && !self.failing.contains(&prefix) && self.probed_at.is_none()
+    pub(super) fn may_try(&self, prefix: Prefix) -> bool {
+        self.others_may_try() && !self.failing.contains(&prefix) && self.probed_at.is_none()
     }
 
     /// Whether it answers, if only with errors, since it opened.
@@ -309,7 +311,7 @@ impl Circuit {
                 self.probed_at = None;
                 return false;
             }
-            // A message that it took slowly.
+            // A message that it took slowly, or that tried.
             State::Open { .. } if is_probe => {
                 self.probes_from = self.probed_at.take().unwrap_or(now);
                 (self.cause, self.good) = (cause, 0);

@@ -89,7 +89,7 @@ impl Lanes {
     fn choose(&self, order: &[usize], recipient: Recipient, now: Timestamp) -> Option<usize> {
         let mut able = order.iter().copied().filter(|index| self.smscs[*index].takes_of(recipient));
         let Some(first) = able.next() else {
-            return order.iter().copied().find(|index| self.smscs[*index].tries(recipient));
+            return order.iter().copied().find(|index| self.smscs[*index].may_try(recipient));
         };
         let preferred = |index: &usize| self.smscs[*index].is_preferred(recipient, now);
         if preferred(&first) {
@@ -174,15 +174,15 @@ impl Lanes {
     fn route_takes(&self, route: usize, now: Timestamp) -> (bool, bool) {
         let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
         let takes_all = smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed_for_others());
-        let tries = |smsc: &Smsc| smsc.is_bound() && smsc.circuit.others_try();
+        let tries = |smsc: &Smsc| smsc.is_bound() && smsc.circuit.others_may_try();
         let takes = || smscs().any(|smsc| smsc.takes() || smsc.takes_slowly(now) || tries(smsc));
         (takes_all || takes(), takes_all)
     }
 
     /// Something can be sent that could not be before. What is to try an SMSC out goes to a destination that lately
     /// worked, if there is one, or is not known to be unwell.
-    // A half-open circuit takes one: the others are not touched, but for some that have to wait for their destination.
-    // Where all may go but what is for a few destinations, each is touched once.
+    // While probes go one at a time, PROBES_SEEN are looked at, at the most; what cannot go then stands last afterwards.
+    // Where all may go but what is for a few destinations, each is looked at once.
     fn unpark(&mut self, now: Timestamp) {
         for route in 0..self.parked.len() {
             for seen in 1..=self.parked[route].len() {
@@ -488,9 +488,8 @@ impl Lanes {
 
     /// Ends the pauses of circuits that are over, and forgets destinations that are well.
     pub(super) fn on_time(&mut self, now: Timestamp) {
-        let mut more = false;
         for smsc in &mut self.smscs {
-            more |= smsc.circuit.on_time(now);
+            smsc.circuit.on_time(now);
             smsc.refusals.on_time(now);
             smsc.destinations.on_time(self.queue.crowds(), now);
             for outgoing in smsc.retries.iter_mut() {
@@ -510,8 +509,8 @@ impl Lanes {
         }
         self.queue.crowds().forget_unheld();
         self.move_held_back(now);
-        // What failed meanwhile is known, too.
-        if more || self.smscs.iter().any(|smsc| !smsc.circuit.is_closed()) {
+        // The next probe may be due, and callers are told which destinations have failed since the last time.
+        if self.smscs.iter().any(|smsc| !smsc.circuit.is_closed()) {
             self.unpark(now);
             self.publish(now);
         }
@@ -551,7 +550,7 @@ impl Lanes {
             let circuit = &smsc.circuit;
             let (is_closed, may_try) = match failing {
                 Some(prefix) => (circuit.is_closed_for(prefix), false),
-                None => (circuit.is_closed_for_others(), circuit.others_try()),
+                None => (circuit.is_closed_for_others(), circuit.others_may_try()),
             };
             if is_closed {
                 RouteState::Sending

@@ -140,9 +140,9 @@ impl Smsc {
                 || self.circuit.takes() && !self.destinations.is_known(recipient))
     }
 
-    /// Whether an SMS to this recipient may try now whether it is taken, though others are not.
-    pub(super) fn tries(&self, recipient: Recipient) -> bool {
-        self.is_bound() && self.circuit.tries(recipient.prefix) && !self.destinations.is_known(recipient)
+    /// Whether an SMS to this recipient may go as a probe though the circuit is open: its destination has not failed.
+    pub(super) fn may_try(&self, recipient: Recipient) -> bool {
+        self.is_bound() && self.circuit.may_try(recipient.prefix) && !self.destinations.is_known(recipient)
     }
 
     /// Whether it takes an SMS now though little goes well with it.

@@ -54,7 +54,7 @@ impl Count {
 struct Refused {
     /// Since the last judgement, and its first refusal.
     count: Count,
-    /// It was refused before the last judgement, too.
+    /// It was refused before the last judgement.
     was_known: bool,
     at: Timestamp,
 }
@@ -123,18 +123,15 @@ impl Spread {
         if self.all.answers < answers_min {
             return;
         }
-        let worst = self.refused.values().max_by_key(|refused| refused.count.refused);
-        let outside = worst.map_or(self.all, |worst| self.all.without(worst.count));
+        let worst = self.refused.iter().max_by_key(|(_, refused)| refused.count.refused);
+        let outside = worst.map_or(self.all, |(_, worst)| self.all.without(worst.count));
         if outside.answers < answers_min {
             return;
         }
-        let known = self.refused.values().filter(|refused| refused.is_known());
-        let others = known.fold(self.all, |others, known| others.without(known.count));
-        // The worst may be one that is not known yet.
-        let others = match worst {
-            Some(worst) if !worst.is_known() => others.without(worst.count),
-            Some(_) | None => others,
-        };
+        let is_worst = |prefix| worst.is_some_and(|(worst, _)| worst == prefix);
+        let left_out =
+            self.refused.iter().filter(|(prefix, refused)| refused.is_known() || is_worst(*prefix));
+        let others = left_out.fold(self.all, |others, (_, refused)| others.without(refused.count));
         let enough = others.answers >= answers_min || others.answers * OTHERS_PART >= outside.answers;
         let patient = outside.answers >= PATIENCE * answers_min;
         let judged = if enough {
