@@ -19,8 +19,8 @@ pub(crate) const NUMBER_DIGITS: usize = 8;
 pub(crate) const USER_PREFIX: &str = "U";
 /// What comes before the number in a phone number as SMPP has it: its network, in turn.
 const NETWORKS: [&str; 5] = ["62812", "62811", "62813", "62852", "62857"];
-/// The network that the simulator's profiles have sick.
-const SICK_NETWORK: &str = "62899";
+/// The networks that the simulator's profiles have sick: most of them, the first.
+const SICK_NETWORKS: [&str; 8] = ["62899", "62898", "62897", "62896", "62895", "62894", "62893", "62892"];
 /// The optional parameter by which the simulator recognises a second submit of one SMS.
 pub(crate) const MARK_TAG: u16 = 0x1400;
 /// SMPP's name for the gateway.
@@ -47,8 +47,9 @@ pub(crate) struct Setup {
     pub(crate) second: Option<String>,
     /// How many networks the subscribers are in.
     pub(crate) networks: usize,
-    /// How many of the subscribers, the last, are in the network that the simulator's profiles have sick.
+    /// How many of the subscribers, the last, are in networks that the simulator's profiles have sick, and in how many.
     pub(crate) sick: u64,
+    pub(crate) sick_networks: usize,
 }
 
 impl Setup {
@@ -66,6 +67,7 @@ impl Setup {
             second: None,
             networks: 1,
             sick: 0,
+            sick_networks: 1,
         }
     }
 }
@@ -96,10 +98,11 @@ pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) 
 /// The subscribers, numbered from 0.
 pub(crate) fn subscribers(setup: &Setup) -> impl Iterator<Item = Subscriber> + use<> {
     let networks = &NETWORKS[..setup.networks.clamp(1, NETWORKS.len())];
+    let sick = &SICK_NETWORKS[..setup.sick_networks.clamp(1, SICK_NETWORKS.len())];
     let well = setup.subscribers - setup.sick;
     let network = move |number| {
-        let turn = usize::try_from(number).unwrap_or_default() % networks.len();
-        if number < well { networks[turn] } else { SICK_NETWORK }
+        let networks = if number < well { networks } else { sick };
+        networks[usize::try_from(number).unwrap_or_default() % networks.len()]
     };
     (0..setup.subscribers).map(move |number| Subscriber {
         company_name: "PT Uji Beban",
@@ -112,7 +115,7 @@ pub(crate) fn subscribers(setup: &Setup) -> impl Iterator<Item = Subscriber> + u
 
 /// The number of the subscriber with this phone.
 pub(crate) fn number_of(phone: &str) -> Option<u64> {
-    let networks = NETWORKS.iter().chain([&SICK_NETWORK]);
+    let networks = NETWORKS.iter().chain(&SICK_NETWORKS);
     let digits = networks.into_iter().find_map(|network| phone.strip_prefix(network))?;
     (digits.len() == NUMBER_DIGITS).then(|| digits.parse().ok())?
 }
@@ -138,6 +141,9 @@ mod tests {
         assert_eq!(phones, ["6281200000000", "6281100000001", "6281200000002", "6289900000003"]);
         let numbers: Vec<_> = phones.iter().filter_map(|phone| number_of(phone)).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
-        assert_eq!((number_of("6289800000003"), number_of("628990000003")), (None, None));
+        assert_eq!((number_of("6280000000003"), number_of("628990000003")), (None, None));
+        let setup = Setup { sick: 3, sick_networks: 8, ..Setup::of(10) };
+        let phones: Vec<_> = subscribers(&setup).skip(7).map(|subscriber| subscriber.phone).collect();
+        assert_eq!(phones, ["6289200000007", "6289900000008", "6289800000009"]);
     }
 }

@@ -99,8 +99,8 @@ pub(crate) struct Serve {
     /// How the SMSC behaves: a TOML file, or a profile's name, which are
     /// healthy, slow, throttling, rate-limited, sick-prefix-throttled,
     /// sick-prefix-queue-full, sick-prefix-failing, sick-prefix-silent,
-    /// sick-prefix-erratic, flaky, half-open, dead, black-hole, early-receipts,
-    /// receipt-storm, mixed-ids and malformed. The page and PUT /behavior change it while it runs
+    /// sick-prefix-erratic, sick-prefixes, flaky, half-open, dead, black-hole,
+    /// early-receipts, receipt-storm, mixed-ids and malformed. The page and PUT /behavior change it while it runs
     #[arg(long, value_name = "FILE|PROFILE", default_value = "healthy", help_heading = "Behaviour")]
     behavior: PathBuf,
 

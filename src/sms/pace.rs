@@ -23,6 +23,8 @@ const STEPS: u64 = 20;
 const STRIDE_MAX: u64 = 4;
 /// Far below the last good rate, the limit is raised to this part of it at once.
 const RESTART: u64 = 4;
+/// What is supposed to go well without a rate of its own, before it is known.
+const SUPPOSED_RATE: u64 = 40;
 /// The lowest limit, in segments a second.
 const LIMIT_MIN: u64 = 1;
 const NANOS: u64 = 1_000_000_000;
@@ -41,6 +43,8 @@ pub(super) struct Pace {
     next_nanos: u64,
     /// The last rate that went well: up to it, the limit is doubled.
     good: u64,
+    /// The same, of before refusals lowered the limit.
+    good_before: u64,
     /// What was accepted in a second, in the last span without a refusal.
     went: u64,
     /// Spans without a refusal since the limit was lowered.
@@ -60,11 +64,13 @@ impl Pace {
     /// `rate` in segments a second; 0 for no limit.
     pub(super) fn new(rate: u32, now: Timestamp) -> Self {
         let rate = u64::from(rate);
+        let good = if rate > 0 { rate } else { SUPPOSED_RATE };
         Self {
             rate,
             limit: (rate > 0).then_some(rate),
             next_nanos: 0,
-            good: rate,
+            good,
+            good_before: good,
             went: 0,
             clean: 0,
             doubles: false,
@@ -74,11 +80,6 @@ impl Pace {
             accepted: 0,
             refused: 0,
         }
-    }
-
-    /// Without a limit, for what may well take so many a second.
-    pub(super) fn supposed(good: u64, now: Timestamp) -> Self {
-        Self { good, ..Self::new(0, now) }
     }
 
     /// Whether there is a limit, or a lower one than its rate, because of refusals.
@@ -154,12 +155,20 @@ impl Pace {
             }
         } else if self.limit.is_none() {
             self.good = if self.went > 0 { self.went } else { self.good }.max(limit);
+            self.good_before = self.good;
         } else if self.clean == 0 && refused < accepted {
             // Not in the first span: what is refused from its middle on may soon be all, for a while.
             self.good = limit;
         }
         (self.limit, self.clean, self.doubles) = (Some(limit), 0, false);
         Some(limit)
+    }
+
+    /// What it was lowered for turned out to be others' own: it is on its way back to what went well before.
+    pub(super) fn acquit(&mut self) {
+        if self.is_lowered() {
+            (self.good, self.stumbled) = (self.good.max(self.good_before), false);
+        }
     }
 
     fn raise(&mut self, sent: u64, now: Timestamp) {
@@ -383,6 +392,34 @@ mod tests {
         span(1, 50, 0, true);
         span(2, 10, 40, false);
         assert_eq!(span(3, 0, 50, true), 100);
+    }
+
+    #[test]
+    fn s6a_what_it_was_lowered_for_and_was_others_own_is_made_up_for_within_two_seconds() {
+        for acquitted in [false, true] {
+            let mut line = Line::new(0);
+            (0..5).for_each(|_| _ = line.second(100, 1_000));
+            // A third is refused, whatever the speed, for so long that it is taken for what goes well.
+            for span in 1..40 {
+                let limit = line.pace.limit.unwrap_or(100).max(2);
+                (0..limit).for_each(|_| line.pace.accepted());
+                (0..limit / 2).for_each(|_| line.pace.refused());
+                line.pace.on_time(true, at(5_000 + 500 * span));
+            }
+            line.millis = 30_000;
+            if acquitted {
+                line.pace.acquit();
+            }
+            let taken: u64 = (0..3).map(|_| line.second(100, 1_000).taken).sum();
+            assert_eq!(taken >= 150, acquitted, "{taken}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_lowered_has_nothing_to_be_acquitted_of() {
+        let mut pace = Pace::new(100, START);
+        pace.acquit();
+        assert_eq!((pace.limit, pace.good), (Some(100), 100));
     }
 
     #[test]

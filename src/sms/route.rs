@@ -17,6 +17,8 @@ use crowd::{Crowd, Member};
 /// While no SMSC of a route does more than to be tried out, so many SMS of it may wait: what leaves in a few seconds if
 /// an SMSC is well again. Of each destination that fails, so many may wait beside, so that others can try.
 pub(super) const SLOW_PLACES_MAX: usize = 10;
+/// Of all that fail together so many may wait, or one of each.
+const SLOW_PLACES_OF_ALL: usize = 2 * SLOW_PLACES_MAX;
 /// A sick destination holds this part of its route's places at the most, and all together this part.
 const CROWD_PART: usize = 4;
 const CROWDS_PART: usize = 2;
@@ -157,7 +159,7 @@ impl Ticket {
     pub(super) fn join_within_share(&mut self, crowd: &Arc<Crowd>) -> bool {
         let share = |part: usize| (self.route.places_max / part).max(1);
         let own_max = match crowd.state() {
-            RouteState::Slow => SLOW_PLACES_MAX.min(share(CROWD_PART)),
+            RouteState::Slow => crowd.slow_places_max().min(share(CROWD_PART)),
             RouteState::Sending | RouteState::Failing | RouteState::NoLink { .. } => share(CROWD_PART),
         };
         let own = crowd.join_within(own_max);

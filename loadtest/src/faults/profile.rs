@@ -22,6 +22,8 @@ use crate::setup::Setup;
 
 /// Networks of the good messages.
 const NETWORKS: usize = 5;
+/// Networks of the bad ones, where there are several.
+const SICK_NETWORKS: usize = 8;
 /// How many times the good messages' 99th percentile may be that without bad ones, and how much longer still.
 const P99_FACTOR: f64 = 2.0;
 const P99_GRACE_MS: f64 = 20.0;
@@ -55,6 +57,8 @@ pub(crate) enum Profile {
     SickPrefixFailing,
     SickPrefixSilent,
     SickPrefixErratic,
+    /// Eight networks are sick, each of two in another way
+    SickPrefixes,
     /// Everything is throttled for three seconds
     ThrottlingSpike,
     /// The first of two SMSCs refuses everything: throttled
@@ -78,6 +82,7 @@ impl Profile {
                 second: (smscs == 2).then(|| "scenario = \"healthy\"".into()),
                 networks: NETWORKS,
                 sick: plan.bad,
+                sick_networks: if self == Self::SickPrefixes { SICK_NETWORKS } else { 1 },
                 ..Setup::of(plan.good + plan.bad)
             };
             Case { profile: self, smscs, kind, setup, plan }
@@ -87,9 +92,15 @@ impl Profile {
             | Self::SickPrefixQueueFull
             | Self::SickPrefixFailing
             | Self::SickPrefixSilent
-            | Self::SickPrefixErratic => {
+            | Self::SickPrefixErratic
+            | Self::SickPrefixes => {
                 let behavior = format!("scenario = \"{}\"", self.name());
-                let plan = Plan { good, bad, good_per_second: 50, tail };
+                // Of several, most of what there is.
+                let plan = if self == Self::SickPrefixes {
+                    Plan { good: good / 5, bad: 16 * bad, good_per_second: 10, tail }
+                } else {
+                    Plan { good, bad, good_per_second: 50, tail }
+                };
                 [1, 2].map(|smscs| case(smscs, Kind::Sick, behavior.clone(), plan)).into()
             }
             Self::ThrottlingSpike => {

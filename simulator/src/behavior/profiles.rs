@@ -43,7 +43,7 @@ macro_rules! profile {
     };
 }
 
-static PROFILES: [Profile; 17] = [
+static PROFILES: [Profile; 18] = [
     profile!("healthy", "Healthy", "Answers within 20 milliseconds and sends every receipt once, in order."),
     profile!(
         "slow",
@@ -84,6 +84,11 @@ static PROFILES: [Profile; 17] = [
         "sick-prefix-erratic",
         "Sick prefix, erratic",
         "Answers some of what goes to 62899… at once, some after seconds and some never, and is healthy to all others."
+    ),
+    profile!(
+        "sick-prefixes",
+        "Eight sick prefixes",
+        "Throttles, fails, leaves without an answer or answers late what goes to 62892… to 62899…, two each, and is healthy to all others."
     ),
     profile!(
         "flaky",

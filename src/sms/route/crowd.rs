@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{RouteState, SENDING};
+use super::{RouteState, SENDING, SLOW_PLACES_MAX, SLOW_PLACES_OF_ALL};
 use crate::sms::destination::Prefix;
 
 /// One sick destination, as long as anyone holds it.
@@ -15,11 +15,13 @@ pub(in crate::sms) struct Crowd {
     places: AtomicUsize,
     /// A [`RouteState`], which only the SMS thread changes.
     state: AtomicU64,
+    /// How many fail, this one included, likewise.
+    failing: AtomicUsize,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { places: AtomicUsize::new(0), state: AtomicU64::new(SENDING) }
+        Self { places: AtomicUsize::new(0), state: AtomicU64::new(SENDING), failing: AtomicUsize::new(1) }
     }
 }
 
@@ -30,9 +32,16 @@ impl Crowd {
         RouteState::from_number(self.state.load(Ordering::Relaxed))
     }
 
-    /// Changes the state.
-    pub(in crate::sms) fn set_state(&self, state: RouteState) {
+    /// Changes the state. `failing`: how many destinations fail, this one included.
+    pub(in crate::sms) fn set_state(&self, state: RouteState, failing: usize) {
         self.state.store(state.to_number(), Ordering::Relaxed);
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    /// How many places it may hold while it is [slow](RouteState::Slow).
+    pub(super) fn slow_places_max(&self) -> usize {
+        let failing = self.failing.load(Ordering::Relaxed).max(1);
+        (SLOW_PLACES_OF_ALL / failing).clamp(1, SLOW_PLACES_MAX)
     }
 
     /// One more place.

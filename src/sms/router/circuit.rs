@@ -3,8 +3,10 @@
 //! ```text
 //!             a burst of failures             its pause is over
 //!   Closed ──────────────────────► Open ───────────────────────► HalfOpen
-//!     ▲                              ▲                            │    │
-//!     │                              └── a probe failed ──────────┘    │
+//!     ▲ ▲                            │  ▲                         │    │
+//!     │ │                            │  └── a probe failed ───────┘    │
+//!     │ └── one that has not failed ─┘                                 │
+//!     │     works, or slow probes do                                   │
 //!     └───────── PROBES_GOOD probes succeeded, one after another ──────┘
 //! ```
 //!
@@ -44,6 +46,8 @@ const WORKED: usize = 32;
 const FAILING_MAX: usize = 32;
 /// One that worked within this time is active: at night, one message in it.
 const WORKED_LATELY: Duration = Duration::from_secs(60);
+/// One that worked within this time, and has not failed in it, works untroubled.
+const UNTROUBLED_FOR: Duration = Duration::from_secs(10);
 /// The first pause: as long as `Retry-After` has a caller wait.
 pub(super) const PAUSE_MIN: Duration = Duration::from_secs(5);
 /// The longest pause: an SMSC that is well again is noticed within a minute.
@@ -193,6 +197,11 @@ impl Circuit {
         self.others_may_try() && !self.failing.contains(&prefix) && self.probed_at.is_none()
     }
 
+    /// Whether a message to this destination may be sent now, since no other SMSC can take it.
+    pub(super) fn may_send(&self, prefix: Prefix, now: Timestamp) -> bool {
+        self.is_closed_for(prefix) || self.takes() || self.takes_slowly(now) || self.may_try(prefix)
+    }
+
     /// Whether it answers, if only with errors, since it opened.
     pub(super) fn answers(&self) -> bool {
         self.cause == Cause::Errors
@@ -268,8 +277,8 @@ impl Circuit {
         if !self.is_closed() && self.is_closed_for(prefix) {
             return self.failed_beside(Cause::Errors, now);
         }
-        let burst = self.in_a_row >= IN_A_ROW || self.failures_prevail();
-        self.opens(burst && self.is_its_own(now), Cause::Errors, since, now)
+        let is_burst = self.is_closed() && (self.in_a_row >= IN_A_ROW || self.failures_prevail());
+        self.opens(is_burst && self.is_its_own(now), Cause::Errors, since, now)
     }
 
     /// The SMSC did not answer a message that it had at `since`. Returns whether the circuit has opened.
@@ -281,8 +290,9 @@ impl Circuit {
         if !self.is_closed() && self.is_closed_for(prefix) {
             return self.failed_beside(Cause::Silence, now);
         }
-        let burst = self.failures_prevail() && self.is_its_own(now);
-        self.opens(burst || self.unanswered >= IN_A_ROW, Cause::Silence, since, now)
+        let is_burst = self.is_closed() && self.failures_prevail();
+        let is_dead = self.unanswered >= IN_A_ROW;
+        self.opens(is_dead || is_burst && self.is_its_own(now), Cause::Silence, since, now)
     }
 
     /// Failures and successes of two spans.
@@ -351,6 +361,12 @@ impl Circuit {
         self.worked.iter().any(|worked| worked.prefix == prefix)
     }
 
+    /// Whether a destination worked not long ago that has not failed since some time before.
+    pub(super) fn works_untroubled(&self, now: Timestamp) -> bool {
+        let is_lately = |at: Timestamp| now.since(at) < UNTROUBLED_FOR;
+        self.worked.iter().any(|known| is_lately(known.at) && !known.failed_at.is_some_and(is_lately))
+    }
+
     fn add_worked(&mut self, prefix: Prefix, now: Timestamp) {
         if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
             (known.at, known.in_a_row) = (now, known.in_a_row.saturating_add(1));
@@ -367,18 +383,23 @@ impl Circuit {
     fn add_failed(&mut self, prefix: Prefix, now: Timestamp) {
         self.spans[0].failures = self.spans[0].failures.saturating_add(1);
         add_failing(&mut self.spans[0].failing, prefix);
-        if !self.is_closed_for_others() {
+        let known = self.worked.iter_mut().find(|known| known.prefix == prefix);
+        // One failure says little of a destination that worked.
+        let worked = known.is_some_and(|known| {
+            known.failed_at = Some(now);
+            std::mem::take(&mut known.in_a_row) > 0
+        });
+        if !worked && !self.is_closed_for_others() {
             add_failing(&mut self.failing, prefix);
-        }
-        if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
-            (known.in_a_row, known.failed_at) = (0, Some(now));
         }
     }
 
-    /// The first destinations that failed in two spans.
+    /// The first destinations that failed in two spans, and have not worked since.
     fn failing_lately(&self) -> Vec<Prefix> {
-        let mut failing = self.spans[0].failing.clone();
-        self.spans[1].failing.iter().for_each(|prefix| add_failing(&mut failing, *prefix));
+        let works = |prefix| self.worked.iter().any(|known| known.prefix == prefix && known.in_a_row > 0);
+        let mut failing = Vec::new();
+        let failed = self.spans.iter().flat_map(|span| &span.failing).filter(|prefix| !works(**prefix));
+        failed.for_each(|prefix| add_failing(&mut failing, *prefix));
         failing
     }
 
@@ -647,6 +668,69 @@ mod tests {
             assert!(succeed(&mut circuit, now));
         }
         assert!(circuit.is_closed());
+    }
+
+    #[test]
+    fn s6a_what_has_not_failed_may_try_one_at_a_time_whatever_the_pause() {
+        let mut circuit = Circuit::new(START);
+        [0, 1, 2, 0, 1].into_iter().for_each(|failing| _ = circuit.unanswered(prefix(failing), START, START));
+        assert!(circuit.is_open() && !circuit.is_closed_for_others());
+        assert!(circuit.may_try(prefix(5)) && !circuit.may_try(prefix(0)) && !circuit.takes());
+        assert!(circuit.may_send(prefix(5), START) && !circuit.may_send(prefix(0), START));
+        circuit.took(prefix(5), START);
+        assert!(!circuit.may_try(prefix(6)), "one at a time");
+        circuit.unanswered(prefix(5), START, after(1));
+        assert!(circuit.may_try(prefix(6)) && !circuit.may_try(prefix(5)), "it has failed, too");
+    }
+
+    #[test]
+    fn s6a_with_too_many_that_fail_no_other_may_try() {
+        let mut circuit = Circuit::new(START);
+        let failing = u8::try_from(FAILING_MAX).unwrap();
+        (0..failing - 1).for_each(|number| _ = circuit.unanswered(prefix(number), START, START));
+        assert!(circuit.others_may_try() && circuit.may_try(prefix(100)));
+        circuit.unanswered(prefix(failing), START, START);
+        assert_eq!(circuit.failing().len(), FAILING_MAX);
+        assert!(!circuit.others_may_try() && !circuit.may_try(prefix(100)));
+        circuit.unanswered(prefix(failing + 1), START, START);
+        assert_eq!(circuit.failing().len(), FAILING_MAX);
+    }
+
+    #[test]
+    fn s6a_one_failure_of_what_worked_until_now_says_little() {
+        let mut circuit = Circuit::new(START);
+        circuit.succeeded(prefix(5), START);
+        [0, 1, 2, 0, 1]
+            .into_iter()
+            .for_each(|failing| _ = circuit.unanswered(prefix(failing), START, after(1)));
+        assert!(circuit.is_open());
+        circuit.unanswered(prefix(5), after(1), after(2));
+        assert!(circuit.may_try(prefix(5)));
+        circuit.unanswered(prefix(5), after(2), after(3));
+        assert!(!circuit.may_try(prefix(5)));
+    }
+
+    #[test]
+    fn s6a_what_works_again_is_none_of_those_that_fail() {
+        let mut circuit = Circuit::new(START);
+        circuit.failed(prefix(5), START, START);
+        circuit.succeeded(prefix(5), START);
+        [0, 1, 2, 0, 1]
+            .into_iter()
+            .for_each(|failing| _ = circuit.failed(prefix(failing), after(61), after(61)));
+        assert!(circuit.is_open());
+        assert_eq!(circuit.failing(), [0, 1, 2].map(prefix));
+    }
+
+    #[test]
+    fn s6a_what_works_untroubled_has_worked_lately_and_not_failed_for_some_time() {
+        let mut circuit = Circuit::new(START);
+        assert!(!circuit.works_untroubled(START));
+        circuit.succeeded(prefix(1), START);
+        assert!(circuit.works_untroubled(after(9)) && !circuit.works_untroubled(after(10)));
+        circuit.failed(prefix(1), after(1), after(1));
+        circuit.succeeded(prefix(1), after(10));
+        assert!(!circuit.works_untroubled(after(10)) && circuit.works_untroubled(after(11)));
     }
 
     #[test]

@@ -37,8 +37,6 @@ const HANDSETS_MIN: usize = 3;
 const TAKEN_PART: u32 = 4;
 /// So many errors without a success between them have a prefix avoided.
 const ERRORS_MIN: u32 = 3;
-/// What a destination that takes some again is supposed to take in a second before it is known.
-const SUPPOSED_RATE: u64 = 40;
 /// After so long without trouble, a destination of which nothing waits is forgotten: the first if nothing holds it
 /// back.
 const REST_MIN: Duration = Duration::from_secs(10);
@@ -77,6 +75,8 @@ struct Unwell {
     probes: bool,
     /// Until when other SMSCs are preferred because of errors.
     avoided_until: Timestamp,
+    /// Its last answer was that we are too fast.
+    throttled: bool,
     /// It has left a submit without an answer, and has not been heard of since.
     silent: bool,
     /// Until when what waits for a slot counts as held back, since others are overdue.
@@ -93,19 +93,20 @@ struct Unwell {
     answers: u32,
     troubled_at: Timestamp,
     waiting: VecDeque<Outgoing>,
-    /// When it is looked at next; in the schedule, if anything waits.
-    due: Timestamp,
+    /// When it is looked at next, and whose turn it is of those at the same time; in the schedule, if anything waits.
+    due: (Timestamp, u64),
     crowd: Option<Arc<Crowd>>,
 }
 
 impl Unwell {
     fn new(now: Timestamp) -> Self {
         Self {
-            pace: Pace::supposed(SUPPOSED_RATE, now),
+            pace: Pace::new(0, now),
             pause: PAUSE_MIN,
             paused_until: now,
             probes: false,
             avoided_until: now,
+            throttled: false,
             silent: false,
             overdue_until: now,
             errors: 0,
@@ -115,7 +116,7 @@ impl Unwell {
             answers: 0,
             troubled_at: now,
             waiting: VecDeque::new(),
-            due: now,
+            due: (now, 0),
             crowd: None,
         }
     }
@@ -204,20 +205,31 @@ pub(super) struct Destinations {
     unwell: HashMap<Destination, Unwell>,
     unwell_max: usize,
     /// Of those that something waits for, when to look at each.
-    schedule: BTreeSet<(Timestamp, Destination)>,
+    schedule: BTreeSet<((Timestamp, u64), Destination)>,
+    /// The next turn.
+    turn: u64,
     waiting: usize,
+    /// Refusals spread: those that are throttled wait in turn.
+    spread: bool,
 }
 
 impl Destinations {
     pub(super) fn new(unwell_max: usize) -> Self {
-        Self { unwell: HashMap::new(), unwell_max, schedule: BTreeSet::new(), waiting: 0 }
+        Self {
+            unwell: HashMap::new(),
+            unwell_max,
+            schedule: BTreeSet::new(),
+            turn: 0,
+            waiting: 0,
+            spread: false,
+        }
     }
 
     /// How many prefixes are held back or avoided. Handsets are not counted: somewhere one is always switched off.
     pub(super) fn count(&self, now: Timestamp) -> usize {
         let is_unwell = |(of, unwell): &(&Destination, &Unwell)| {
             matches!(of, Destination::Prefix(_))
-                && (unwell.is_held_back(**of, now) || unwell.errors >= ERRORS_MIN)
+                && (self.is_sick(**of, unwell, now) || unwell.errors >= ERRORS_MIN)
         };
         self.unwell.iter().filter(is_unwell).count()
     }
@@ -229,7 +241,7 @@ impl Destinations {
 
     /// When something may be there to [take](Self::take).
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.schedule.first().map(|(due, _)| *due)
+        self.schedule.first().map(|((due, _), _)| *due)
     }
 
     fn of(&self, recipient: Recipient) -> impl Iterator<Item = (Destination, &Unwell)> {
@@ -238,15 +250,27 @@ impl Destinations {
         both.into_iter().flatten().filter_map(|of| Some((of, self.unwell.get(&of)?)))
     }
 
+    /// Whether messages of a destination wait for more than a slot of the window.
+    fn is_sick(&self, of: Destination, unwell: &Unwell, now: Timestamp) -> bool {
+        unwell.is_held_back(of, now) || self.spread && unwell.throttled
+    }
+
+    /// Refusals spread over destinations, or not.
+    pub(super) fn set_spread(&mut self, spread: bool) {
+        self.spread = spread;
+    }
+
     /// Whether a message is to wait before it may be sent. `first`: it goes before what waits already.
     pub(super) fn holds_back(&self, recipient: Recipient, first: bool, now: Timestamp) -> bool {
-        self.of(recipient).any(|(_, unwell)| unwell.ready_at() > now || !first && !unwell.waiting.is_empty())
+        self.of(recipient).any(|(_, unwell)| {
+            unwell.ready_at() > now || self.spread && unwell.throttled || !first && !unwell.waiting.is_empty()
+        })
     }
 
     /// Whether another SMSC is to be preferred for a message.
     pub(super) fn avoids(&self, recipient: Recipient, now: Timestamp) -> bool {
         self.of(recipient).any(|(of, unwell)| {
-            let waits = !unwell.waiting.is_empty() && unwell.is_held_back(of, now);
+            let waits = !unwell.waiting.is_empty() && self.is_sick(of, unwell, now);
             let until = unwell.avoided_until.max(unwell.overdue_until).max(unwell.ready_at());
             waits || until > now
         })
@@ -290,10 +314,10 @@ impl Destinations {
             unwell.pace.accepted();
             unwell.pace.on_time(true, now);
             unwell.answered(false);
-            (unwell.silent, unwell.errors) = (false, 0);
+            (unwell.throttled, unwell.silent, unwell.errors) = (false, false, 0);
             (unwell.pause, unwell.paused_until, unwell.avoided_until) = (PAUSE_MIN, now, now);
             if !unwell.waiting.is_empty() {
-                self.reschedule(of, now);
+                self.bring_forward(of, now);
             } else if let Destination::Handset(_) = of {
                 self.forget(of);
             }
@@ -311,7 +335,7 @@ impl Destinations {
 
     /// A message did not go through, for a reason of its destination's own.
     pub(super) fn troubled(&mut self, recipient: Recipient, trouble: Trouble, now: Timestamp) {
-        let handset = Destination::Handset(recipient.phone);
+        let (handset, spread) = (Destination::Handset(recipient.phone), self.spread);
         match trouble {
             Trouble::Full => {
                 let Some(unwell) = self.entry(handset, now) else { return };
@@ -340,7 +364,12 @@ impl Destinations {
                         }
                     }
                     Trouble::Silence { .. } => unwell.unanswered(now),
-                    Trouble::Throttled | Trouble::Full => unwell.refused(now),
+                    Trouble::Throttled | Trouble::Full => {
+                        unwell.throttled = true;
+                        if !spread {
+                            unwell.refused(now);
+                        }
+                    }
                 }
             }
         }
@@ -360,7 +389,7 @@ impl Destinations {
         let mut forgiven = Vec::new();
         for (of, unwell) in &mut self.unwell {
             if let Destination::Prefix(_) = of {
-                unwell.pace = Pace::supposed(SUPPOSED_RATE, now);
+                unwell.pace = Pace::new(0, now);
                 (unwell.pause, unwell.paused_until) = (PAUSE_MIN, now);
                 forgiven.push(*of);
             }
@@ -383,8 +412,12 @@ impl Destinations {
             unwell.waiting.push_back(outgoing);
         }
         self.waiting += 1;
-        let due = self.unwell[&of].ready_at().max(now);
-        self.reschedule(of, due);
+        let due = unwell.ready_at().max(now);
+        if unwell.waiting.len() == 1 {
+            self.reschedule(of, due);
+        } else {
+            self.bring_forward(of, due);
+        }
     }
 
     /// A message of it finds no slot since too many of its answers are overdue.
@@ -394,13 +427,21 @@ impl Destinations {
         }
     }
 
+    /// Looks at a destination, for which something waits, at `due` at the latest. It keeps its turn.
+    fn bring_forward(&mut self, of: Destination, due: Timestamp) {
+        if self.unwell.get(&of).is_some_and(|unwell| unwell.due.0 > due) {
+            self.reschedule(of, due);
+        }
+    }
+
     /// Looks at a destination at `due`, if anything waits for it.
     fn reschedule(&mut self, of: Destination, due: Timestamp) {
         let Some(unwell) = self.unwell.get_mut(&of) else { return };
         self.schedule.remove(&(unwell.due, of));
-        unwell.due = due;
+        unwell.due = (due, self.turn);
+        self.turn += 1;
         if !unwell.waiting.is_empty() {
-            self.schedule.insert((due, of));
+            self.schedule.insert((unwell.due, of));
         }
     }
 
@@ -409,7 +450,7 @@ impl Destinations {
         if self.waiting > 0 {
             for of in both(recipient) {
                 if self.unwell.get(&of).is_some_and(|unwell| unwell.ready_at() <= now) {
-                    self.reschedule(of, now);
+                    self.bring_forward(of, now);
                 }
             }
         }
@@ -422,7 +463,7 @@ impl Destinations {
         mut room: impl FnMut(Prefix, bool) -> Room,
         now: Timestamp,
     ) -> Option<Outgoing> {
-        while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| *due <= now) {
+        while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| due.0 <= now) {
             let waiting = self.unwell.get_mut(&of).and_then(|unwell| unwell.waiting.pop_front());
             let Some(outgoing) = waiting else {
                 self.schedule.remove(&(due, of));
@@ -459,7 +500,7 @@ impl Destinations {
             self.forget(of);
         }
         let is_sick = |(of, unwell): (&Destination, &Unwell)| match of {
-            Destination::Prefix(prefix) if unwell.is_held_back(*of, now) => Some(*prefix),
+            Destination::Prefix(prefix) if self.is_sick(*of, unwell, now) => Some(*prefix),
             Destination::Prefix(_) | Destination::Handset(_) => None,
         };
         let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
@@ -473,9 +514,12 @@ impl Destinations {
                 unwell.crowd = None;
                 continue;
             };
+            let is_held_back = unwell.is_held_back(*of, now);
             let crowd = unwell.crowd.get_or_insert_with(|| crowds.of(prefix));
             for outgoing in &mut unwell.waiting {
-                outgoing.tries.until = Some(wait_until(outgoing, now));
+                if is_held_back {
+                    outgoing.tries.until = Some(wait_until(outgoing, now));
+                }
                 outgoing.join(crowd);
             }
         }
@@ -510,7 +554,7 @@ impl Destinations {
     /// The destinations that are held back and that something waits for, with the first of it.
     pub(super) fn held_back(&self, now: Timestamp) -> impl Iterator<Item = (Destination, &Outgoing)> {
         let waiting = self.schedule.iter().filter_map(|(_, of)| Some((*of, self.unwell.get(of)?)));
-        let held_back = waiting.filter(move |(of, unwell)| unwell.is_held_back(*of, now));
+        let held_back = waiting.filter(move |(of, unwell)| self.is_sick(*of, unwell, now));
         held_back.filter_map(|(of, unwell)| Some((of, unwell.waiting.front()?)))
     }
 

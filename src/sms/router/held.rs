@@ -6,6 +6,8 @@
 //!   one leaves some quarter of the window, and many together leave some.
 //! - One that is answered in order and as soon as others takes nothing from them: with each such answer it may hold one
 //!   more, up to the whole window, as long as no other that holds little finds a slot.
+//! - Those that are slow, whose answers usually take much longer than the quickest destination's or are late, leave a
+//!   [quarter](RESERVE_PART) of the window to others, all together.
 //! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent, but
 //!   for one of each to see whether it answers.
 
@@ -22,9 +24,16 @@ const OVERDUE_PART: usize = 4;
 const TIMER_PART: u32 = 4;
 /// A destination holds at most this many times what it leaves free.
 const FREE_TIMES: usize = 3;
-/// An answer came as soon as others do if it took at most this many times as long as the quickest lately, and a little.
+/// What is slow leaves this part of the window to others.
+const RESERVE_PART: usize = 4;
+/// An answer came as soon as others do if it took at most this many times as long as it usually does for the quickest
+/// destination lately, and a little.
 const QUICKEST_TIMES: u32 = 8;
 const QUICK: Duration = Duration::from_millis(100);
+/// One is late if it did not, and not within this time.
+const LATE_MIN: Duration = Duration::from_millis(500);
+/// What an answer adds to how long they usually take, as for the round-trip time of TCP (RFC 6298, section 2).
+const SMOOTHING: u32 = 8;
 /// What is the quickest lately is of this time and as much before.
 const LATELY: Duration = Duration::from_secs(5);
 /// For this long after a destination that holds little found no slot, nothing more is granted to others: it looks again
@@ -42,7 +51,7 @@ pub(super) enum Room {
     Busy,
     /// Likewise, but another link has room for it.
     Elsewhere,
-    /// It leaves too many without an answer, or all that are silent do.
+    /// It leaves too many without an answer, or all that are silent or slow do.
     Overdue,
 }
 
@@ -55,6 +64,8 @@ struct Slots {
     first: Timestamp,
     /// When the last was answered.
     answered_at: Option<Timestamp>,
+    /// How long it usually takes until one is taken, or given up.
+    usual: Option<Duration>,
     /// How many it may hold since it is answered as soon as others are, and when it last earned one more.
     granted: usize,
     granted_at: Timestamp,
@@ -65,9 +76,16 @@ impl Slots {
     fn quiet_since(&self) -> Timestamp {
         self.answered_at.map_or(self.first, |at| at.max(self.first))
     }
+
+    /// One was taken, or given up, after this time. Returns how long it usually takes.
+    fn ended_after(&mut self, took: Duration) -> Duration {
+        let usual = self.usual.map_or(took, |usual| (usual * (SMOOTHING - 1) + took) / SMOOTHING);
+        self.usual = Some(usual);
+        usual
+    }
 }
 
-/// How long the quickest answer took lately.
+/// How long an answer usually took lately for the destination that is answered the soonest.
 #[derive(Debug)]
 struct Quickest {
     since: Timestamp,
@@ -80,14 +98,14 @@ impl Quickest {
         Self { since: Timestamp::default(), spans: [Duration::MAX; 2] }
     }
 
-    /// An answer came after this time.
-    fn answered(&mut self, took: Duration, now: Timestamp) {
+    /// A destination was answered, which usually takes this time.
+    fn answered(&mut self, usual: Duration, now: Timestamp) {
         let age = now.since(self.since);
         if age >= LATELY {
             let before = if age < 2 * LATELY { self.spans[0] } else { Duration::MAX };
             (self.since, self.spans) = (now, [Duration::MAX, before]);
         }
-        self.spans[0] = self.spans[0].min(took);
+        self.spans[0] = self.spans[0].min(usual);
     }
 
     /// How long an answer takes at the most that comes as soon as others.
@@ -139,7 +157,7 @@ impl Held {
             // In a small window, one late answer says nothing of the rest.
             overdue >= most.max(self.window.saturating_sub(1).min(2))
         };
-        if is_overdue {
+        if is_overdue || slots.is_some_and(|slots| self.is_slow(slots, now) && self.slow_is_full(now)) {
             return Room::Overdue;
         }
         let is_wanted = self.wanted.is_some_and(|(by, at)| by != prefix && now.since(at) < WANTED_FOR);
@@ -152,6 +170,20 @@ impl Held {
     /// How many a destination may hold beside what all hold now.
     fn fair_share(&self) -> usize {
         (FREE_TIMES * self.window.saturating_sub(self.count + 1)).max(1)
+    }
+
+    /// Whether its answers usually take much longer than those of the quickest, or one is late.
+    fn is_slow(&self, slots: &Slots, now: Timestamp) -> bool {
+        let prompt_within = self.quickest.prompt_within();
+        let is_late = |sent: &Timestamp| now.since(*sent) > prompt_within.max(LATE_MIN);
+        slots.usual.is_some_and(|usual| usual > prompt_within) || slots.sent.front().is_some_and(is_late)
+    }
+
+    /// Whether those that are slow hold all that they may.
+    fn slow_is_full(&self, now: Timestamp) -> bool {
+        let reserve = (self.window / RESERVE_PART).max(self.window.saturating_sub(1).min(1));
+        let slow = self.by_prefix.values().filter(|slots| self.is_slow(slots, now));
+        slow.map(|slots| slots.sent.len()).sum::<usize>() >= self.window - reserve
     }
 
     fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
@@ -168,8 +200,14 @@ impl Held {
         if self.by_prefix.len() >= self.window + REMEMBERED_MAX {
             self.by_prefix.retain(|_, slots| !slots.sent.is_empty());
         }
-        let new =
-            || Slots { sent: VecDeque::new(), first: now, answered_at: None, granted: 0, granted_at: now };
+        let new = || Slots {
+            sent: VecDeque::new(),
+            first: now,
+            answered_at: None,
+            usual: None,
+            granted: 0,
+            granted_at: now,
+        };
         let slots = self.by_prefix.entry(prefix).or_insert_with(new);
         if slots.sent.is_empty() {
             slots.first = now;
@@ -187,8 +225,18 @@ impl Held {
     }
 
     /// One that was sent at `sent` was taken.
-    pub(super) fn accepted(&mut self, sent: Timestamp, now: Timestamp) {
-        self.quickest.answered(now.since(sent), now);
+    pub(super) fn accepted(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
+        if let Some(slots) = self.by_prefix.get_mut(&prefix) {
+            self.quickest.answered(slots.ended_after(now.since(sent)), now);
+        }
+    }
+
+    /// One that was sent at `sent` was given up without an answer.
+    pub(super) fn unanswered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
+        if let Some(slots) = self.by_prefix.get_mut(&prefix) {
+            slots.ended_after(now.since(sent));
+        }
+        self.released(prefix, sent);
     }
 
     /// One that was sent at `sent` was answered.
@@ -294,12 +342,58 @@ mod tests {
     }
 
     #[test]
+    fn s6a_what_is_slow_leaves_a_quarter_of_the_window_all_together() {
+        let late = START.plus(LATE_MIN + Duration::from_millis(1));
+        for (window, left) in [(20, 5), (8, 2), (4, 1), (3, 1), (2, 1)] {
+            let mut held = Held::new(window, TIMER);
+            held.took(prefix(9), START);
+            held.accepted(prefix(9), START, START.plus(Duration::from_millis(20)));
+            held.answered(prefix(9), START, START.plus(Duration::from_millis(20)));
+            // One is known to be slow, and others are late.
+            held.took(prefix(1), START);
+            held.accepted(prefix(1), START, late);
+            held.answered(prefix(1), START, late);
+            (2..5).for_each(|number| held.took(prefix(number), START));
+            let slow = |held: &mut Held| (1..5).map(|number| fill(held, number, false, late)).sum::<usize>();
+            while slow(&mut held) > 0 {}
+            assert_eq!(held.count, (window - left).max(3), "of {window}");
+            assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
+            if window > 3 {
+                assert_eq!(held.room(prefix(9), false, late), Room::Yes);
+                assert_eq!(held.room(prefix(8), false, late), Room::Yes, "it is not known yet");
+            }
+        }
+    }
+
+    #[test]
+    fn s6a_what_leaves_half_without_an_answer_stays_slow_when_these_are_given_up() {
+        let mut held = Held::new(20, TIMER);
+        let answered_after = |held: &mut Held, number: u8, after: Duration| {
+            held.took(prefix(number), START);
+            held.accepted(prefix(number), START, START.plus(after));
+            held.answered(prefix(number), START, START.plus(after));
+        };
+        let soon = Duration::from_millis(20);
+        answered_after(&mut held, 9, soon);
+        let now = START.plus(soon);
+        for _ in 0..10 {
+            held.took(prefix(1), START);
+            answered_after(&mut held, 1, soon);
+            held.unanswered(prefix(1), START, START.plus(TIMER));
+            assert!(held.is_slow(&held.by_prefix[&prefix(1)], now));
+            assert_eq!(held.count, 0);
+        }
+        (0..30).for_each(|_| answered_after(&mut held, 1, soon));
+        assert!(!held.is_slow(&held.by_prefix[&prefix(1)], now), "it has answered for a while");
+    }
+
+    #[test]
     fn s6a_what_is_answered_in_order_and_as_soon_as_others_comes_to_hold_the_whole_window() {
         let soon = START.plus(Duration::from_millis(20));
         let answered_after = |took: Duration, in_order: bool| {
             let mut held = Held::new(20, TIMER);
             held.took(prefix(9), START);
-            held.accepted(START, soon);
+            held.accepted(prefix(9), START, soon);
             held.answered(prefix(9), START, soon);
             let mut now = soon;
             let mut sent = VecDeque::new();
@@ -311,7 +405,7 @@ mod tests {
                 }
                 let next = if in_order { sent.pop_front() } else { sent.pop_back() };
                 now = now.max(next.unwrap().plus(took));
-                held.accepted(next.unwrap(), now);
+                held.accepted(prefix(1), next.unwrap(), now);
                 held.answered(prefix(1), next.unwrap(), now);
                 now = now.plus(Duration::from_millis(1));
             }
@@ -325,7 +419,9 @@ mod tests {
     #[test]
     fn what_was_granted_is_over_when_it_is_not_needed() {
         let mut held = Held::new(20, TIMER);
-        held.accepted(START, START);
+        held.took(prefix(9), START);
+        held.accepted(prefix(9), START, START);
+        held.answered(prefix(9), START, START);
         fill(&mut held, 1, false, START);
         for _ in 0..10 {
             held.answered(prefix(1), START, START);
@@ -342,8 +438,8 @@ mod tests {
     #[test]
     fn nothing_is_granted_while_another_that_holds_little_finds_no_slot() {
         let mut held = Held::new(20, TIMER);
-        held.accepted(START, START);
         held.took(prefix(2), START);
+        held.accepted(prefix(2), START, START);
         for _ in 0..20 {
             fill(&mut held, 1, false, START);
             held.answered(prefix(1), START, START);

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::Router;
 use super::destinations::Trouble;
 use super::lanes::{self, LinkIndex};
+use super::spread::Blame;
 use crate::clock::Timestamp;
 use crate::sms::destination::Prefix;
 use crate::sms::outbox::Outgoing;
@@ -97,9 +98,9 @@ impl Lane {
         Some(Again { lane: self, to })
     }
 
-    /// Whether what the SMSC refuses for now is of several destinations, so that the link itself is too fast.
-    pub(in crate::sms) fn refusals_spread(&self) -> bool {
-        self.router.lanes().smscs[self.index.smsc].spread.spreads()
+    /// Who is to blame for what the SMSC refuses for now.
+    pub(in crate::sms) fn blame(&self) -> Blame {
+        self.router.lanes().smscs[self.index.smsc].spread.blame()
     }
 
     /// The SMSC could not deal with a message. Returns another link for it, if there is one.

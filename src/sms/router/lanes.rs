@@ -170,27 +170,17 @@ impl Lanes {
         self.smscs[smsc].destinations.wait(outgoing, first, now);
     }
 
-    /// Whether any SMSC of a route takes a message now, and whether it takes any, but what goes to a few destinations.
-    fn route_takes(&self, route: usize, now: Timestamp) -> (bool, bool) {
-        let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
-        let takes_all = smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed_for_others());
-        let tries = |smsc: &Smsc| smsc.is_bound() && smsc.circuit.others_may_try();
-        let takes = || smscs().any(|smsc| smsc.takes() || smsc.takes_slowly(now) || tries(smsc));
-        (takes_all || takes(), takes_all)
-    }
-
-    /// Something can be sent that could not be before. What is to try an SMSC out goes to a destination that lately
-    /// worked, if there is one, or is not known to be unwell.
-    // While probes go one at a time, PROBES_SEEN are looked at, at the most; what cannot go then stands last afterwards.
-    // Where all may go but what is for a few destinations, each is looked at once.
+    /// Something can be sent that could not be before.
     fn unpark(&mut self, now: Timestamp) {
         for route in 0..self.parked.len() {
-            for seen in 1..=self.parked[route].len() {
-                let (takes, takes_all) = self.route_takes(route, now);
-                if !takes || !takes_all && seen > PROBES_SEEN {
-                    break;
+            let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
+            if smscs().any(|smsc| smsc.is_bound() && smsc.circuit.is_closed_for_others()) {
+                // All may go but what is for a few destinations.
+                for outgoing in std::mem::take(&mut self.parked[route]) {
+                    self.place(outgoing, now);
                 }
-                let index = if takes_all { 0 } else { self.probe(route) };
+            }
+            while let Some(index) = self.probe(route, now) {
                 let Some(outgoing) = self.parked[route].remove(index) else { break };
                 let order = outgoing.route().smscs();
                 let chosen = self.choose(order, outgoing.recipient(), now);
@@ -200,14 +190,20 @@ impl Lanes {
         }
     }
 
-    /// Which of the parked messages of a route is to try an SMSC out.
-    fn probe(&self, route: usize) -> usize {
+    /// Which of the parked messages of a route is to try an SMSC out, if one may: of the first, one to a destination that
+    /// lately worked, if there is one, or is not known to be unwell.
+    fn probe(&self, route: usize, now: Timestamp) -> Option<usize> {
+        let parked = &self.parked[route];
         let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
+        if parked.is_empty() || !smscs().any(|smsc| smsc.takes() || smsc.takes_slowly(now)) {
+            let may_try = |recipient| smscs().any(|smsc| smsc.may_try(recipient));
+            return parked.iter().position(|outgoing| may_try(outgoing.recipient()));
+        }
         let is_well = |recipient| smscs().all(|smsc| !smsc.destinations.is_known(recipient));
         let has_worked = |recipient: Recipient| smscs().any(|smsc| smsc.circuit.has_worked(recipient.prefix));
-        let seen = || self.parked[route].iter().take(PROBES_SEEN).map(Outgoing::recipient);
+        let seen = || parked.iter().take(PROBES_SEEN).map(Outgoing::recipient);
         let best = seen().position(|recipient| is_well(recipient) && has_worked(recipient));
-        best.or_else(|| seen().position(is_well)).unwrap_or(0)
+        best.or_else(|| seen().position(is_well)).or(Some(0))
     }
 
     /// An SMSC cannot take any more what waits for it, or is not preferred any more. What waits to be tried again, or
@@ -287,7 +283,7 @@ impl Lanes {
         let own = smsc.links[index.link].own.pop_front();
         let mut taken = own;
         if taken.is_none() {
-            let waits = smsc.may_probe(now) && smsc.due().is_some_and(|due| due <= now);
+            let waits = smsc.due().is_some_and(|due| due <= now);
             let is_turn = smsc.links[index.link].is_turn_of_waiting();
             // What is refused is no probe while something else is there.
             let first = waits && is_turn && smsc.circuit.is_closed_for_others();
@@ -365,16 +361,20 @@ impl Lanes {
 
     /// What waits to be tried again, or has waited for its destination, and may go.
     fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
-        while let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
+        let may_probe = self.smscs[index.smsc].may_probe(now);
+        while may_probe && let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
             if self.may_go(index, &outgoing, true, now) {
                 self.smscs[index.smsc].took(outgoing.recipient().prefix, now);
                 return Some(outgoing);
             }
             self.wait(index.smsc, outgoing, true, now);
         }
-        let Smsc { destinations, links, .. } = &mut self.smscs[index.smsc];
+        let Smsc { destinations, links, circuit, .. } = &mut self.smscs[index.smsc];
         let mut room_elsewhere = false;
         let room = |prefix, silent| {
+            if !circuit.may_send(prefix, now) {
+                return Room::Busy;
+            }
             let room = links[index.link].held.room(prefix, silent, now);
             let mut others = (0..links.len()).filter(|link| *link != index.link && links[*link].is_bound());
             let has_room = |link: usize| links[link].held.room(prefix, silent, now) == Room::Yes;
@@ -531,13 +531,14 @@ impl Lanes {
         }
         let shut: BTreeSet<_> = self.smscs.iter().flat_map(|smsc| smsc.circuit.failing()).copied().collect();
         for (_, crowd) in self.shut.iter().filter(|(prefix, _)| !shut.contains(prefix)) {
-            crowd.set_state(RouteState::Sending);
+            crowd.set_state(RouteState::Sending, 0);
         }
+        let failing = shut.len();
         let publish = |prefix| {
             let crowd = self.queue.crowds().of(prefix);
             let state = self.best(self.queue.route_of(prefix), Some(prefix));
             // Without a link, that is what there is to say.
-            crowd.set_state(state.unwrap_or(RouteState::Sending));
+            crowd.set_state(state.unwrap_or(RouteState::Sending), failing);
             (prefix, crowd)
         };
         self.shut = shut.into_iter().map(publish).collect();

@@ -4,7 +4,9 @@
 //! Refusals spread if more than one in [`PART`] of what is answered outside the worst destination are. But a destination
 //! that was refused before is known, and says nothing new: where enough others are answered, it is these that are
 //! judged. A network that is sick is refused for the first time once, however many such there are, while an SMSC that
-//! is too slow refuses one destination after another, until there is none that it has not.
+//! is too slow refuses one destination after another, until there is none that it has not. So a few messages that are
+//! taken, where as many would have been refused if all alike were, clear the link however many others are refused; and
+//! while one that worked until now is still to be heard of, the judgement waits for it a little.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,10 +20,15 @@ const ANSWERS_MIN: u64 = 20;
 const PART: u64 = 20;
 /// They do at once if nothing is taken any more, of so many destinations.
 const DESTINATIONS_MIN: usize = 3;
-/// The destinations that are not known are judged if this part of the answers outside the worst are for them, or there
-/// are enough of them before there are so many times as many answers as needed.
+/// The destinations that are not known are judged if this part of the answers outside the worst are for them, or if so
+/// many of them would have been refused, were they refused as all outside the worst are. They are refused alike if at
+/// least a quarter of these are.
 const OTHERS_PART: u64 = 4;
-const PATIENCE: u64 = 12;
+const EXPECTED_MIN: u64 = 4;
+/// So long the judgement waits for more of these, or for a destination that worked until now, before it blames the link;
+/// and once it has, when what is sent is little.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_BLAMED: Duration = Duration::from_secs(20);
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
 /// So long after its last refusal, a destination is not known any more.
@@ -30,7 +37,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// slow.
 const SLOW_ANSWERS_MIN: u64 = 5;
 const SLOW_AFTER: Duration = Duration::from_secs(5);
-/// Refused destinations that are told apart: with more, each of them is one of many.
+/// Refused destinations that are told apart: with more, each of them is one of many, and the link is to blame.
 const DESTINATIONS_MAX: usize = 32;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,13 +74,27 @@ impl Refused {
     }
 }
 
+/// Who is to blame for what an SMSC refuses for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sms) enum Blame {
+    /// Little is refused, or it is not known yet.
+    #[default]
+    Nobody,
+    /// The destinations that are refused, since others are not.
+    Destinations,
+    /// The link: it is too fast.
+    Link,
+}
+
 /// The judge of one SMSC's refusals.
 #[derive(Debug, Default)]
 pub(super) struct Spread {
-    spreads: bool,
+    blame: Blame,
     /// The last judgement alone.
     suspected: bool,
     judged_at: Timestamp,
+    /// The first refusal since then.
+    refused_from: Option<Timestamp>,
     all: Count,
     /// Refusals since the last message was taken.
     in_a_row: u64,
@@ -81,14 +102,24 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// Whether refusals spread over destinations, as far as is known.
-    pub(super) fn spreads(&self) -> bool {
-        self.spreads
+    /// Who is to blame, as far as is known.
+    pub(super) fn blame(&self) -> Blame {
+        self.blame
     }
 
-    /// The SMSC took a message.
+    /// Whether refusals spread over destinations, as far as is known.
+    pub(super) fn spreads(&self) -> bool {
+        self.blame == Blame::Link
+    }
+
+    /// The SMSC took a message. `works_elsewhere`: whether a destination works that was not refused.
     // A few additions and comparisons while nothing is refused.
-    pub(super) fn accepted(&mut self, prefix: Prefix, now: Timestamp) {
+    pub(super) fn accepted(
+        &mut self,
+        prefix: Prefix,
+        works_elsewhere: impl FnOnce() -> bool,
+        now: Timestamp,
+    ) {
         self.all.answers += 1;
         self.in_a_row = 0;
         if !self.refused.is_empty()
@@ -96,14 +127,20 @@ impl Spread {
         {
             refused.count.answers += 1;
         }
-        self.judge(now);
+        self.judge(works_elsewhere, now);
     }
 
     /// The SMSC refused a message for now. Returns whether it is known since then that refusals spread.
-    pub(super) fn refused(&mut self, prefix: Prefix, now: Timestamp) -> bool {
+    pub(super) fn refused(
+        &mut self,
+        prefix: Prefix,
+        works_elsewhere: impl FnOnce() -> bool,
+        now: Timestamp,
+    ) -> bool {
         self.all.answers += 1;
         self.all.refused += 1;
         self.in_a_row += 1;
+        self.refused_from.get_or_insert(now);
         if self.refused.len() < DESTINATIONS_MAX || self.refused.contains_key(&prefix) {
             let new = Refused { count: Count::default(), was_known: false, at: now };
             let refused = self.refused.entry(prefix).or_insert(new);
@@ -111,14 +148,14 @@ impl Spread {
             refused.count.refused += 1;
             refused.at = now;
         }
-        let before = self.spreads;
-        self.judge(now);
-        self.spreads && !before
+        let before = self.spreads();
+        self.judge(works_elsewhere, now);
+        self.spreads() && !before
     }
 
     /// Judges by what was answered since the last time, if that is enough.
-    fn judge(&mut self, now: Timestamp) {
-        let is_slow = self.spreads && now.since(self.judged_at) >= SLOW_AFTER;
+    fn judge(&mut self, works_elsewhere: impl FnOnce() -> bool, now: Timestamp) {
+        let is_slow = self.spreads() && now.since(self.judged_at) >= SLOW_AFTER;
         let answers_min = if is_slow { SLOW_ANSWERS_MIN } else { ANSWERS_MIN };
         if self.all.answers < answers_min {
             return;
@@ -132,19 +169,33 @@ impl Spread {
         let left_out =
             self.refused.iter().filter(|(prefix, refused)| refused.is_known() || is_worst(*prefix));
         let others = left_out.fold(self.all, |others, (_, refused)| others.without(refused.count));
-        let enough = others.answers >= answers_min || others.answers * OTHERS_PART >= outside.answers;
-        let patient = outside.answers >= PATIENCE * answers_min;
-        let judged = if enough {
-            others
-        } else if others.answers == 0 || patient {
-            outside
-        } else {
+        let is_some = others.answers >= answers_min || others.answers * OTHERS_PART >= outside.answers;
+        let (expected, unit) = (others.answers * outside.refused, outside.answers);
+        let by_others = is_some || expected >= EXPECTED_MIN * unit;
+        let patience = if self.spreads() { PATIENCE_BLAMED } else { PATIENCE };
+        let is_patient = self.refused_from.is_some_and(|from| now.since(from) < patience);
+        if !by_others && is_patient && others.answers > 0 {
             return;
+        }
+        let judged = if by_others { others } else { outside };
+        let is_spread =
+            judged.is_spread() && (is_some || !by_others || others.refused * 4 * unit >= expected);
+        let is_clear = !is_spread || self.spreads() || self.refused.len() >= DESTINATIONS_MAX;
+        let works_elsewhere = !is_clear && works_elsewhere();
+        if works_elsewhere && is_patient && others.answers == others.refused {
+            return;
+        }
+        let several = self.refused.len() >= DESTINATIONS_MIN && !works_elsewhere;
+        let nothing_is_taken = self.in_a_row >= ANSWERS_MIN && several;
+        self.blame = match is_spread {
+            true if self.suspected || self.spreads() || nothing_is_taken => Blame::Link,
+            // Not yet.
+            true => self.blame,
+            false if by_others && outside.is_spread() => Blame::Destinations,
+            false => Blame::Nobody,
         };
-        let nothing_is_taken = self.in_a_row >= ANSWERS_MIN && self.refused.len() >= DESTINATIONS_MIN;
-        self.spreads = judged.is_spread() && (self.suspected || self.spreads || nothing_is_taken);
-        self.suspected = judged.is_spread();
-        (self.all, self.judged_at) = (Count::default(), now);
+        self.suspected = is_spread;
+        (self.all, self.judged_at, self.refused_from) = (Count::default(), now, None);
         self.refused.retain(|_, refused| {
             (refused.count, refused.was_known) = (Count::default(), true);
             now.since(refused.at) < KNOWN_FOR
@@ -163,17 +214,25 @@ mod tests {
         Prefix::of(phone(number), 12)
     }
 
+    fn accept(spread: &mut Spread, prefix: Prefix, now: Timestamp) {
+        spread.accepted(prefix, || false, now);
+    }
+
+    fn refuse(spread: &mut Spread, prefix: Prefix, now: Timestamp) -> bool {
+        spread.refused(prefix, || false, now)
+    }
+
     #[test]
     fn s6a_what_one_destination_is_refused_does_not_spread_and_what_two_are_does() {
         let mut spread = Spread::default();
         for _ in 0..1_000 {
-            assert!(!spread.refused(prefix(1), START));
-            spread.accepted(prefix(2), START);
+            assert!(!refuse(&mut spread, prefix(1), START));
+            accept(&mut spread, prefix(2), START);
             assert!(!spread.spreads());
         }
         let found = (0..2 * ANSWERS_MIN).filter(|_| {
-            let first = spread.refused(prefix(3), START);
-            first || spread.refused(prefix(1), START)
+            let first = refuse(&mut spread, prefix(3), START);
+            first || refuse(&mut spread, prefix(1), START)
         });
         assert_eq!(found.count(), 1);
         assert!(spread.spreads());
@@ -183,34 +242,34 @@ mod tests {
     fn s6a_what_several_sick_destinations_are_refused_does_not_spread_while_others_are_well() {
         let mut spread = Spread::default();
         for _ in 0..100 {
-            (1..=4).for_each(|number| assert!(!spread.refused(prefix(number), START)));
-            spread.accepted(prefix(10), START);
-            spread.accepted(prefix(11), START);
+            (1..=4).for_each(|number| assert!(!refuse(&mut spread, prefix(number), START)));
+            accept(&mut spread, prefix(10), START);
+            accept(&mut spread, prefix(11), START);
         }
         // One more of which half is refused, beside one that is well.
         for _ in 0..100 {
-            (1..=4).for_each(|number| _ = spread.refused(prefix(number), START));
-            spread.accepted(prefix(10), START);
-            spread.accepted(prefix(11), START);
-            spread.refused(prefix(10), START);
+            (1..=4).for_each(|number| _ = refuse(&mut spread, prefix(number), START));
+            accept(&mut spread, prefix(10), START);
+            accept(&mut spread, prefix(11), START);
+            refuse(&mut spread, prefix(10), START);
             assert!(!spread.spreads());
         }
         // Of all others, one after another.
         let found = (0..250_u8).any(|round| {
-            (1..=4).for_each(|number| _ = spread.refused(prefix(number), START));
+            (1..=4).for_each(|number| _ = refuse(&mut spread, prefix(number), START));
             let other = prefix(20 + round % 23);
             if round % 4 == 0 {
-                spread.refused(other, START);
+                refuse(&mut spread, other, START);
             } else {
-                spread.accepted(other, START);
+                accept(&mut spread, other, START);
             }
             spread.spreads()
         });
         assert!(found);
         // And everything.
         let mut spread = Spread::default();
-        (0..100).for_each(|_| spread.accepted(prefix(10), START));
-        let until = (1..100).find(|number| spread.refused(prefix(10 + number % 5), START));
+        (0..100).for_each(|_| accept(&mut spread, prefix(10), START));
+        let until = (1..100).find(|number| refuse(&mut spread, prefix(10 + number % 5), START));
         assert!(until.is_some_and(|number| number <= 50), "{until:?}");
     }
 
@@ -218,23 +277,23 @@ mod tests {
     fn s6a_one_in_twenty_is_not_enough_and_once_they_are_taken_again_it_is_over() {
         let mut spread = Spread::default();
         for number in 0..200 {
-            spread.accepted(prefix(1), START);
+            accept(&mut spread, prefix(1), START);
             if number % ANSWERS_MIN == 7 {
-                assert!(!spread.refused(prefix(2), START));
+                assert!(!refuse(&mut spread, prefix(2), START));
             }
         }
         for number in 0..100 {
-            spread.refused(prefix(number % 7), START);
+            refuse(&mut spread, prefix(number % 7), START);
         }
         assert!(spread.spreads());
-        (0..2 * ANSWERS_MIN).for_each(|_| spread.accepted(prefix(100), START));
+        (0..2 * ANSWERS_MIN).for_each(|_| accept(&mut spread, prefix(100), START));
         assert!(!spread.spreads());
     }
 
     #[test]
     fn s6a_with_fewer_answers_than_twenty_outside_the_worst_nothing_is_known() {
         let mut spread = Spread::default();
-        let until = (0..100).find(|number| spread.refused(prefix(number % 25), START));
+        let until = (0..100).find(|number| refuse(&mut spread, prefix(number % 25), START));
         assert_eq!(until, Some(u8::try_from(ANSWERS_MIN).unwrap()));
     }
 
@@ -246,9 +305,9 @@ mod tests {
                 let now = START.plus(round * Duration::from_millis(16));
                 let number = u8::try_from(round % 6).unwrap();
                 if number < 4 && round >= from {
-                    spread.refused(prefix(number), now);
+                    refuse(spread, prefix(number), now);
                 } else {
-                    spread.accepted(prefix(10 + number), now);
+                    accept(spread, prefix(10 + number), now);
                 }
                 spread.spreads()
             };
@@ -259,54 +318,79 @@ mod tests {
     #[test]
     fn s6a_that_refusals_spread_is_over_within_seconds_though_little_is_sent() {
         let mut spread = Spread::default();
-        (0..60).for_each(|number| _ = spread.refused(prefix(number % 7), START));
+        (0..60).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
         assert!(spread.spreads());
         // Until nothing is left of the last judgement.
         (0..100)
-            .find(|number| (spread.refused(prefix(number % 7), START), spread.all.answers).1 == 0)
+            .find(|number| (refuse(&mut spread, prefix(number % 7), START), spread.all.answers).1 == 0)
             .unwrap();
         let is_over = |answer: &u32| {
-            spread.accepted(prefix(100), START.plus(*answer * Duration::from_secs(1)));
+            accept(&mut spread, prefix(100), START.plus(*answer * Duration::from_secs(1)));
             !spread.spreads()
         };
         assert_eq!((1..100).find(is_over), Some(5));
     }
 
     #[test]
-    fn s6a_what_is_half_refused_does_not_spread_though_hardly_anything_is_for_others() {
-        let mut spread = Spread::default();
-        let mut spreads = |others_part: u16| {
-            (0..10_000).any(|round: u16| {
+    fn s6a_what_is_refused_does_not_spread_though_hardly_anything_is_for_others() {
+        let blame = |taken_part: u32, others_part: u32, works_elsewhere: bool| {
+            let mut spread = Spread::default();
+            let mut blamed = Vec::new();
+            for round in 1..5_000_u32 {
+                let now = START.plus(round * Duration::from_millis(10));
                 let number = prefix(u8::try_from(round % 7).unwrap());
-                match round {
-                    _ if round.is_multiple_of(others_part) => spread.accepted(prefix(100), START),
-                    _ if round.is_multiple_of(3) => spread.accepted(number, START),
-                    _ => _ = spread.refused(number, START),
+                if round.is_multiple_of(others_part) {
+                    spread.accepted(prefix(100), || works_elsewhere, now);
+                } else if round.is_multiple_of(taken_part) {
+                    spread.accepted(number, || works_elsewhere, now);
+                } else {
+                    spread.refused(number, || works_elsewhere, now);
                 }
-                spread.spreads()
-            })
+                if blamed.last() != Some(&spread.blame()) {
+                    blamed.push(spread.blame());
+                }
+            }
+            blamed
         };
-        assert!(!spreads(10));
-        assert!(spreads(20), "too little is");
+        let theirs = [Blame::Nobody, Blame::Destinations];
+        for taken_part in [3, u32::MAX] {
+            assert_eq!(blame(taken_part, 10, false), theirs);
+            assert_eq!(blame(taken_part, 40, true), theirs, "one that worked until now is waited for");
+        }
+        let nobody_else = blame(u32::MAX, u32::MAX, true);
+        assert_eq!(nobody_else, [Blame::Nobody, Blame::Link], "in vain");
+    }
+
+    #[test]
+    fn s6a_a_few_that_are_taken_clear_the_link_however_many_are_refused() {
+        let mut spread = Spread::default();
+        (0..100).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
+        assert_eq!(spread.blame(), Blame::Link);
+        let taken = (1..20).find(|_| {
+            spread.accepted(prefix(100), || true, START);
+            (0..40).for_each(|number| _ = spread.refused(prefix(number % 7), || true, START));
+            spread.blame() == Blame::Destinations
+        });
+        assert!(taken.is_some_and(|taken| taken <= 6), "{taken:?}");
     }
 
     #[test]
     fn what_was_refused_is_forgotten_after_a_while() {
         let mut spread = Spread::default();
-        spread.refused(prefix(1), START);
-        let accept = |spread: &mut Spread, after: Duration| {
-            (0..ANSWERS_MIN).for_each(|_| spread.accepted(prefix(2), START.plus(after)));
+        refuse(&mut spread, prefix(1), START);
+        let mut left = |after: Duration| {
+            (0..ANSWERS_MIN).for_each(|_| accept(&mut spread, prefix(2), START.plus(after)));
             spread.refused.len()
         };
-        assert_eq!(accept(&mut spread, KNOWN_FOR - Duration::from_millis(1)), 1);
-        assert_eq!(accept(&mut spread, KNOWN_FOR), 0);
+        assert_eq!(left(KNOWN_FOR - Duration::from_millis(1)), 1);
+        assert_eq!(left(KNOWN_FOR), 0);
     }
 
     #[test]
     fn what_is_told_apart_is_bounded() {
         let mut spread = Spread::default();
         for number in 0..=u8::MAX {
-            spread.refused(prefix(number), START);
+            refuse(&mut spread, prefix(number), START);
             assert!(spread.refused.len() <= DESTINATIONS_MAX);
         }
     }

@@ -712,7 +712,7 @@ fn s6a_refusals_of_many_destinations_hold_back_none_of_them() {
         [1, 2, 101, 102, 201, 202].into_iter().for_each(|number| house.send(number));
         house.answer(0, |_| Some(Trouble::Throttled));
         house.clock.advance(Duration::from_millis(100));
-        let spreads = house.router.lane(0).refusals_spread();
+        let spreads = house.router.lane(0).blame() == Blame::Link;
         assert!(spreads || round < 12, "in round {round}");
     }
     house.send(3);
@@ -1070,6 +1070,129 @@ fn s6b_a_network_that_answers_only_some_goes_by_another_smsc() {
     assert!(second >= 600 && first >= 10, "{first} by the first, {second} by the second, of 800");
 }
 
+/// What becomes of one destination's messages, `good` a second at times, beside those of eight that are throttled, 80 a
+/// second together, from the beginning or only after a while. The link keeps its pace. Returns the slowest good one.
+fn beside_throttled(good: u64, good_from: Duration, throttled_from: Duration, part: u64) -> Duration {
+    const STEP: Duration = Duration::from_millis(5);
+    let house = House::with_window(20, 11, &[1], &[]);
+    let (lane, mut pace) = (house.router.lane(0), crate::sms::pace::Pace::new(0, START));
+    let (mut slowest, mut sent, mut taken, mut nth) = (Duration::ZERO, 0, 0, 0);
+    for step in 0..u64::try_from(40 * SECOND.as_millis() / STEP.as_millis()).unwrap() {
+        let now = house.clock.now();
+        let elapsed = now.since(START);
+        let due = |per_second: u64| (step + 1) * per_second / 200 - step * per_second / 200;
+        if elapsed >= good_from && elapsed < 35 * SECOND {
+            sent += due(good);
+            (0..due(good)).for_each(|_| house.send(1));
+        }
+        for _ in 0..due(80) {
+            nth += 1;
+            let number = u8::try_from(100 + 10 * (nth % 8)).unwrap();
+            if let Ok(place) = house.outbox.reserve(phone(number)) {
+                place.put(item(number, now.plus(TTL)));
+            }
+        }
+        // As a link does.
+        if lane.blame() == Blame::Destinations {
+            pace.acquit();
+        }
+        pace.on_time(lane.blame() == Blame::Link, now);
+        while pace.allows(now)
+            && let Some(outgoing) = house.take_whole(0)
+        {
+            pace.sent(now);
+            nth += 1;
+            let is_good = outgoing.item.challenge.0[15] == 1;
+            if !is_good && elapsed >= throttled_from && nth % part == 0 {
+                pace.refused();
+                house.refuse(0, outgoing, Trouble::Throttled);
+            } else {
+                pace.accepted();
+                house.accept(0, &outgoing);
+                if is_good {
+                    taken += 1;
+                    slowest = slowest.max(now.plus(TTL).since(outgoing.item.expires_at));
+                }
+            }
+        }
+        house.clock.advance(STEP);
+        if step % 200 == 199 {
+            house.router.on_time(&house.sender);
+        }
+    }
+    assert_eq!(taken, sent);
+    slowest
+}
+
+#[test]
+fn s6a_abuse_62_many_throttled_networks_beside_hardly_any_other_hold_up_nobody_else() {
+    let from = |seconds| seconds * SECOND;
+    for (good, part) in [(1, 1), (2, 1), (10, 1), (2, 2), (10, 2)] {
+        let slowest = beside_throttled(good, from(0), from(5), part);
+        // Beside what is half refused the link is blamed for a moment.
+        let most = if part == 1 { 20 } else { 300 };
+        assert!(slowest <= Duration::from_millis(most), "{good} a second beside one in {part}: {slowest:?}");
+    }
+    // Where nothing else was there that could tell, the first have to.
+    for (good, part) in [(2, 1), (10, 1), (5, 2)] {
+        let slowest = beside_throttled(good, from(15), from(0), part);
+        let most = if part == 1 { from(4) } else { from(12) };
+        assert!(slowest <= most, "{good} a second after one in {part}: {slowest:?}");
+    }
+}
+
+#[test]
+fn s6a_while_refusals_spread_those_refused_go_in_turn_and_others_before_them() {
+    let house = House::with_window(WINDOW, 11, &[1], &[]);
+    let numbers = [100, 110, 120, 130];
+    for _ in 0..20 {
+        numbers.into_iter().for_each(|number| house.send(number));
+        house.answer(0, sick(Trouble::Throttled));
+    }
+    assert_eq!(house.router.lane(0).blame(), Blame::Link);
+    (0..300).for_each(|_| house.send(100));
+    [110, 120, 130].into_iter().for_each(|number| house.send(number));
+    (0..9).for_each(|_| house.send(1));
+    // Unanswered: none is known to be taken.
+    let first: Vec<_> = (0..20).map(|_| house.take(0).unwrap()).collect();
+    let of = |number: u8| first.iter().filter(|taken| **taken == number).count();
+    assert_eq!(of(1), 9, "{first:?}");
+    assert!([110, 120, 130].into_iter().all(|number| of(number) >= 1), "{first:?}");
+    house.pass(SECOND);
+    assert!(house.outbox.reserve(phone(1)).is_ok());
+    let refused = house.outbox.reserve(phone(100)).map(drop);
+    assert_eq!(refused, Err(Unavailable::DestinationFailing), "it holds its share");
+}
+
+#[test]
+fn s6a_what_fails_and_waits_keeps_its_order_and_holds_up_none_that_may_try() {
+    let mut house = House::with_window(WINDOW, 12, &[1], &[]);
+    for number in [100, 101, 102, 100, 101] {
+        house.send(number);
+        let outgoing = house.take_whole(0).unwrap();
+        house.router.lane(0).unanswered(&outgoing, house.clock.now(), house.clock.now());
+    }
+    house.lose(0);
+    let now = house.clock.now();
+    let put = |number: u8, seconds| {
+        house.outbox.reserve(phone(number)).map(|place| place.put(item(number, now.plus(seconds * SECOND))))
+    };
+    // A try is out, while these come.
+    house.bind(0);
+    house.send(1);
+    let probe = house.take_whole(0).unwrap();
+    let waiting = (0..60).filter(|nth| put(10 + nth % 5, 20 + u32::from(*nth)).is_ok()).count();
+    assert!(waiting >= 5, "{waiting}");
+    assert_eq!(house.take(0), None);
+    for second in 1..5 {
+        house.pass(SECOND);
+        assert_eq!(house.reported(), [], "{second}");
+    }
+    house.router.lane(0).unanswered(&probe, probe.taken_at, house.clock.now());
+    house.pass(SECOND);
+    assert_eq!(house.take(0), Some(10), "the first");
+}
+
 #[test]
 fn s7_what_is_known_not_to_go_through_is_a_probe_only_if_nothing_else_is_there() {
     let house = House::new(&[1], &[]);
@@ -1100,7 +1223,7 @@ fn s6a_full_queues_here_and_there_do_not_make_a_sick_destination_the_link_s_faul
             _ => None,
         });
         house.pass(Duration::from_millis(100));
-        assert!(!house.router.lane(0).refusals_spread(), "in round {round}");
+        assert_ne!(house.router.lane(0).blame(), Blame::Link, "in round {round}");
     }
 }
 

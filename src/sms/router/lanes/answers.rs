@@ -26,12 +26,13 @@ impl Lanes {
         smsc.circuit.answered(now);
         smsc.circuit.unsent();
         // A full queue says nothing of how fast we are.
-        if trouble != Trouble::Full && smsc.spread.refused(recipient.prefix, now) {
-            smsc.destinations.forgive(now);
+        let Smsc { spread, refusals, destinations, .. } = smsc;
+        let works_elsewhere = || refusals.works_untroubled(now);
+        if trouble != Trouble::Full && spread.refused(recipient.prefix, works_elsewhere, now) {
+            destinations.forgive(now);
         }
-        if trouble == Trouble::Full || !smsc.spread.spreads() {
-            smsc.destinations.troubled(recipient, trouble, now);
-        }
+        destinations.set_spread(spread.spreads());
+        destinations.troubled(recipient, trouble, now);
         self.count_refusal(index.smsc, recipient, now);
         let verdict = Verdict::of(outgoing, known, now);
         let other = || self.choose_other(outgoing.route().smscs(), index.smsc, recipient, now);
@@ -90,9 +91,11 @@ impl Lanes {
     pub(in crate::sms::router) fn accepted(&mut self, index: LinkIndex, outgoing: &Outgoing, now: Timestamp) {
         let recipient = outgoing.recipient();
         let smsc = &mut self.smscs[index.smsc];
-        smsc.links[index.link].held.accepted(outgoing.taken_at, now);
-        smsc.spread.accepted(recipient.prefix, now);
-        smsc.destinations.accepted(recipient, now);
+        smsc.links[index.link].held.accepted(recipient.prefix, outgoing.taken_at, now);
+        let Smsc { spread, refusals, destinations, .. } = smsc;
+        spread.accepted(recipient.prefix, || refusals.works_untroubled(now), now);
+        destinations.set_spread(spread.spreads());
+        destinations.accepted(recipient, now);
         if smsc.refusals.succeeded(recipient.prefix, now) && smsc.refusals.is_closed() {
             smsc.metrics.refusing.set(0);
             tracing::info!(smsc = smsc.metrics.name, "the SMSC takes messages again");
@@ -146,7 +149,7 @@ impl Lanes {
         let Smsc { destinations, links, refusals, .. } = &mut self.smscs[index.smsc];
         let held = &mut links[index.link].held;
         let of_prefix = !held.heard_since(recipient.prefix, outgoing.taken_at);
-        held.released(recipient.prefix, outgoing.taken_at);
+        held.unanswered(recipient.prefix, outgoing.taken_at, now);
         destinations.troubled(recipient, Trouble::Silence { of_prefix }, now);
         refusals.unsent();
         let opened = self.smscs[index.smsc].circuit.unanswered(recipient.prefix, since, now);
@@ -170,16 +173,19 @@ impl Lanes {
         let smsc = &self.smscs[index];
         if opened {
             smsc.metrics.circuit_opened.inc();
-            let name = &smsc.metrics.name;
+            let (name, destinations) = (&smsc.metrics.name, smsc.circuit.failing());
             if smsc.circuit.is_closed_for_others() {
-                let destinations = smsc.circuit.failing();
                 tracing::error!(
                     smsc = name,
                     ?destinations,
                     "all that there is to send fails: little or nothing is sent to these destinations for a while"
                 );
             } else {
-                tracing::error!(smsc = name, "the SMSC fails: little or nothing is sent to it for a while");
+                tracing::error!(
+                    smsc = name,
+                    ?destinations,
+                    "the SMSC fails: little or nothing is sent to it for a while"
+                );
             }
             self.clear_lane(index, now);
             self.publish(now);
