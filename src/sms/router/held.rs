@@ -30,6 +30,8 @@ const RESERVE_PART: usize = 4;
 /// destination lately, and a little.
 const QUICKEST_TIMES: u32 = 8;
 const QUICK: Duration = Duration::from_millis(100);
+/// One that takes longer earns nothing, even if no other is known: what comes later would wait for too long.
+const PROMPT_MAX: Duration = Duration::from_secs(1);
 /// One is late if it did not, and not within this time.
 const LATE_MIN: Duration = Duration::from_millis(500);
 /// What an answer adds to how long they usually take, as for the round-trip time of TCP (RFC 6298, section 2).
@@ -161,10 +163,15 @@ impl Held {
             return Room::Overdue;
         }
         let is_wanted = self.wanted.is_some_and(|(by, at)| by != prefix && now.since(at) < WANTED_FOR);
-        let is_prompt = |slots: &Slots| now.since(slots.granted_at) <= self.quickest.prompt_within();
+        let is_prompt = |slots: &Slots| now.since(slots.granted_at) <= self.granted_within();
         let is_granted = |slots: &&Slots| overdue == 0 && !is_wanted && is_prompt(slots);
         let granted = slots.filter(is_granted).map_or(0, |slots| slots.granted);
         if count < self.fair_share().max(granted) { Room::Yes } else { Room::Busy }
+    }
+
+    /// How soon an answer has to come for more slots than are fair, and how long it is good for.
+    fn granted_within(&self) -> Duration {
+        self.quickest.prompt_within().min(PROMPT_MAX)
     }
 
     /// How many a destination may hold beside what all hold now.
@@ -242,12 +249,12 @@ impl Held {
     /// One that was sent at `sent` was answered.
     pub(super) fn answered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
         let took = now.since(sent);
-        let (fair_share, prompt_within) = (self.fair_share(), self.quickest.prompt_within());
+        let (fair_share, within) = (self.fair_share(), self.granted_within());
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             slots.answered_at = Some(now);
             let count = slots.sent.len();
-            if took <= prompt_within && slots.sent.front() == Some(&sent) && count >= fair_share {
-                let before = if now.since(slots.granted_at) <= prompt_within { slots.granted } else { 0 };
+            if took <= within && slots.sent.front() == Some(&sent) && count >= fair_share {
+                let before = if now.since(slots.granted_at) <= within { slots.granted } else { 0 };
                 (slots.granted, slots.granted_at) = (before.max(count + 1), now);
             }
         }
@@ -412,8 +419,28 @@ mod tests {
             sent.len()
         };
         assert_eq!(answered_after(Duration::from_millis(20), true), 19, "all but the one answered last");
-        assert_eq!(answered_after(Duration::from_secs(1), true), 14, "others are answered at once");
+        assert_eq!(answered_after(Duration::from_millis(500), true), 14, "others are answered at once");
         assert_eq!(answered_after(Duration::from_millis(20), false), 14, "the first of it is not answered");
+    }
+
+    #[test]
+    fn s6a_what_is_alone_and_slow_leaves_a_quarter_of_the_window_to_those_to_come() {
+        for (took, most) in [(PROMPT_MAX, 20), (PROMPT_MAX + Duration::from_millis(1), 15)] {
+            let mut held = Held::new(20, TIMER);
+            let mut now = START;
+            let mut sent = VecDeque::new();
+            for _ in 0..200 {
+                while held.count < 20 && held.room(prefix(1), false, now) == Room::Yes {
+                    held.took(prefix(1), now);
+                    sent.push_back(now);
+                }
+                let first = sent.pop_front().unwrap();
+                now = now.max(first.plus(took));
+                held.accepted(prefix(1), first, now);
+                held.answered(prefix(1), first, now);
+            }
+            assert_eq!(sent.len() + 1, most, "after {took:?}");
+        }
     }
 
     #[test]

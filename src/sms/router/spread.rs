@@ -31,7 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_BLAMED: Duration = Duration::from_secs(20);
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
-/// So long after its last refusal, a destination is not known any more.
+/// So long after its last refusal, a destination is not known any more, unless refusals spread: then its turn may come
+/// too seldom.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// While refusals spread, so many answers within this time will do to see whether they still do: we may have become
 /// slow.
@@ -196,9 +197,10 @@ impl Spread {
         };
         self.suspected = is_spread;
         (self.all, self.judged_at, self.refused_from) = (Count::default(), now, None);
+        let spreads = self.spreads();
         self.refused.retain(|_, refused| {
             (refused.count, refused.was_known) = (Count::default(), true);
-            now.since(refused.at) < KNOWN_FOR
+            spreads || now.since(refused.at) < KNOWN_FOR
         });
     }
 }

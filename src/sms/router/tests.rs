@@ -1120,7 +1120,10 @@ fn beside_throttled(good: u64, good_from: Duration, throttled_from: Duration, pa
             house.router.on_time(&house.sender);
         }
     }
-    assert_eq!(taken, sent);
+    assert_eq!(
+        taken, sent,
+        "{good} a second from {good_from:?}, one in {part} from {throttled_from:?}: {slowest:?}"
+    );
     slowest
 }
 
@@ -1162,6 +1165,36 @@ fn s6a_while_refusals_spread_those_refused_go_in_turn_and_others_before_them() {
     assert!(house.outbox.reserve(phone(1)).is_ok());
     let refused = house.outbox.reserve(phone(100)).map(drop);
     assert_eq!(refused, Err(Unavailable::DestinationFailing), "it holds its share");
+}
+
+#[test]
+fn s6a_what_waited_for_a_slot_may_try_when_the_circuit_opens_and_what_fails_may_not() {
+    let house = House::with_window(2, 12, &[1], &[]);
+    let (lane, now) = (house.router.lane(0), house.clock.now());
+    [1, 1, 100, 100].into_iter().for_each(|number| house.send(number));
+    let [well, fails] = [house.take_whole(0).unwrap(), house.take_whole(0).unwrap()];
+    assert_eq!(house.take(0), None, "one more of each waits for a slot");
+    [100, 101, 102, 100, 101]
+        .into_iter()
+        .for_each(|number| lane.lost(Prefix::of(phone(number), 12), now, now));
+    assert_eq!(house.metrics.smsc("a").circuit_open.get(), 1);
+    [well, fails].iter().for_each(|outgoing| lane.unsent(outgoing, now));
+    house.pass(SECOND);
+    assert_eq!((house.take(0), house.take(0)), (Some(1), None));
+}
+
+#[test]
+fn s6a_the_more_destinations_fail_the_fewer_places_has_each() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    while house.metrics.smsc("a").circuit_open.get() == 0 {
+        (100..106).for_each(|number| house.send(number));
+        house.answer(0, sick(Trouble::Error));
+    }
+    house.pass(SECOND);
+    let places = |number| std::iter::from_fn(|| house.outbox.reserve(phone(number)).ok()).collect::<Vec<_>>();
+    let taken: Vec<_> = (100..106).map(places).collect();
+    assert!(taken.iter().all(|places| places.len() <= 4), "of six");
+    assert!(!taken[5].is_empty());
 }
 
 #[test]
