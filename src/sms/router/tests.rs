@@ -1198,6 +1198,44 @@ fn s6a_the_more_destinations_fail_the_fewer_places_has_each() {
 }
 
 #[test]
+fn s6a_what_comes_all_the_time_does_not_lose_its_turn() {
+    let house = House::with_window(WINDOW, 11, &[1], &[]);
+    let numbers = [100, 110, 120, 130];
+    for _ in 0..20 {
+        numbers.into_iter().for_each(|number| house.send(number));
+        house.answer(0, sick(Trouble::Throttled));
+    }
+    assert_eq!(house.router.lane(0).blame(), Blame::Link);
+    (0..40).for_each(|_| numbers.into_iter().for_each(|number| house.send(number)));
+    let mut taken = Vec::new();
+    for _ in 0..40 {
+        house.clock.advance(Duration::from_millis(5));
+        house.send(100);
+        taken.extend(house.take(0));
+    }
+    let of = |number: u8| taken.iter().filter(|taken| **taken == number).count();
+    assert!(numbers.into_iter().all(|number| of(number) >= 9), "{taken:?}");
+}
+
+#[test]
+fn s6a_what_may_try_is_found_behind_what_may_not() {
+    let house = House::with_window(WINDOW, 12, &[1], &[]);
+    let (lane, now) = (house.router.lane(0), house.clock.now());
+    [100, 101].into_iter().for_each(|number| house.send(number));
+    [100, 101, 102, 100, 101]
+        .into_iter()
+        .for_each(|number| lane.lost(Prefix::of(phone(number), 12), now, now));
+    assert_eq!(house.take(0), None);
+    house.send(1);
+    let probe = house.take_whole(0).unwrap();
+    house.send(2);
+    assert_eq!(house.take(0), None, "one at a time");
+    lane.unanswered(&probe, probe.taken_at, now);
+    house.pass(SECOND);
+    assert_eq!(house.take(0), Some(2));
+}
+
+#[test]
 fn s6a_what_fails_and_waits_keeps_its_order_and_holds_up_none_that_may_try() {
     let mut house = House::with_window(WINDOW, 12, &[1], &[]);
     for number in [100, 101, 102, 100, 101] {
