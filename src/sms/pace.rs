@@ -32,6 +32,19 @@ const NANOS_OF_MILLI: u64 = 1_000_000;
 /// What the clock cannot tell apart may go at once.
 const RESOLUTION_NANOS: u64 = NANOS_OF_MILLI;
 
+/// Who is to blame for what an SMSC refuses for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Little is refused, or it is not known yet.
+    #[default]
+    Nobody,
+    /// The destinations that are refused, since others are not. `acquitted`: the link was blamed until then, since no
+    /// others were there.
+    Destinations { acquitted: bool },
+    /// The link: it is too fast. `unheard`: as far as is known without others.
+    Link { unheard: bool },
+}
+
 /// The pace of one link, or of one destination.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -53,6 +66,8 @@ pub(super) struct Pace {
     doubles: bool,
     /// The way back has already ended with refusals once.
     stumbled: bool,
+    /// Of a link: who was to blame.
+    blame: Blame,
     /// When the present span began, and what was sent and answered in it.
     span_from: Timestamp,
     sent: u64,
@@ -75,6 +90,7 @@ impl Pace {
             clean: 0,
             doubles: false,
             stumbled: false,
+            blame: Blame::Nobody,
             span_from: now,
             sent: 0,
             accepted: 0,
@@ -122,6 +138,18 @@ impl Pace {
         self.refused += 1;
     }
 
+    /// To be called before a link sends segments. Only refusals that the link is to blame for count; if it was blamed for
+    /// those of others, it is on its way back to what went well before. Returns the new limit, if it was lowered.
+    pub(super) fn on_time_of_link(&mut self, blame: Blame, now: Timestamp) -> Option<u64> {
+        let before = std::mem::replace(&mut self.blame, blame);
+        if matches!((before, blame), (Blame::Link { .. }, Blame::Destinations { acquitted: true }))
+            && self.is_lowered()
+        {
+            (self.good, self.stumbled) = (self.good.max(self.good_before), false);
+        }
+        self.on_time(matches!(blame, Blame::Link { .. }), now)
+    }
+
     /// To be called before segments are sent. Where refusals do not count, they say nothing of this pace. Returns
     /// the new limit, if it was lowered.
     pub(super) fn on_time(&mut self, refusals_count: bool, now: Timestamp) -> Option<u64> {
@@ -162,13 +190,6 @@ impl Pace {
         }
         (self.limit, self.clean, self.doubles) = (Some(limit), 0, false);
         Some(limit)
-    }
-
-    /// What it was lowered for turned out to be others' own: it is on its way back to what went well before.
-    pub(super) fn acquit(&mut self) {
-        if self.is_lowered() {
-            (self.good, self.stumbled) = (self.good.max(self.good_before), false);
-        }
     }
 
     fn raise(&mut self, sent: u64, now: Timestamp) {
@@ -404,21 +425,20 @@ mod tests {
                 let limit = line.pace.limit.unwrap_or(100).max(2);
                 (0..limit).for_each(|_| line.pace.accepted());
                 (0..limit / 2).for_each(|_| line.pace.refused());
-                line.pace.on_time(true, at(5_000 + 500 * span));
+                line.pace.on_time_of_link(Blame::Link { unheard: true }, at(5_000 + 500 * span));
             }
             line.millis = 30_000;
-            if acquitted {
-                line.pace.acquit();
-            }
-            let taken: u64 = (0..3).map(|_| line.second(100, 1_000).taken).sum();
-            assert_eq!(taken >= 150, acquitted, "{taken}");
+            line.pace.on_time_of_link(Blame::Destinations { acquitted }, at(30_000));
+            let taken: Vec<_> = (0..3).map(|_| line.second(100, 1_000).taken).collect();
+            assert_eq!(taken[2] >= 99, acquitted, "{taken:?}");
         }
     }
 
     #[test]
     fn what_was_not_lowered_has_nothing_to_be_acquitted_of() {
         let mut pace = Pace::new(100, START);
-        pace.acquit();
+        pace.on_time_of_link(Blame::Link { unheard: true }, START);
+        pace.on_time_of_link(Blame::Destinations { acquitted: true }, START);
         assert_eq!((pace.limit, pace.good), (Some(100), 100));
     }
 

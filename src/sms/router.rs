@@ -45,7 +45,6 @@ use tokio_util::sync::CancellationToken;
 pub(super) use destinations::Trouble;
 pub(super) use lane::Lane;
 pub(super) use smsc::Carrier;
-pub(super) use spread::Blame;
 
 use lanes::Lanes;
 

@@ -15,7 +15,7 @@ pub(in crate::sms) struct Crowd {
     places: AtomicUsize,
     /// A [`RouteState`], which only the SMS thread changes.
     state: AtomicU64,
-    /// How many fail, this one included, likewise.
+    /// How many destinations of its route are in that state, likewise.
     failing: AtomicUsize,
 }
 
@@ -32,7 +32,7 @@ impl Crowd {
         RouteState::from_number(self.state.load(Ordering::Relaxed))
     }
 
-    /// Changes the state. `failing`: how many destinations fail, this one included.
+    /// Changes the state, in which so many destinations of its route are.
     pub(in crate::sms) fn set_state(&self, state: RouteState, failing: usize) {
         self.state.store(state.to_number(), Ordering::Relaxed);
         self.failing.store(failing, Ordering::Relaxed);

@@ -18,7 +18,8 @@
 //!
 //! What failed says little of destinations that were at rest. If fewer than [`DESTINATIONS_MIN`] have failed, the circuit is
 //! open for [those alone](Circuit::failing), and the first other one that works closes it. If more have, others may
-//! [try](Circuit::may_try), one at a time and whatever the pause, where no other SMSC can take over: each is a probe.
+//! [try](Circuit::may_try), one at a time and whatever the pause, where no other SMSC can take over: each is a probe. One
+//! that worked lately may try twice.
 //!
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
@@ -187,7 +188,7 @@ impl Circuit {
         &self.failing
     }
 
-    /// Whether destinations that have not failed may try, whatever the pause.
+    /// Whether destinations that have not failed, or once after they worked, may try, whatever the pause.
     pub(super) fn others_may_try(&self) -> bool {
         self.failing.len() < FAILING_MAX
     }
@@ -275,10 +276,10 @@ impl Circuit {
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.add_failed(prefix, now);
         if !self.is_closed() && self.is_closed_for(prefix) {
-            return self.failed_beside(Cause::Errors, now);
+            return self.failed_beside(prefix, Cause::Errors, now);
         }
         let is_burst = self.is_closed() && (self.in_a_row >= IN_A_ROW || self.failures_prevail());
-        self.opens(is_burst && self.is_its_own(now), Cause::Errors, since, now)
+        self.opens(is_burst && self.is_its_own(prefix, now), prefix, Cause::Errors, since, now)
     }
 
     /// The SMSC did not answer a message that it had at `since`. Returns whether the circuit has opened.
@@ -288,11 +289,11 @@ impl Circuit {
         }
         self.add_failed(prefix, now);
         if !self.is_closed() && self.is_closed_for(prefix) {
-            return self.failed_beside(Cause::Silence, now);
+            return self.failed_beside(prefix, Cause::Silence, now);
         }
         let is_burst = self.is_closed() && self.failures_prevail();
         let is_dead = self.unanswered >= IN_A_ROW;
-        self.opens(is_dead || is_burst && self.is_its_own(now), Cause::Silence, since, now)
+        self.opens(is_dead || is_burst && self.is_its_own(prefix, now), prefix, Cause::Silence, since, now)
     }
 
     /// Failures and successes of two spans.
@@ -307,7 +308,7 @@ impl Circuit {
         failures >= IN_SPANS && failures > successes
     }
 
-    fn opens(&mut self, burst: bool, cause: Cause, since: Timestamp, now: Timestamp) -> bool {
+    fn opens(&mut self, burst: bool, failed: Prefix, cause: Cause, since: Timestamp, now: Timestamp) -> bool {
         let is_probe = self.probed_at.is_some() && since >= self.probes_from;
         match self.state {
             State::Closed if burst => {
@@ -330,7 +331,7 @@ impl Circuit {
             State::Closed | State::Open { .. } | State::HalfOpen => return false,
         }
         if self.is_closed() {
-            self.failing = self.failing_lately();
+            self.failing = self.failing_lately(failed);
         }
         self.open(cause, now);
         true
@@ -345,11 +346,11 @@ impl Circuit {
 
     /// A message failed of a destination that it is closed for, though it is not for others. Returns whether it has
     /// opened for more.
-    fn failed_beside(&mut self, cause: Cause, now: Timestamp) -> bool {
+    fn failed_beside(&mut self, failed: Prefix, cause: Cause, now: Timestamp) -> bool {
         self.beside += 1;
         let for_more = self.beside >= IN_A_ROW;
         if for_more {
-            let failing = self.failing_lately();
+            let failing = self.failing_lately(failed);
             failing.into_iter().for_each(|prefix| add_failing(&mut self.failing, prefix));
             self.open(cause, now);
         }
@@ -384,20 +385,20 @@ impl Circuit {
         self.spans[0].failures = self.spans[0].failures.saturating_add(1);
         add_failing(&mut self.spans[0].failing, prefix);
         let known = self.worked.iter_mut().find(|known| known.prefix == prefix);
-        // One failure says little of a destination that worked.
+        // One failure says little of a destination that worked lately.
         let worked = known.is_some_and(|known| {
             known.failed_at = Some(now);
-            std::mem::take(&mut known.in_a_row) > 0
+            std::mem::take(&mut known.in_a_row) > 0 && now.since(known.at) < WORKED_LATELY
         });
         if !worked && !self.is_closed_for_others() {
             add_failing(&mut self.failing, prefix);
         }
     }
 
-    /// The first destinations that failed in two spans, and have not worked since.
-    fn failing_lately(&self) -> Vec<Prefix> {
+    /// The destination that has just failed, and the first ones that failed in two spans and have not worked since.
+    fn failing_lately(&self, failed: Prefix) -> Vec<Prefix> {
         let works = |prefix| self.worked.iter().any(|known| known.prefix == prefix && known.in_a_row > 0);
-        let mut failing = Vec::new();
+        let mut failing = vec![failed];
         let failed = self.spans.iter().flat_map(|span| &span.failing).filter(|prefix| !works(**prefix));
         failed.for_each(|prefix| add_failing(&mut failing, *prefix));
         failing
@@ -405,8 +406,8 @@ impl Circuit {
 
     /// Whether what fails is more than what its destinations explain: it is several and hardly anything else goes well,
     /// or nothing else went well lately.
-    fn is_its_own(&self, now: Timestamp) -> bool {
-        let failing = self.failing_lately();
+    fn is_its_own(&self, failed: Prefix, now: Timestamp) -> bool {
+        let failing = self.failing_lately(failed);
         let is_other = |known: &&Worked| {
             !failing.contains(&known.prefix) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
         };
@@ -719,7 +720,30 @@ mod tests {
             .into_iter()
             .for_each(|failing| _ = circuit.failed(prefix(failing), after(61), after(61)));
         assert!(circuit.is_open());
-        assert_eq!(circuit.failing(), [0, 1, 2].map(prefix));
+        assert_eq!(circuit.failing(), [1, 0, 2].map(prefix), "the last first");
+    }
+
+    #[test]
+    fn s6a_what_opens_it_is_one_of_those_that_fail_however_many_have() {
+        let mut circuit = Circuit::new(START);
+        for number in 0..u8::try_from(FAILING_MAX).unwrap() {
+            circuit.failed(prefix(number), START, START);
+            circuit.succeeded(prefix(number), START);
+        }
+        (0..IN_A_ROW).for_each(|_| _ = circuit.unanswered(prefix(100), after(1), after(2)));
+        assert!(circuit.is_open());
+        assert_eq!(circuit.failing(), [prefix(100)]);
+    }
+
+    #[test]
+    fn s6a_what_worked_long_ago_has_failed_with_its_first_failure() {
+        let mut circuit = Circuit::new(START);
+        circuit.succeeded(prefix(5), START);
+        [0, 1, 2, 0, 1].into_iter().for_each(|failing| {
+            _ = circuit.unanswered(prefix(failing), after(60), after(60));
+        });
+        circuit.unanswered(prefix(5), after(60), after(60));
+        assert!(!circuit.may_try(prefix(5)));
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //!
 //! At most [`DESTINATIONS_MAX`] are held.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(4);
 const OVERDUE_FOR: Duration = Duration::from_secs(2);
 /// When to look again for a slot of the window.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
+/// When to look again whether the SMSC is to get anything.
+const SHUT_PAUSE: Duration = Duration::from_secs(1);
 /// When another link, which has one, is to look.
 const LINK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -202,7 +204,8 @@ impl Unwell {
 /// The unwell destinations of one SMSC.
 #[derive(Debug)]
 pub(super) struct Destinations {
-    unwell: HashMap<Destination, Unwell>,
+    // In order, so that what is done to all is always done in the same.
+    unwell: BTreeMap<Destination, Unwell>,
     unwell_max: usize,
     /// Of those that something waits for, when to look at each.
     schedule: BTreeSet<((Timestamp, u64), Destination)>,
@@ -216,7 +219,7 @@ pub(super) struct Destinations {
 impl Destinations {
     pub(super) fn new(unwell_max: usize) -> Self {
         Self {
-            unwell: HashMap::new(),
+            unwell: BTreeMap::new(),
             unwell_max,
             schedule: BTreeSet::new(),
             turn: 0,
@@ -324,11 +327,12 @@ impl Destinations {
         }
     }
 
-    /// The SMSC answered a message: a destination that does not take it is not silent.
+    /// The SMSC answered a message: a destination that does not take it is not silent. To be called before it is known
+    /// to be [troubled](Self::troubled).
     pub(super) fn heard(&mut self, recipient: Recipient) {
         for of in both(recipient) {
             if let Some(unwell) = self.unwell.get_mut(&of) {
-                unwell.silent = false;
+                (unwell.silent, unwell.throttled) = (false, false);
             }
         }
     }
@@ -420,10 +424,20 @@ impl Destinations {
         }
     }
 
-    /// A message of it finds no slot since too many of its answers are overdue.
+    /// A message of it finds no slot since too many of its answers are overdue: its handset's, if that is silent.
     pub(super) fn overdue(&mut self, recipient: Recipient, now: Timestamp) {
-        if let Some(unwell) = self.entry(Destination::Prefix(recipient.prefix), now) {
+        let [handset, prefix] = both(recipient);
+        let of = if self.unwell.get(&handset).is_some_and(|unwell| unwell.silent) { handset } else { prefix };
+        if let Some(unwell) = self.entry(of, now) {
             unwell.overdue_until = now.plus(OVERDUE_FOR);
+        }
+    }
+
+    /// The SMSC takes more than before: what waits for that may go.
+    pub(super) fn look_again(&mut self, now: Timestamp) {
+        let ready = self.unwell.iter().filter(|(_, unwell)| unwell.ready_at() <= now).map(|(of, _)| *of);
+        for of in ready.collect::<Vec<_>>() {
+            self.bring_forward(of, now);
         }
     }
 
@@ -479,10 +493,14 @@ impl Destinations {
                         self.reschedule(of, now);
                         return Some(outgoing);
                     }
-                    Room::Elsewhere | Room::Busy => {}
+                    Room::Elsewhere | Room::Busy | Room::Shut => {}
                     Room::Overdue => self.overdue(recipient, now),
                 }
-                ready_at = now.plus(if room == Room::Elsewhere { LINK_PAUSE } else { SLOT_PAUSE });
+                ready_at = now.plus(match room {
+                    Room::Elsewhere => LINK_PAUSE,
+                    Room::Shut => SHUT_PAUSE,
+                    Room::Yes | Room::Busy | Room::Overdue => SLOT_PAUSE,
+                });
             }
             self.unwell.entry(of).and_modify(|unwell| unwell.waiting.push_front(outgoing));
             self.reschedule(of, ready_at);
@@ -503,7 +521,7 @@ impl Destinations {
             Destination::Prefix(prefix) if self.is_sick(*of, unwell, now) => Some(*prefix),
             Destination::Prefix(_) | Destination::Handset(_) => None,
         };
-        let sick: HashSet<_> = self.unwell.iter().filter_map(is_sick).collect();
+        let sick: BTreeSet<_> = self.unwell.iter().filter_map(is_sick).collect();
         for (of, unwell) in &mut self.unwell {
             // A handset alone is no sick destination.
             let prefix = match of {

@@ -6,8 +6,8 @@
 //!   one leaves some quarter of the window, and many together leave some.
 //! - One that is answered in order and as soon as others takes nothing from them: with each such answer it may hold one
 //!   more, up to the whole window, as long as no other that holds little finds a slot.
-//! - Those that are slow, whose answers usually take much longer than the quickest destination's or are late, leave a
-//!   [quarter](RESERVE_PART) of the window to others, all together.
+//! - Those that are slow, whose answers usually take much longer than the quickest destination's, or are late or missing,
+//!   leave a [quarter](RESERVE_PART) of the window to those that are not, all together.
 //! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent, but
 //!   for one of each to see whether it answers.
 
@@ -34,6 +34,9 @@ const QUICK: Duration = Duration::from_millis(100);
 const PROMPT_MAX: Duration = Duration::from_secs(1);
 /// One is late if it did not, and not within this time.
 const LATE_MIN: Duration = Duration::from_millis(500);
+/// A destination is slow if this part of what it holds is late, or this many of its last sixteen got no answer.
+const LATE_PART: usize = 4;
+const MISSING_MIN: u32 = 2;
 /// What an answer adds to how long they usually take, as for the round-trip time of TCP (RFC 6298, section 2).
 const SMOOTHING: u32 = 8;
 /// What is the quickest lately is of this time and as much before.
@@ -53,6 +56,8 @@ pub(super) enum Room {
     Busy,
     /// Likewise, but another link has room for it.
     Elsewhere,
+    /// Nothing may be sent to it for now.
+    Shut,
     /// It leaves too many without an answer, or all that are silent or slow do.
     Overdue,
 }
@@ -66,8 +71,10 @@ struct Slots {
     first: Timestamp,
     /// When the last was answered.
     answered_at: Option<Timestamp>,
-    /// How long it usually takes until one is taken, or given up.
+    /// How long it usually takes until one is taken.
     usual: Option<Duration>,
+    /// Which of the last got no answer, the newest in the lowest bit.
+    missing: u16,
     /// How many it may hold since it is answered as soon as others are, and when it last earned one more.
     granted: usize,
     granted_at: Timestamp,
@@ -79,8 +86,8 @@ impl Slots {
         self.answered_at.map_or(self.first, |at| at.max(self.first))
     }
 
-    /// One was taken, or given up, after this time. Returns how long it usually takes.
-    fn ended_after(&mut self, took: Duration) -> Duration {
+    /// One was taken after this time. Returns how long it usually takes.
+    fn taken_after(&mut self, took: Duration) -> Duration {
         let usual = self.usual.map_or(took, |usual| (usual * (SMOOTHING - 1) + took) / SMOOTHING);
         self.usual = Some(usual);
         usual
@@ -145,7 +152,7 @@ impl Held {
     }
 
     /// Whether one more may be sent to a destination. `silent`: it has left submits without an answer before.
-    // One look into a table, but for destinations that are overdue.
+    // One look into a table, but for destinations that are slow or overdue.
     pub(super) fn room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> Room {
         let slots = self.by_prefix.get(&prefix);
         let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
@@ -179,18 +186,29 @@ impl Held {
         (FREE_TIMES * self.window.saturating_sub(self.count + 1)).max(1)
     }
 
-    /// Whether its answers usually take much longer than those of the quickest, or one is late.
+    /// Whether its answers usually take much longer than those of the quickest, or are late or missing.
     fn is_slow(&self, slots: &Slots, now: Timestamp) -> bool {
         let prompt_within = self.quickest.prompt_within();
-        let is_late = |sent: &Timestamp| now.since(*sent) > prompt_within.max(LATE_MIN);
-        slots.usual.is_some_and(|usual| usual > prompt_within) || slots.sent.front().is_some_and(is_late)
+        let late_after = prompt_within.max(LATE_MIN);
+        let late = || slots.sent.partition_point(|sent| now.since(*sent) > late_after);
+        let is_late = || slots.sent.front().is_some_and(|sent| now.since(*sent) > late_after);
+        slots.usual.is_some_and(|usual| usual > prompt_within)
+            || slots.missing.count_ones() >= MISSING_MIN
+            || is_late() && late() * LATE_PART >= slots.sent.len()
     }
 
-    /// Whether those that are slow hold all that they may.
+    /// Whether those that are slow hold all that they may beside others.
     fn slow_is_full(&self, now: Timestamp) -> bool {
         let reserve = (self.window / RESERVE_PART).max(self.window.saturating_sub(1).min(1));
-        let slow = self.by_prefix.values().filter(|slots| self.is_slow(slots, now));
-        slow.map(|slots| slots.sent.len()).sum::<usize>() >= self.window - reserve
+        let (mut held, mut others) = (0, false);
+        for slots in self.by_prefix.values() {
+            if self.is_slow(slots, now) {
+                held += slots.sent.len();
+            } else {
+                others = true;
+            }
+        }
+        others && held >= self.window - reserve
     }
 
     fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
@@ -212,6 +230,7 @@ impl Held {
             first: now,
             answered_at: None,
             usual: None,
+            missing: 0,
             granted: 0,
             granted_at: now,
         };
@@ -234,14 +253,14 @@ impl Held {
     /// One that was sent at `sent` was taken.
     pub(super) fn accepted(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
-            self.quickest.answered(slots.ended_after(now.since(sent)), now);
+            self.quickest.answered(slots.taken_after(now.since(sent)), now);
         }
     }
 
     /// One that was sent at `sent` was given up without an answer.
-    pub(super) fn unanswered(&mut self, prefix: Prefix, sent: Timestamp, now: Timestamp) {
+    pub(super) fn unanswered(&mut self, prefix: Prefix, sent: Timestamp) {
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
-            slots.ended_after(now.since(sent));
+            slots.missing = slots.missing << 1 | 1;
         }
         self.released(prefix, sent);
     }
@@ -252,6 +271,7 @@ impl Held {
         let (fair_share, within) = (self.fair_share(), self.granted_within());
         if let Some(slots) = self.by_prefix.get_mut(&prefix) {
             slots.answered_at = Some(now);
+            slots.missing <<= 1;
             let count = slots.sent.len();
             if took <= within && slots.sent.front() == Some(&sent) && count >= fair_share {
                 let before = if now.since(slots.granted_at) <= within { slots.granted } else { 0 };
@@ -351,7 +371,7 @@ mod tests {
     #[test]
     fn s6a_what_is_slow_leaves_a_quarter_of_the_window_all_together() {
         let late = START.plus(LATE_MIN + Duration::from_millis(1));
-        for (window, left) in [(20, 5), (8, 2), (4, 1), (3, 1), (2, 1)] {
+        for (window, left) in [(20, 5), (8, 2), (4, 1), (3, 1), (2, 1), (1, 0)] {
             let mut held = Held::new(window, TIMER);
             held.took(prefix(9), START);
             held.accepted(prefix(9), START, START.plus(Duration::from_millis(20)));
@@ -360,12 +380,14 @@ mod tests {
             held.took(prefix(1), START);
             held.accepted(prefix(1), START, late);
             held.answered(prefix(1), START, late);
-            (2..5).for_each(|number| held.took(prefix(number), START));
-            let slow = |held: &mut Held| (1..5).map(|number| fill(held, number, false, late)).sum::<usize>();
-            while slow(&mut held) > 0 {}
-            assert_eq!(held.count, (window - left).max(3), "of {window}");
-            assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
-            if window > 3 {
+            let slow = 1 + u8::try_from(window / 4).unwrap();
+            (2..=slow).for_each(|number| held.took(prefix(number), START));
+            let fill_slow =
+                |held: &mut Held| (1..=slow).map(|number| fill(held, number, false, late)).sum::<usize>();
+            while fill_slow(&mut held) > 0 {}
+            assert_eq!(held.count, window - left, "of {window}");
+            if left > 0 {
+                assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
                 assert_eq!(held.room(prefix(9), false, late), Room::Yes);
                 assert_eq!(held.room(prefix(8), false, late), Room::Yes, "it is not known yet");
             }
@@ -383,15 +405,38 @@ mod tests {
         let soon = Duration::from_millis(20);
         answered_after(&mut held, 9, soon);
         let now = START.plus(soon);
-        for _ in 0..10 {
+        for round in 0..10 {
             held.took(prefix(1), START);
             answered_after(&mut held, 1, soon);
-            held.unanswered(prefix(1), START, START.plus(TIMER));
-            assert!(held.is_slow(&held.by_prefix[&prefix(1)], now));
+            held.unanswered(prefix(1), START);
+            assert_eq!(held.is_slow(&held.by_prefix[&prefix(1)], now), round > 0, "one says little");
             assert_eq!(held.count, 0);
         }
-        (0..30).for_each(|_| answered_after(&mut held, 1, soon));
+        (0..16).for_each(|_| answered_after(&mut held, 1, soon));
         assert!(!held.is_slow(&held.by_prefix[&prefix(1)], now), "it has answered for a while");
+    }
+
+    #[test]
+    fn s6a_one_answer_that_is_late_makes_nobody_slow_who_answers_others_nor_does_one_that_is_alone() {
+        let late = START.plus(LATE_MIN + Duration::from_millis(1));
+        let new = || {
+            let mut held = Held::new(20, TIMER);
+            held.took(prefix(1), START);
+            held.accepted(prefix(1), START, START);
+            held.answered(prefix(1), START, START);
+            held
+        };
+        let mut held = new();
+        held.took(prefix(1), START);
+        (0..3).for_each(|_| held.took(prefix(1), late));
+        assert!(held.is_slow(&held.by_prefix[&prefix(1)], late), "one in four");
+        (0..11).for_each(|_| held.took(prefix(1), late));
+        assert!(!held.is_slow(&held.by_prefix[&prefix(1)], late));
+        let mut held = new();
+        (0..15).for_each(|_| held.took(prefix(1), START));
+        assert_eq!(held.room(prefix(1), false, late), Room::Busy, "it is alone");
+        held.took(prefix(2), late);
+        assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use super::Router;
 use super::destinations::Trouble;
 use super::lanes::{self, LinkIndex};
-use super::spread::Blame;
 use crate::clock::Timestamp;
 use crate::sms::destination::Prefix;
 use crate::sms::outbox::Outgoing;
+use crate::sms::pace::Blame;
 
 /// What one link sees of the routes.
 pub(in crate::sms) struct Lane {

@@ -140,7 +140,8 @@ impl Lanes {
         let smsc = &mut self.smscs[index];
         if smsc.destinations.holds_back(outgoing.recipient(), false, now) {
             self.wait(index, outgoing, false, now);
-            return false;
+            let smsc = &mut self.smscs[index];
+            return smsc.is_due(now) && smsc.wake_next();
         }
         smsc.took(outgoing.recipient().prefix, now);
         smsc.lane.push_back(outgoing);
@@ -190,8 +191,8 @@ impl Lanes {
         }
     }
 
-    /// Which of the parked messages of a route is to try an SMSC out, if one may: of the first, one to a destination that
-    /// lately worked, if there is one, or is not known to be unwell.
+    /// Which of the parked messages of a route is to try an SMSC out, if one may: as the next probe, one of the first whose
+    /// destination lately worked, if there is one, or is not known to be unwell; otherwise the first that may try.
     fn probe(&self, route: usize, now: Timestamp) -> Option<usize> {
         let parked = &self.parked[route];
         let smscs = || self.queue.routes()[route].smscs().iter().map(|index| &self.smscs[*index]);
@@ -283,13 +284,14 @@ impl Lanes {
         let own = smsc.links[index.link].own.pop_front();
         let mut taken = own;
         if taken.is_none() {
-            let waits = smsc.due().is_some_and(|due| due <= now);
+            let waits = smsc.is_due(now);
             let is_turn = smsc.links[index.link].is_turn_of_waiting();
             // What is refused is no probe while something else is there.
             let first = waits && is_turn && smsc.circuit.is_closed_for_others();
             taken = if first { self.take_waiting(index, now) } else { None };
             taken = taken.or_else(|| self.take_new(index, now));
-            if taken.is_none() && waits && !first {
+            // What has just been found may have to wait its turn, which may be now.
+            if taken.is_none() && !first && self.smscs[index.smsc].is_due(now) {
                 taken = self.take_waiting(index, now);
             }
         }
@@ -338,7 +340,7 @@ impl Lanes {
         let held = &mut links[index.link].held;
         match held.room(recipient.prefix, destinations.is_silent(recipient), now) {
             Room::Yes => return true,
-            Room::Busy | Room::Elsewhere => held.wants(recipient.prefix, now),
+            Room::Busy | Room::Elsewhere | Room::Shut => held.wants(recipient.prefix, now),
             Room::Overdue => destinations.overdue(recipient, now),
         }
         false
@@ -361,8 +363,7 @@ impl Lanes {
 
     /// What waits to be tried again, or has waited for its destination, and may go.
     fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
-        let may_probe = self.smscs[index.smsc].may_probe(now);
-        while may_probe && let Some(outgoing) = self.smscs[index.smsc].retries.take(now) {
+        while let Some(outgoing) = self.smscs[index.smsc].take_retry(now) {
             if self.may_go(index, &outgoing, true, now) {
                 self.smscs[index.smsc].took(outgoing.recipient().prefix, now);
                 return Some(outgoing);
@@ -373,7 +374,7 @@ impl Lanes {
         let mut room_elsewhere = false;
         let room = |prefix, silent| {
             if !circuit.may_send(prefix, now) {
-                return Room::Busy;
+                return Room::Shut;
             }
             let room = links[index.link].held.room(prefix, silent, now);
             let mut others = (0..links.len()).filter(|link| *link != index.link && links[*link].is_bound());
@@ -499,7 +500,7 @@ impl Lanes {
             }
             smsc.metrics.unwell_destinations.set(gauge(smsc.destinations.count(now)));
             smsc.metrics.waiting.set(gauge(smsc.waiting()));
-            if smsc.due().is_some_and(|due| due <= now) {
+            if smsc.is_due(now) {
                 smsc.wake_next();
             }
         }
@@ -533,15 +534,18 @@ impl Lanes {
         for (_, crowd) in self.shut.iter().filter(|(prefix, _)| !shut.contains(prefix)) {
             crowd.set_state(RouteState::Sending, 0);
         }
-        let failing = shut.len();
-        let publish = |prefix| {
-            let crowd = self.queue.crowds().of(prefix);
-            let state = self.best(self.queue.route_of(prefix), Some(prefix));
-            // Without a link, that is what there is to say.
-            crowd.set_state(state.unwrap_or(RouteState::Sending), failing);
-            (prefix, crowd)
+        let crowds = shut.into_iter().map(|prefix| (prefix, self.queue.crowds().of(prefix)));
+        self.shut = crowds.collect();
+        // Without a link, that is what there is to say.
+        let state = |prefix| {
+            let route = self.queue.route_of(prefix);
+            (route.index(), self.best(route, Some(prefix)).unwrap_or(RouteState::Sending))
         };
-        self.shut = shut.into_iter().map(publish).collect();
+        let states: Vec<_> = self.shut.iter().map(|(prefix, _)| state(*prefix)).collect();
+        for ((_, crowd), state) in self.shut.iter().zip(&states) {
+            let failing = states.iter().filter(|other| *other == state).count();
+            crowd.set_state(state.1, failing);
+        }
     }
 
     /// The state of the best SMSC of a route that is bound, for a destination that has failed, or for others.

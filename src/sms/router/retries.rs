@@ -77,12 +77,6 @@ impl Retries {
         self.waiting.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// The next that is due.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<Outgoing> {
-        let first = self.waiting.first_entry().filter(|first| first.key().0 <= now)?;
-        Some(first.remove())
-    }
-
     /// Takes out one that has waited for too long.
     pub(super) fn take_overdue(&mut self, now: Timestamp) -> Option<Outgoing> {
         self.take_due_if(|outgoing| outgoing.tries.until.is_some_and(|until| until <= now), now)

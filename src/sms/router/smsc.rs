@@ -164,9 +164,13 @@ impl Smsc {
         self.refusals.took(prefix, now);
     }
 
-    /// Whether anything may be sent, if only to try it out.
-    pub(super) fn may_probe(&self, now: Timestamp) -> bool {
-        self.circuit.is_closed_for_others() || self.circuit.takes() || self.circuit.takes_slowly(now)
+    /// What waited to be tried again and is due, if it may be sent.
+    pub(super) fn take_retry(&mut self, now: Timestamp) -> Option<Outgoing> {
+        let Self { circuit, retries, .. } = self;
+        // One that was refused is no probe for others.
+        let may_probe = circuit.is_closed_for_others() || circuit.takes() || circuit.takes_slowly(now);
+        let may_send = |outgoing: &Outgoing| circuit.may_send(outgoing.recipient().prefix, now);
+        if may_probe { retries.take_due_if(may_send, now) } else { None }
     }
 
     /// Takes out all that waits to be tried again, with when it is due, or for its destination.
@@ -178,6 +182,11 @@ impl Smsc {
     /// When something may be taken that waits to be tried again.
     pub(super) fn due(&self) -> Option<Timestamp> {
         [self.destinations.due(), self.retries.due()].into_iter().flatten().min()
+    }
+
+    /// Whether something that waits to be tried again may be taken now.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due().is_some_and(|due| due <= now)
     }
 
     /// How many messages wait to be tried again, or for their destination.

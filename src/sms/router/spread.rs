@@ -8,11 +8,12 @@
 //! taken, where as many would have been refused if all alike were, clear the link however many others are refused; and
 //! while one that worked until now is still to be heard of, the judgement waits for it a little.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::sms::destination::Prefix;
+use crate::sms::pace::Blame;
 
 /// So many answers outside the worst destination say whether refusals spread.
 const ANSWERS_MIN: u64 = 20;
@@ -22,24 +23,30 @@ const PART: u64 = 20;
 const DESTINATIONS_MIN: usize = 3;
 /// The destinations that are not known are judged if this part of the answers outside the worst are for them, or if so
 /// many of them would have been refused, were they refused as all outside the worst are. They are refused alike if at
-/// least a quarter of these are.
+/// least this part of these is.
 const OTHERS_PART: u64 = 4;
 const EXPECTED_MIN: u64 = 4;
+const ALIKE_PART: u64 = 4;
 /// So long the judgement waits for more of these, or for a destination that worked until now, before it blames the link;
 /// and once it has, when what is sent is little.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_BLAMED: Duration = Duration::from_secs(20);
+/// It does not wait for what worked until now once so many destinations are refused.
+const MANY: usize = 32;
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
-/// So long after its last refusal, a destination is not known any more, unless refusals spread: then its turn may come
-/// too seldom.
+/// So long after its last refusal, a destination is not known any more; while refusals spread its turn comes seldom.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
+const KNOWN_FOR_BLAMED: Duration = Duration::from_secs(60);
+/// Nor is one that took so many in a row since, or so many if its last refusal is that long ago.
+const WELL_IN_A_ROW: u64 = 8;
+const WELL_LATER: u64 = 3;
 /// While refusals spread, so many answers within this time will do to see whether they still do: we may have become
 /// slow.
 const SLOW_ANSWERS_MIN: u64 = 5;
 const SLOW_AFTER: Duration = Duration::from_secs(5);
-/// Refused destinations that are told apart: with more, each of them is one of many, and the link is to blame.
-const DESTINATIONS_MAX: usize = 32;
+/// Refused destinations that are told apart: with more, each of them is one of many.
+const DESTINATIONS_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
@@ -64,7 +71,9 @@ struct Refused {
     count: Count,
     /// It was refused before the last judgement.
     was_known: bool,
+    /// Its last refusal, and what it took since.
     at: Timestamp,
+    taken: u64,
 }
 
 impl Refused {
@@ -73,18 +82,43 @@ impl Refused {
         let Count { answers, refused } = self.count;
         self.was_known || refused == answers && refused >= ALL_REFUSED_MIN
     }
+
+    /// Whether its next refusal says something new.
+    fn is_well_again(&self, now: Timestamp) -> bool {
+        self.taken >= WELL_IN_A_ROW || self.taken >= WELL_LATER && now.since(self.at) >= KNOWN_FOR
+    }
 }
 
-/// Who is to blame for what an SMSC refuses for now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::sms) enum Blame {
-    /// Little is refused, or it is not known yet.
-    #[default]
-    Nobody,
-    /// The destinations that are refused, since others are not.
-    Destinations,
-    /// The link: it is too fast.
-    Link,
+/// What was answered since the last judgement, outside the worst destination.
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    outside: Count,
+    /// Of these, what is for destinations that are not known.
+    others: Count,
+    answers_min: u64,
+}
+
+impl Answered {
+    /// Whether others are answered enough to be judged, whatever the answers are.
+    fn is_enough(&self) -> bool {
+        let Self { outside, others, answers_min } = self;
+        others.answers >= *answers_min || others.answers * OTHERS_PART >= outside.answers
+    }
+
+    /// Whether it is others that are judged.
+    fn is_of_others(&self) -> bool {
+        let Self { outside, others, .. } = self;
+        self.is_enough() || others.answers * outside.refused >= EXPECTED_MIN * outside.answers
+    }
+
+    fn is_spread(&self) -> bool {
+        let Self { outside, others, .. } = self;
+        if !self.is_of_others() {
+            return outside.is_spread();
+        }
+        let is_alike = || others.refused * ALIKE_PART * outside.answers >= others.answers * outside.refused;
+        others.is_spread() && (self.is_enough() || is_alike())
+    }
 }
 
 /// The judge of one SMSC's refusals.
@@ -94,12 +128,12 @@ pub(super) struct Spread {
     /// The last judgement alone.
     suspected: bool,
     judged_at: Timestamp,
-    /// The first refusal since then.
+    /// The first refusal since the last judgement that did not only suspect.
     refused_from: Option<Timestamp>,
     all: Count,
     /// Refusals since the last message was taken.
     in_a_row: u64,
-    refused: HashMap<Prefix, Refused>,
+    refused: BTreeMap<Prefix, Refused>,
 }
 
 impl Spread {
@@ -110,7 +144,7 @@ impl Spread {
 
     /// Whether refusals spread over destinations, as far as is known.
     pub(super) fn spreads(&self) -> bool {
-        self.blame == Blame::Link
+        matches!(self.blame, Blame::Link { .. })
     }
 
     /// The SMSC took a message. `works_elsewhere`: whether a destination works that was not refused.
@@ -127,6 +161,11 @@ impl Spread {
             && let Some(refused) = self.refused.get_mut(&prefix)
         {
             refused.count.answers += 1;
+            refused.taken += 1;
+            if refused.is_well_again(now) {
+                self.all = self.all.without(refused.count);
+                self.refused.remove(&prefix);
+            }
         }
         self.judge(works_elsewhere, now);
     }
@@ -143,64 +182,72 @@ impl Spread {
         self.in_a_row += 1;
         self.refused_from.get_or_insert(now);
         if self.refused.len() < DESTINATIONS_MAX || self.refused.contains_key(&prefix) {
-            let new = Refused { count: Count::default(), was_known: false, at: now };
+            let new = Refused { count: Count::default(), was_known: false, at: now, taken: 0 };
             let refused = self.refused.entry(prefix).or_insert(new);
             refused.count.answers += 1;
             refused.count.refused += 1;
-            refused.at = now;
+            (refused.at, refused.taken) = (now, 0);
         }
         let before = self.spreads();
         self.judge(works_elsewhere, now);
         self.spreads() && !before
     }
 
-    /// Judges by what was answered since the last time, if that is enough.
-    fn judge(&mut self, works_elsewhere: impl FnOnce() -> bool, now: Timestamp) {
+    /// What was answered since the last judgement, if that is enough for another.
+    fn answered(&self, now: Timestamp) -> Option<Answered> {
         let is_slow = self.spreads() && now.since(self.judged_at) >= SLOW_AFTER;
         let answers_min = if is_slow { SLOW_ANSWERS_MIN } else { ANSWERS_MIN };
         if self.all.answers < answers_min {
-            return;
+            return None;
         }
         let worst = self.refused.iter().max_by_key(|(_, refused)| refused.count.refused);
         let outside = worst.map_or(self.all, |(_, worst)| self.all.without(worst.count));
-        if outside.answers < answers_min {
-            return;
-        }
         let is_worst = |prefix| worst.is_some_and(|(worst, _)| worst == prefix);
         let left_out =
             self.refused.iter().filter(|(prefix, refused)| refused.is_known() || is_worst(*prefix));
         let others = left_out.fold(self.all, |others, (_, refused)| others.without(refused.count));
-        let is_some = others.answers >= answers_min || others.answers * OTHERS_PART >= outside.answers;
-        let (expected, unit) = (others.answers * outside.refused, outside.answers);
-        let by_others = is_some || expected >= EXPECTED_MIN * unit;
+        (outside.answers >= answers_min).then_some(Answered { outside, others, answers_min })
+    }
+
+    /// Judges by what was answered since the last time, if that is enough.
+    fn judge(&mut self, works_elsewhere: impl FnOnce() -> bool, now: Timestamp) {
+        let Some(answered) = self.answered(now) else { return };
+        let (is_spread, of_others) = (answered.is_spread(), answered.is_of_others());
         let patience = if self.spreads() { PATIENCE_BLAMED } else { PATIENCE };
         let is_patient = self.refused_from.is_some_and(|from| now.since(from) < patience);
-        if !by_others && is_patient && others.answers > 0 {
+        let others = answered.others;
+        let accuses = is_spread && !self.spreads();
+        let awaits_other = is_patient && accuses && self.refused.len() < MANY && works_elsewhere();
+        let awaits_more = is_patient && !of_others && others.answers > 0;
+        if awaits_more || awaits_other && others.answers == others.refused {
             return;
         }
-        let judged = if by_others { others } else { outside };
-        let is_spread =
-            judged.is_spread() && (is_some || !by_others || others.refused * 4 * unit >= expected);
-        let is_clear = !is_spread || self.spreads() || self.refused.len() >= DESTINATIONS_MAX;
-        let works_elsewhere = !is_clear && works_elsewhere();
-        if works_elsewhere && is_patient && others.answers == others.refused {
-            return;
-        }
-        let several = self.refused.len() >= DESTINATIONS_MIN && !works_elsewhere;
-        let nothing_is_taken = self.in_a_row >= ANSWERS_MIN && several;
-        self.blame = match is_spread {
-            true if self.suspected || self.spreads() || nothing_is_taken => Blame::Link,
+        let nothing_is_taken = self.in_a_row >= ANSWERS_MIN && self.refused.len() >= DESTINATIONS_MIN;
+        self.blame = match (is_spread, self.blame) {
+            (true, Blame::Link { unheard }) => Blame::Link { unheard: unheard && !of_others },
+            (true, _) if self.suspected || nothing_is_taken && !awaits_other => {
+                Blame::Link { unheard: !of_others }
+            }
             // Not yet.
-            true => self.blame,
-            false if by_others && outside.is_spread() => Blame::Destinations,
-            false => Blame::Nobody,
+            (true, blame) => blame,
+            (false, Blame::Destinations { acquitted }) if of_others && answered.outside.is_spread() => {
+                Blame::Destinations { acquitted }
+            }
+            (false, before) if of_others && answered.outside.is_spread() => {
+                Blame::Destinations { acquitted: before == Blame::Link { unheard: true } }
+            }
+            (false, _) => Blame::Nobody,
         };
         self.suspected = is_spread;
-        (self.all, self.judged_at, self.refused_from) = (Count::default(), now, None);
+        (self.all, self.judged_at) = (Count::default(), now);
         let spreads = self.spreads();
+        if !is_spread || spreads {
+            self.refused_from = None;
+        }
+        let known_for = if spreads { KNOWN_FOR_BLAMED } else { KNOWN_FOR };
         self.refused.retain(|_, refused| {
             (refused.count, refused.was_known) = (Count::default(), true);
-            spreads || now.since(refused.at) < KNOWN_FOR
+            now.since(refused.at) < known_for
         });
     }
 }
@@ -354,26 +401,58 @@ mod tests {
             }
             blamed
         };
-        let theirs = [Blame::Nobody, Blame::Destinations];
+        let theirs = [Blame::Nobody, Blame::Destinations { acquitted: false }];
         for taken_part in [3, u32::MAX] {
             assert_eq!(blame(taken_part, 10, false), theirs);
             assert_eq!(blame(taken_part, 40, true), theirs, "one that worked until now is waited for");
         }
         let nobody_else = blame(u32::MAX, u32::MAX, true);
-        assert_eq!(nobody_else, [Blame::Nobody, Blame::Link], "in vain");
+        assert_eq!(nobody_else, [Blame::Nobody, Blame::Link { unheard: true }], "in vain");
+    }
+
+    #[test]
+    fn s6a_what_worked_until_now_is_waited_for_once_and_not_once_many_are_refused() {
+        let blamed_after = |destinations: u8, every: u32| {
+            let mut spread = Spread::default();
+            let found = (0..10_000_u32).find(|round| {
+                let now = START.plus(*round * Duration::from_millis(every.into()));
+                let number = prefix(u8::try_from(round % u32::from(destinations)).unwrap());
+                spread.refused(number, || true, now)
+            });
+            found.map(|round| Duration::from_millis((round * every).into())).unwrap()
+        };
+        for every in [10, 100, 300] {
+            let after = blamed_after(7, every);
+            assert!(after >= PATIENCE && after < 2 * PATIENCE, "{after:?}, one in {every} ms");
+        }
+        assert!(blamed_after(MANY as u8 + 1, 10) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn s6a_what_takes_again_counts_again_after_some_or_after_a_while() {
+        let known_after = |taken: u64, later: Duration| {
+            let mut spread = Spread::default();
+            refuse(&mut spread, prefix(1), START);
+            (0..taken).for_each(|_| accept(&mut spread, prefix(1), START.plus(later)));
+            !spread.refused.is_empty()
+        };
+        assert!(
+            known_after(WELL_IN_A_ROW - 1, Duration::ZERO) && !known_after(WELL_IN_A_ROW, Duration::ZERO)
+        );
+        assert!(known_after(WELL_LATER - 1, KNOWN_FOR) && !known_after(WELL_LATER, KNOWN_FOR));
     }
 
     #[test]
     fn s6a_a_few_that_are_taken_clear_the_link_however_many_are_refused() {
         let mut spread = Spread::default();
         (0..100).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
-        assert_eq!(spread.blame(), Blame::Link);
+        assert_eq!(spread.blame(), Blame::Link { unheard: true });
         // However seldom they are.
         let taken = (1..20).find(|taken| {
             let now = START.plus(*taken * Duration::from_secs(2));
             (0..40).for_each(|number| _ = spread.refused(prefix(number % 7), || false, now));
             spread.accepted(prefix(100), || false, now);
-            spread.blame() == Blame::Destinations
+            matches!(spread.blame(), Blame::Destinations { .. })
         });
         assert!(taken.is_some_and(|taken| taken <= 6), "{taken:?}");
     }

@@ -17,7 +17,6 @@ use crate::sms::outbox::Outgoing;
 use crate::sms::outbox::{Item, LEFT_MIN};
 use crate::sms::pace::Pace;
 use crate::sms::receipts::Sent;
-use crate::sms::router::Blame;
 use crate::subscriber::challenge::Delivery;
 
 /// While answers are outstanding, items are gathered for this long before the next are written (as Nagle's
@@ -144,11 +143,7 @@ impl Sending {
 
     /// Goes slower or faster, by what was refused and taken.
     fn keep_pace(&mut self, context: &Context<'_>, now: Timestamp) {
-        let blame = context.lane.blame();
-        if blame == Blame::Destinations {
-            self.pace.acquit();
-        }
-        if let Some(limit) = self.pace.on_time(blame == Blame::Link, now) {
+        if let Some(limit) = self.pace.on_time_of_link(context.lane.blame(), now) {
             let smsc = &context.settings.name;
             tracing::info!(smsc, limit, "the SMSC throttles: fewer segments a second");
         }

@@ -120,6 +120,7 @@ impl Lanes {
             if smsc.circuit.is_closed() {
                 tracing::info!(smsc = smsc.metrics.name, "the SMSC is well again");
             }
+            self.smscs[index.smsc].destinations.look_again(now);
             self.unpark(now);
             self.publish(now);
         }
@@ -149,7 +150,7 @@ impl Lanes {
         let Smsc { destinations, links, refusals, .. } = &mut self.smscs[index.smsc];
         let held = &mut links[index.link].held;
         let of_prefix = !held.heard_since(recipient.prefix, outgoing.taken_at);
-        held.unanswered(recipient.prefix, outgoing.taken_at, now);
+        held.unanswered(recipient.prefix, outgoing.taken_at);
         destinations.troubled(recipient, Trouble::Silence { of_prefix }, now);
         refusals.unsent();
         let opened = self.smscs[index.smsc].circuit.unanswered(recipient.prefix, since, now);
