@@ -46,6 +46,8 @@ const REST_MAX: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
 /// So long after one was left to wait since answers are overdue, other SMSCs are preferred.
 const OVERDUE_FOR: Duration = Duration::from_secs(2);
+/// So many destinations that are due are looked at for one that is in no trouble.
+const LOOKED_AT_MAX: usize = 64;
 /// When to look again for a slot of the window.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// When to look again whether the SMSC is to get anything.
@@ -470,14 +472,16 @@ impl Destinations {
         }
     }
 
-    /// The next message that waited and may go, for a link that has `room` for it.
+    /// The next message that waited and may go, for a link that has `room` for it. `well_only`: of a destination that is
+    /// in no trouble, if one is found soon.
     // Each destination that is looked at in vain is due later afterwards.
     pub(super) fn take(
         &mut self,
+        well_only: bool,
         mut room: impl FnMut(Prefix, bool) -> Room,
         now: Timestamp,
     ) -> Option<Outgoing> {
-        while let Some((due, of)) = self.schedule.first().copied().filter(|(due, _)| due.0 <= now) {
+        while let Some((due, of)) = self.next_due(well_only, now) {
             let waiting = self.unwell.get_mut(&of).and_then(|unwell| unwell.waiting.pop_front());
             let Some(outgoing) = waiting else {
                 self.schedule.remove(&(due, of));
@@ -506,6 +510,19 @@ impl Destinations {
             self.reschedule(of, ready_at);
         }
         None
+    }
+
+    /// The first destination that is due, or the first of these that is in no trouble.
+    fn next_due(&self, well_only: bool, now: Timestamp) -> Option<((Timestamp, u64), Destination)> {
+        let mut due = self.schedule.iter().copied().take_while(|(due, _)| due.0 <= now);
+        if !well_only {
+            return due.next();
+        }
+        let is_well = |of: &Destination| {
+            let in_trouble = |unwell: &Unwell| unwell.is_troubled() || unwell.throttled;
+            matches!(of, Destination::Prefix(_)) && !self.unwell.get(of).is_none_or(in_trouble)
+        };
+        due.take(LOOKED_AT_MAX).find(|(_, of)| is_well(of))
     }
 
     /// Forgets what is well again, and counts what waits for the others among the places that they hold.

@@ -7,7 +7,9 @@
 //! - One that is answered in order and as soon as others takes nothing from them: with each such answer it may hold one
 //!   more, up to the whole window, as long as no other that holds little finds a slot.
 //! - Those that are slow, whose answers usually take much longer than the quickest destination's, or are late or missing,
-//!   leave a [quarter](RESERVE_PART) of the window to those that are not, all together.
+//!   leave a [quarter](PROMPT_PART) of the window to those that are not, all together, and three for some time after the
+//!   window was full. While there are such, those of which none was taken yet, and may turn out to be, leave an eighth, or
+//!   a half.
 //! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent, but
 //!   for one of each to see whether it answers.
 
@@ -24,16 +26,16 @@ const OVERDUE_PART: usize = 4;
 const TIMER_PART: u32 = 4;
 /// A destination holds at most this many times what it leaves free.
 const FREE_TIMES: usize = 3;
-/// What is slow leaves this part of the window to others.
-const RESERVE_PART: usize = 4;
+/// What is slow, or may be, leaves this part of the window to what is prompt; what is slow holds no more than this part for
+/// so long after the window was full.
+const PROMPT_PART: usize = 4;
+const FULL_FOR: Duration = Duration::from_secs(5);
 /// An answer came as soon as others do if it took at most this many times as long as it usually does for the quickest
 /// destination lately, and a little.
 const QUICKEST_TIMES: u32 = 8;
 const QUICK: Duration = Duration::from_millis(100);
 /// One that takes longer earns nothing, even if no other is known: what comes later would wait for too long.
 const PROMPT_MAX: Duration = Duration::from_secs(1);
-/// One is late if it did not, and not within this time.
-const LATE_MIN: Duration = Duration::from_millis(500);
 /// A destination is slow if this part of what it holds is late, or this many of its last sixteen got no answer.
 const LATE_PART: usize = 4;
 const MISSING_MIN: u32 = 2;
@@ -45,8 +47,8 @@ const LATELY: Duration = Duration::from_secs(5);
 /// before.
 const WANTED_FOR: Duration = Duration::from_millis(50);
 
-/// This many destinations that hold nothing are remembered since they were answered.
-const REMEMBERED_MAX: usize = 64;
+/// So many destinations that hold nothing are remembered since they were answered.
+const REMEMBERED_MAX: usize = 256;
 
 /// Whether one more may be sent to a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +134,8 @@ pub(super) struct Held {
     /// What all hold together.
     count: usize,
     quickest: Quickest,
+    /// When what all hold was last the whole window.
+    full_at: Option<Timestamp>,
     /// Which destination last found no slot though it held less than a part of the window, and when.
     wanted: Option<(Prefix, Timestamp)>,
     by_prefix: HashMap<Prefix, Slots>,
@@ -146,6 +150,7 @@ impl Held {
             overdue_after,
             count: 0,
             quickest: Quickest::new(),
+            full_at: None,
             wanted: None,
             by_prefix: HashMap::new(),
         }
@@ -166,12 +171,17 @@ impl Held {
             // In a small window, one late answer says nothing of the rest.
             overdue >= most.max(self.window.saturating_sub(1).min(2))
         };
-        if is_overdue || slots.is_some_and(|slots| self.is_slow(slots, now) && self.slow_is_full(now)) {
+        let is_slow = slots.is_some_and(|slots| self.is_slow(slots, now));
+        let is_known = slots.is_some_and(|slots| slots.usual.is_some());
+        if is_overdue || is_slow && !self.leaves_enough(true, now) {
             return Room::Overdue;
         }
+        if !is_slow && !is_known && !self.leaves_enough(false, now) {
+            return Room::Busy;
+        }
         let is_wanted = self.wanted.is_some_and(|(by, at)| by != prefix && now.since(at) < WANTED_FOR);
-        let is_prompt = |slots: &Slots| now.since(slots.granted_at) <= self.granted_within();
-        let is_granted = |slots: &&Slots| overdue == 0 && !is_wanted && is_prompt(slots);
+        let is_lately = |slots: &Slots| now.since(slots.granted_at) <= self.granted_within();
+        let is_granted = |slots: &&Slots| overdue == 0 && !is_wanted && is_lately(slots);
         let granted = slots.filter(is_granted).map_or(0, |slots| slots.granted);
         if count < self.fair_share().max(granted) { Room::Yes } else { Room::Busy }
     }
@@ -189,26 +199,35 @@ impl Held {
     /// Whether its answers usually take much longer than those of the quickest, or are late or missing.
     fn is_slow(&self, slots: &Slots, now: Timestamp) -> bool {
         let prompt_within = self.quickest.prompt_within();
-        let late_after = prompt_within.max(LATE_MIN);
-        let late = || slots.sent.partition_point(|sent| now.since(*sent) > late_after);
-        let is_late = || slots.sent.front().is_some_and(|sent| now.since(*sent) > late_after);
+        let is_late = |sent: &Timestamp| now.since(*sent) > prompt_within;
+        let late = || slots.sent.partition_point(is_late);
         slots.usual.is_some_and(|usual| usual > prompt_within)
             || slots.missing.count_ones() >= MISSING_MIN
-            || is_late() && late() * LATE_PART >= slots.sent.len()
+            || slots.sent.front().is_some_and(is_late) && late() * LATE_PART >= slots.sent.len()
     }
 
-    /// Whether those that are slow hold all that they may beside others.
-    fn slow_is_full(&self, now: Timestamp) -> bool {
-        let reserve = (self.window / RESERVE_PART).max(self.window.saturating_sub(1).min(1));
-        let (mut held, mut others) = (0, false);
+    /// Whether one more of what is slow, or of what may turn out to be while something is late, leaves enough to what is
+    /// prompt.
+    fn leaves_enough(&self, slow: bool, now: Timestamp) -> bool {
+        let (mut held, mut any_prompt, mut any_slow) = (0, false, false);
         for slots in self.by_prefix.values() {
-            if self.is_slow(slots, now) {
-                held += slots.sent.len();
+            let is_slow = self.is_slow(slots, now);
+            if slots.usual.is_some() && !is_slow {
+                any_prompt = true;
             } else {
-                others = true;
+                held += slots.sent.len();
+                any_slow |= is_slow && !slots.sent.is_empty();
             }
         }
-        others && held >= self.window - reserve
+        let part = (self.window / PROMPT_PART).max(self.window.saturating_sub(1).min(1));
+        let was_full = self.full_at.is_some_and(|at| now.since(at) < FULL_FOR);
+        let most = match (slow, was_full) {
+            (true, true) => part,
+            (true, false) => self.window - part,
+            (false, true) => (self.window / 2).max(1),
+            (false, false) => self.window - (part / 2).max(part.min(1)),
+        };
+        !any_prompt || !slow && !any_slow || held < most.max(1)
     }
 
     fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
@@ -240,6 +259,9 @@ impl Held {
         }
         slots.sent.push_back(now);
         self.count += 1;
+        if self.count >= self.window {
+            self.full_at = Some(now);
+        }
     }
 
     /// A destination found no slot though it may hold more.
@@ -311,6 +333,8 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_unix_millis(1_000_000);
     const TIMER: Duration = Duration::from_secs(10);
+    /// Later than this, an answer is late where others take 20 ms.
+    const LATE: Duration = Duration::from_millis(261);
 
     fn prefix(number: u8) -> Prefix {
         Prefix::of(phone(number), 12)
@@ -370,7 +394,7 @@ mod tests {
 
     #[test]
     fn s6a_what_is_slow_leaves_a_quarter_of_the_window_all_together() {
-        let late = START.plus(LATE_MIN + Duration::from_millis(1));
+        let late = START.plus(LATE);
         for (window, left) in [(20, 5), (8, 2), (4, 1), (3, 1), (2, 1), (1, 0)] {
             let mut held = Held::new(window, TIMER);
             held.took(prefix(9), START);
@@ -389,7 +413,8 @@ mod tests {
             if left > 0 {
                 assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
                 assert_eq!(held.room(prefix(9), false, late), Room::Yes);
-                assert_eq!(held.room(prefix(8), false, late), Room::Yes, "it is not known yet");
+                let new = if window > 4 { Room::Yes } else { Room::Busy };
+                assert_eq!(held.room(prefix(8), false, late), new, "it is not known yet");
             }
         }
     }
@@ -418,7 +443,7 @@ mod tests {
 
     #[test]
     fn s6a_one_answer_that_is_late_makes_nobody_slow_who_answers_others_nor_does_one_that_is_alone() {
-        let late = START.plus(LATE_MIN + Duration::from_millis(1));
+        let late = START.plus(LATE);
         let new = || {
             let mut held = Held::new(20, TIMER);
             held.took(prefix(1), START);
@@ -436,7 +461,36 @@ mod tests {
         (0..15).for_each(|_| held.took(prefix(1), START));
         assert_eq!(held.room(prefix(1), false, late), Room::Busy, "it is alone");
         held.took(prefix(2), late);
-        assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
+        held.accepted(prefix(2), late, late);
+        assert_eq!(held.room(prefix(1), false, late), Room::Overdue, "now there is another");
+    }
+
+    #[test]
+    fn s6a_many_of_which_nothing_is_known_leave_some_to_those_that_are_while_any_is_late() {
+        let late = START.plus(LATE);
+        for (window, left, left_then) in [(20, 2, 10), (8, 1, 4), (2, 1, 1)] {
+            let mut held = Held::new(window, TIMER);
+            held.took(prefix(9), START);
+            held.accepted(prefix(9), START, START.plus(Duration::from_millis(20)));
+            held.answered(prefix(9), START, START.plus(Duration::from_millis(20)));
+            held.took(prefix(10), START);
+            for number in 11..100 {
+                if held.room(prefix(number), false, late) == Room::Yes {
+                    held.took(prefix(number), late);
+                }
+            }
+            assert_eq!(held.count, window - left, "of {window}");
+            held.full_at = Some(late);
+            for number in 11..100 {
+                held.released(prefix(number), late);
+            }
+            for number in 111..200 {
+                if held.room(prefix(number), false, late) == Room::Yes {
+                    held.took(prefix(number), late);
+                }
+            }
+            assert_eq!(held.count, window - left_then, "of {window}, after it was full");
+        }
     }
 
     #[test]
@@ -491,9 +545,11 @@ mod tests {
     #[test]
     fn what_was_granted_is_over_when_it_is_not_needed() {
         let mut held = Held::new(20, TIMER);
-        held.took(prefix(9), START);
-        held.accepted(prefix(9), START, START);
-        held.answered(prefix(9), START, START);
+        for number in [9, 1] {
+            held.took(prefix(number), START);
+            held.accepted(prefix(number), START, START);
+            held.answered(prefix(number), START, START);
+        }
         fill(&mut held, 1, false, START);
         for _ in 0..10 {
             held.answered(prefix(1), START, START);

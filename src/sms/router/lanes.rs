@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::destinations::DESTINATIONS_MAX;
 use super::held::Room;
 use super::retries::{MOVES_MAX, Verdict};
-use super::smsc::{Carrier, Link, LinkState, Smsc};
+use super::smsc::{Carrier, Link, LinkState, Smsc, Turn};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
 use crate::sms::destination::{Prefix, Recipient};
@@ -285,14 +285,15 @@ impl Lanes {
         let mut taken = own;
         if taken.is_none() {
             let waits = smsc.is_due(now);
-            let is_turn = smsc.links[index.link].is_turn_of_waiting();
+            let turn = smsc.links[index.link].next_turn();
             // What is refused is no probe while something else is there.
-            let first = waits && is_turn && smsc.circuit.is_closed_for_others();
-            taken = if first { self.take_waiting(index, now) } else { None };
+            let first = waits && turn != Turn::New && smsc.circuit.is_closed_for_others();
+            let well_only = turn == Turn::WaitingWell;
+            taken = if first { self.take_waiting(index, well_only, now) } else { None };
             taken = taken.or_else(|| self.take_new(index, now));
             // What has just been found may have to wait its turn, which may be now.
-            if taken.is_none() && !first && self.smscs[index.smsc].is_due(now) {
-                taken = self.take_waiting(index, now);
+            if taken.is_none() && (!first || well_only) && self.smscs[index.smsc].is_due(now) {
+                taken = self.take_waiting(index, false, now);
             }
         }
         let mut taken = taken?;
@@ -361,9 +362,10 @@ impl Lanes {
         }
     }
 
-    /// What waits to be tried again, or has waited for its destination, and may go.
-    fn take_waiting(&mut self, index: LinkIndex, now: Timestamp) -> Option<Outgoing> {
-        while let Some(outgoing) = self.smscs[index.smsc].take_retry(now) {
+    /// What waits to be tried again, or has waited for its destination, and may go. `well_only`: of these, what is for one
+    /// in no trouble.
+    fn take_waiting(&mut self, index: LinkIndex, well_only: bool, now: Timestamp) -> Option<Outgoing> {
+        while !well_only && let Some(outgoing) = self.smscs[index.smsc].take_retry(now) {
             if self.may_go(index, &outgoing, true, now) {
                 self.smscs[index.smsc].took(outgoing.recipient().prefix, now);
                 return Some(outgoing);
@@ -386,7 +388,7 @@ impl Lanes {
             }
             if elsewhere { Room::Elsewhere } else { room }
         };
-        let taken = destinations.take(room, now);
+        let taken = destinations.take(well_only, room, now);
         if room_elsewhere {
             self.smscs[index.smsc].wake_next();
         }

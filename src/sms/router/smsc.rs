@@ -19,8 +19,16 @@ use crate::sms::outbox::Outgoing;
 /// How long an SMSC that lost all its links must be up again before it is preferred again.
 pub(super) const STEADY_AFTER: Duration = Duration::from_secs(10);
 
-/// One in so many messages that a link takes is one that has waited to be tried again, while others wait.
-const WAITING_PART: u32 = 4;
+/// Whose turn it is, as far as others wait, too. Of every four messages that a link takes, two have just come, one waited
+/// and may be of a destination in trouble, and one waited that is of none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    New,
+    Waiting,
+    WaitingWell,
+}
+
+const TURNS: [Turn; 4] = [Turn::New, Turn::WaitingWell, Turn::New, Turn::Waiting];
 
 /// Whether a link can take an SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +48,14 @@ pub(super) struct Link {
     pub(super) own: VecDeque<Outgoing>,
     /// What is on its way.
     pub(super) held: Held,
-    /// Messages taken since the last that had waited.
-    taken: u32,
+    /// The next in [`TURNS`].
+    turn: usize,
 }
 
 impl Link {
     fn new(held: Held) -> Self {
         let wake = Rc::new(Notify::new());
-        Self { state: LinkState::Unbound, wake, own: VecDeque::new(), held, taken: 0 }
+        Self { state: LinkState::Unbound, wake, own: VecDeque::new(), held, turn: 0 }
     }
 
     pub(super) fn is_bound(&self) -> bool {
@@ -64,10 +72,11 @@ impl Link {
         idle
     }
 
-    /// Whether it is the turn of what waits to be tried again, as far as others wait, too.
-    pub(super) fn is_turn_of_waiting(&mut self) -> bool {
-        self.taken = (self.taken + 1) % WAITING_PART;
-        self.taken == 0
+    /// Whose turn it is.
+    pub(super) fn next_turn(&mut self) -> Turn {
+        let turn = TURNS[self.turn];
+        self.turn = (self.turn + 1) % TURNS.len();
+        turn
     }
 }
 

@@ -1392,7 +1392,7 @@ fn s7_what_was_refused_waits_while_its_destination_fails() {
     [100, 1].into_iter().for_each(|number| house.send(number));
     house.answer(0, |number| Some(if number == 1 { Trouble::Full } else { Trouble::Throttled }));
     // Open for 100 alone, as it is alone.
-    (0..5).for_each(|_| _ = lane.lost(Prefix::of(phone(100), 12), now, now));
+    (0..5).for_each(|_| lane.lost(Prefix::of(phone(100), 12), now, now));
     assert_eq!(house.metrics.smsc("a").circuit_open.get(), 1);
     house.pass(2 * SECOND);
     assert_eq!(house.all(0), [1]);
