@@ -24,6 +24,7 @@
 //! A circuit that errors have opened is [slow](Circuit::takes_slowly) rather than shut where no other SMSC can take
 //! over: it takes a message a second, one at a time, each of which is a probe.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -42,7 +43,7 @@ const WORKS: Duration = Duration::from_secs(2);
 const WELL_IN_A_ROW: u32 = 3;
 const PREVAILING: u32 = 4;
 /// This many destinations that worked are known: nearly always all that there are.
-const WORKED: usize = 32;
+const WORKED: usize = 256;
 /// The most destinations that are known to fail. With so many, no other is to try.
 const FAILING_MAX: usize = 32;
 /// One that worked within this time is active: at night, one message in it.
@@ -95,7 +96,6 @@ fn add_failing(failing: &mut Vec<Prefix>, prefix: Prefix) {
 /// A destination that a message went to successfully.
 #[derive(Clone, Copy, Debug)]
 struct Worked {
-    prefix: Prefix,
     at: Timestamp,
     /// Successes since it failed.
     in_a_row: u32,
@@ -127,7 +127,7 @@ pub(super) struct Circuit {
     /// The present span, and the one before.
     spans: [Span; 2],
     /// The destinations that a message went to successfully last.
-    worked: Vec<Worked>,
+    worked: BTreeMap<Prefix, Worked>,
     /// Failures of three destinations open it though others work.
     opens_on_several: bool,
     /// How long it opens the next time.
@@ -150,7 +150,7 @@ impl Circuit {
             answered_at: None,
             span_from: now,
             spans: Default::default(),
-            worked: Vec::new(),
+            worked: BTreeMap::new(),
             opens_on_several: false,
             pause: PAUSE_MIN,
             closed_at: now,
@@ -359,32 +359,33 @@ impl Circuit {
 
     /// Whether a message went to a destination successfully not long ago.
     pub(super) fn has_worked(&self, prefix: Prefix) -> bool {
-        self.worked.iter().any(|worked| worked.prefix == prefix)
+        self.worked.contains_key(&prefix)
     }
 
     /// Whether a destination worked not long ago that has not failed since some time before.
     pub(super) fn works_untroubled(&self, now: Timestamp) -> bool {
         let is_lately = |at: Timestamp| now.since(at) < UNTROUBLED_FOR;
-        self.worked.iter().any(|known| is_lately(known.at) && !known.failed_at.is_some_and(is_lately))
+        self.worked.values().any(|known| is_lately(known.at) && !known.failed_at.is_some_and(is_lately))
     }
 
     fn add_worked(&mut self, prefix: Prefix, now: Timestamp) {
-        if let Some(known) = self.worked.iter_mut().find(|known| known.prefix == prefix) {
+        if let Some(known) = self.worked.get_mut(&prefix) {
             (known.at, known.in_a_row) = (now, known.in_a_row.saturating_add(1));
             return;
         }
-        let new = Worked { prefix, at: now, in_a_row: 1, failed_at: None };
-        if self.worked.len() < WORKED {
-            self.worked.push(new);
-        } else if let Some(oldest) = self.worked.iter_mut().min_by_key(|known| known.at) {
-            *oldest = new;
+        if self.worked.len() >= WORKED
+            && let Some((oldest, _)) = self.worked.iter().min_by_key(|(_, known)| known.at)
+        {
+            let oldest = *oldest;
+            self.worked.remove(&oldest);
         }
+        self.worked.insert(prefix, Worked { at: now, in_a_row: 1, failed_at: None });
     }
 
     fn add_failed(&mut self, prefix: Prefix, now: Timestamp) {
         self.spans[0].failures = self.spans[0].failures.saturating_add(1);
         add_failing(&mut self.spans[0].failing, prefix);
-        let known = self.worked.iter_mut().find(|known| known.prefix == prefix);
+        let known = self.worked.get_mut(&prefix);
         // One failure says little of a destination that worked lately.
         let worked = known.is_some_and(|known| {
             known.failed_at = Some(now);
@@ -397,9 +398,9 @@ impl Circuit {
 
     /// The destination that has just failed, and the first ones that failed in two spans and have not worked since.
     fn failing_lately(&self, failed: Prefix) -> Vec<Prefix> {
-        let works = |prefix| self.worked.iter().any(|known| known.prefix == prefix && known.in_a_row > 0);
+        let works = |prefix| self.worked.get(prefix).is_some_and(|known| known.in_a_row > 0);
         let mut failing = vec![failed];
-        let failed = self.spans.iter().flat_map(|span| &span.failing).filter(|prefix| !works(**prefix));
+        let failed = self.spans.iter().flat_map(|span| &span.failing).filter(|prefix| !works(*prefix));
         failed.for_each(|prefix| add_failing(&mut failing, *prefix));
         failing
     }
@@ -408,10 +409,10 @@ impl Circuit {
     /// or nothing else went well lately.
     fn is_its_own(&self, failed: Prefix, now: Timestamp) -> bool {
         let failing = self.failing_lately(failed);
-        let is_other = |known: &&Worked| {
-            !failing.contains(&known.prefix) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
+        let is_other = |(prefix, known): &(&Prefix, &Worked)| {
+            !failing.contains(prefix) && known.failed_at.is_none_or(|at| now.since(at) >= SPAN)
         };
-        let others = || self.worked.iter().filter(is_other);
+        let others = || self.worked.iter().filter(is_other).map(|(_, known)| known);
         let is_well = |known: &Worked| known.in_a_row >= WELL_IN_A_ROW && now.since(known.at) < SPAN;
         let worked_for = others().map(|known| now.since(known.at)).min();
         let no_other_for = |duration| worked_for.is_none_or(|last| last >= duration);

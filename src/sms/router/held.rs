@@ -8,8 +8,8 @@
 //!   more, up to the whole window, as long as no other that holds little finds a slot.
 //! - Those that are slow, whose answers usually take much longer than the quickest destination's, or are late or missing,
 //!   leave a [quarter](PROMPT_PART) of the window to those that are not, all together, and three for some time after the
-//!   window was full. While there are such, those of which none was taken yet, and may turn out to be, leave an eighth, or
-//!   a half.
+//!   window was full. While there are such, those that were not heard of since, and may turn out to be slow, leave an
+//!   eighth, or a half.
 //! - With [overdue](OVERDUE_PART) answers it holds a quarter of the window, and so do all together that are silent, but
 //!   for one of each to see whether it answers.
 
@@ -86,6 +86,11 @@ impl Slots {
     /// When the last was answered, or the first was sent.
     fn quiet_since(&self) -> Timestamp {
         self.answered_at.map_or(self.first, |at| at.max(self.first))
+    }
+
+    /// Whether it was answered since then: what falls silent together with others is not.
+    fn is_heard(&self, since: Timestamp) -> bool {
+        self.usual.is_some() && self.answered_at >= Some(since)
     }
 
     /// One was taken after this time. Returns how long it usually takes.
@@ -172,11 +177,12 @@ impl Held {
             overdue >= most.max(self.window.saturating_sub(1).min(2))
         };
         let is_slow = slots.is_some_and(|slots| self.is_slow(slots, now));
-        let is_known = slots.is_some_and(|slots| slots.usual.is_some());
         if is_overdue || is_slow && !self.leaves_enough(true, now) {
             return Room::Overdue;
         }
-        if !is_slow && !is_known && !self.leaves_enough(false, now) {
+        let may_be_slow =
+            || self.late_since(now).is_some_and(|late| !slots.is_some_and(|slots| slots.is_heard(late)));
+        if !is_slow && may_be_slow() && !self.leaves_enough(false, now) {
             return Room::Busy;
         }
         let is_wanted = self.wanted.is_some_and(|(by, at)| by != prefix && now.since(at) < WANTED_FOR);
@@ -206,17 +212,22 @@ impl Held {
             || slots.sent.front().is_some_and(is_late) && late() * LATE_PART >= slots.sent.len()
     }
 
-    /// Whether one more of what is slow, or of what may turn out to be while something is late, leaves enough to what is
-    /// prompt.
+    /// When the oldest was sent of what is late.
+    fn late_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let prompt_within = self.quickest.prompt_within();
+        let oldest = self.by_prefix.values().filter_map(|slots| slots.sent.front().copied()).min();
+        oldest.filter(|sent| now.since(*sent) > prompt_within)
+    }
+
+    /// Whether one more of what is slow, or of what may turn out to be, leaves enough to what is prompt.
     fn leaves_enough(&self, slow: bool, now: Timestamp) -> bool {
-        let (mut held, mut any_prompt, mut any_slow) = (0, false, false);
+        let late_since = self.late_since(now);
+        let (mut held, mut any_prompt) = (0, false);
         for slots in self.by_prefix.values() {
-            let is_slow = self.is_slow(slots, now);
-            if slots.usual.is_some() && !is_slow {
-                any_prompt = true;
+            if !self.is_slow(slots, now) && late_since.is_none_or(|late| slots.is_heard(late)) {
+                any_prompt |= slots.usual.is_some();
             } else {
                 held += slots.sent.len();
-                any_slow |= is_slow && !slots.sent.is_empty();
             }
         }
         let part = (self.window / PROMPT_PART).max(self.window.saturating_sub(1).min(1));
@@ -224,10 +235,10 @@ impl Held {
         let most = match (slow, was_full) {
             (true, true) => part,
             (true, false) => self.window - part,
-            (false, true) => (self.window / 2).max(1),
+            (false, true) => self.window / 2,
             (false, false) => self.window - (part / 2).max(part.min(1)),
         };
-        !any_prompt || !slow && !any_slow || held < most.max(1)
+        !any_prompt || held < most.max(1)
     }
 
     fn overdue_of(&self, slots: &Slots, now: Timestamp) -> usize {
@@ -413,7 +424,7 @@ mod tests {
             if left > 0 {
                 assert_eq!(held.room(prefix(1), false, late), Room::Overdue);
                 assert_eq!(held.room(prefix(9), false, late), Room::Yes);
-                let new = if window > 4 { Room::Yes } else { Room::Busy };
+                let new = if window == 4 { Room::Busy } else { Room::Yes };
                 assert_eq!(held.room(prefix(8), false, late), new, "it is not known yet");
             }
         }
@@ -462,6 +473,7 @@ mod tests {
         assert_eq!(held.room(prefix(1), false, late), Room::Busy, "it is alone");
         held.took(prefix(2), late);
         held.accepted(prefix(2), late, late);
+        held.answered(prefix(2), late, late);
         assert_eq!(held.room(prefix(1), false, late), Room::Overdue, "now there is another");
     }
 

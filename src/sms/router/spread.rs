@@ -4,7 +4,8 @@
 //! Refusals spread if more than one in [`PART`] of what is answered outside the worst destination are. But a destination
 //! that was refused before is known, and says nothing new: where enough others are answered, it is these that are
 //! judged. A network that is sick is refused for the first time once, however many such there are, while an SMSC that
-//! is too slow refuses one destination after another, until there is none that it has not. So a few messages that are
+//! is too slow refuses one destination after another, until there is none that it has not. One that has never worked is
+//! known from its first refusal on. So a few messages that are
 //! taken, where as many would have been refused if all alike were, clear the link however many others are refused; and
 //! while one that worked until now is still to be heard of, the judgement waits for it a little.
 
@@ -170,10 +171,12 @@ impl Spread {
         self.judge(works_elsewhere, now);
     }
 
-    /// The SMSC refused a message for now. Returns whether it is known since then that refusals spread.
+    /// The SMSC refused a message for now. `has_worked`: whether its destination did before; otherwise it says nothing
+    /// new. Returns whether it is known since then that refusals spread.
     pub(super) fn refused(
         &mut self,
         prefix: Prefix,
+        has_worked: bool,
         works_elsewhere: impl FnOnce() -> bool,
         now: Timestamp,
     ) -> bool {
@@ -182,7 +185,7 @@ impl Spread {
         self.in_a_row += 1;
         self.refused_from.get_or_insert(now);
         if self.refused.len() < DESTINATIONS_MAX || self.refused.contains_key(&prefix) {
-            let new = Refused { count: Count::default(), was_known: false, at: now, taken: 0 };
+            let new = Refused { count: Count::default(), was_known: !has_worked, at: now, taken: 0 };
             let refused = self.refused.entry(prefix).or_insert(new);
             refused.count.answers += 1;
             refused.count.refused += 1;
@@ -268,7 +271,7 @@ mod tests {
     }
 
     fn refuse(spread: &mut Spread, prefix: Prefix, now: Timestamp) -> bool {
-        spread.refused(prefix, || false, now)
+        spread.refused(prefix, true, || false, now)
     }
 
     #[test]
@@ -393,7 +396,7 @@ mod tests {
                 } else if round.is_multiple_of(taken_part) {
                     spread.accepted(number, || works_elsewhere, now);
                 } else {
-                    spread.refused(number, || works_elsewhere, now);
+                    spread.refused(number, true, || works_elsewhere, now);
                 }
                 if blamed.last() != Some(&spread.blame()) {
                     blamed.push(spread.blame());
@@ -417,7 +420,7 @@ mod tests {
             let found = (0..10_000_u32).find(|round| {
                 let now = START.plus(*round * Duration::from_millis(every.into()));
                 let number = prefix(u8::try_from(round % u32::from(destinations)).unwrap());
-                spread.refused(number, || true, now)
+                spread.refused(number, true, || true, now)
             });
             found.map(|round| Duration::from_millis((round * every).into())).unwrap()
         };
@@ -450,11 +453,23 @@ mod tests {
         // However seldom they are.
         let taken = (1..20).find(|taken| {
             let now = START.plus(*taken * Duration::from_secs(2));
-            (0..40).for_each(|number| _ = spread.refused(prefix(number % 7), || false, now));
+            (0..40).for_each(|number| _ = spread.refused(prefix(number % 7), true, || false, now));
             spread.accepted(prefix(100), || false, now);
             matches!(spread.blame(), Blame::Destinations { .. })
         });
         assert!(taken.is_some_and(|taken| taken <= 6), "{taken:?}");
+    }
+
+    #[test]
+    fn s6a_what_has_never_worked_says_nothing_of_the_link_beside_what_works() {
+        let mut spread = Spread::default();
+        for round in 0..250_u8 {
+            spread.refused(prefix(round), false, || true, START);
+            accept(&mut spread, prefix(251 + round % 3), START);
+            assert!(!spread.spreads(), "{round}");
+        }
+        let mut spread = Spread::default();
+        assert!((0..250).any(|round| spread.refused(prefix(round), false, || false, START)), "alone it does");
     }
 
     #[test]

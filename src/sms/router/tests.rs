@@ -1040,7 +1040,8 @@ fn s6a_abuse_62_a_network_that_answers_some_or_late_or_now_and_then_holds_up_nob
     let late = |after: Duration| move |_, _| Some(after);
     type Answered<'a> = &'a dyn Fn(usize, Duration) -> Option<Duration>;
     let window = |window| Smscs { window, ..ONE };
-    let cases: [(&str, Smscs, &[u8], u64, Answered<'_>); 13] = [
+    let many: Vec<_> = (10..26).map(|network| 10 * network).collect();
+    let cases: [(&str, Smscs, &[u8], u64, Answered<'_>); 15] = [
         ("three in ten silent", ONE, &[100, 101, 102], 20, &silent_share),
         ("silent by turns", ONE, &[100, 101, 102], 12, &by_turns),
         ("answered after 3 s", ONE, &[100, 101, 102], 25, &late(3 * SECOND)),
@@ -1053,6 +1054,8 @@ fn s6a_abuse_62_a_network_that_answers_some_or_late_or_now_and_then_holds_up_nob
         ("a window of 5", window(5), &[100, 101], 20, &silent_share),
         ("a window of 100", window(100), &[100, 101], 100, &silent_share),
         ("two links", Smscs { links: 2, ..ONE }, &[100, 101], 40, &silent_share),
+        ("many now and then", window(8), &many, 3, &|_, elapsed| soon.filter(|_| elapsed < 10 * SECOND)),
+        ("many late", window(8), &many, 8, &late(5 * SECOND)),
         ("two links, late", Smscs { links: 2, ..ONE }, &[100, 110, 120], 60, &late(3 * SECOND)),
     ];
     for (what, smscs, sick, per_second, answered) in cases {

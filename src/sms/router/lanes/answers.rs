@@ -28,7 +28,8 @@ impl Lanes {
         // A full queue says nothing of how fast we are.
         let Smsc { spread, refusals, destinations, .. } = smsc;
         let works_elsewhere = || refusals.works_untroubled(now);
-        if trouble != Trouble::Full && spread.refused(recipient.prefix, works_elsewhere, now) {
+        let has_worked = refusals.has_worked(recipient.prefix);
+        if trouble != Trouble::Full && spread.refused(recipient.prefix, has_worked, works_elsewhere, now) {
             destinations.forgive(now);
         }
         destinations.set_spread(spread.spreads());
