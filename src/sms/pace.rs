@@ -27,6 +27,8 @@ const RESTART: u64 = 4;
 const SUPPOSED_RATE: u64 = 40;
 /// The lowest limit, in segments a second.
 const LIMIT_MIN: u64 = 1;
+/// The lowest of a link that is in doubt to be the one to blame: enough to find out soon.
+const DOUBTFUL_MIN: u64 = 10;
 const NANOS: u64 = 1_000_000_000;
 const NANOS_OF_MILLI: u64 = 1_000_000;
 /// What the clock cannot tell apart may go at once.
@@ -38,11 +40,10 @@ pub(super) enum Blame {
     /// Little is refused, or it is not known yet.
     #[default]
     Nobody,
-    /// The destinations that are refused, since others are not. `acquitted`: the link was blamed until then, since no
-    /// others were there.
-    Destinations { acquitted: bool },
-    /// The link: it is too fast. `unheard`: as far as is known without others.
-    Link { unheard: bool },
+    /// The destinations that are refused, since others are not.
+    Destinations,
+    /// The link: it is too fast. `in_doubt`: a destination takes all that it gets.
+    Link { in_doubt: bool },
 }
 
 /// The pace of one link, or of one destination.
@@ -142,12 +143,15 @@ impl Pace {
     /// those of others, it is on its way back to what went well before. Returns the new limit, if it was lowered.
     pub(super) fn on_time_of_link(&mut self, blame: Blame, now: Timestamp) -> Option<u64> {
         let before = std::mem::replace(&mut self.blame, blame);
-        if matches!((before, blame), (Blame::Link { .. }, Blame::Destinations { acquitted: true }))
-            && self.is_lowered()
-        {
+        let was_blamed = matches!(before, Blame::Link { .. });
+        if was_blamed && blame == Blame::Destinations && self.is_lowered() {
             (self.good, self.stumbled) = (self.good.max(self.good_before), false);
         }
-        self.on_time(matches!(blame, Blame::Link { .. }), now)
+        let lowered = self.on_time(matches!(blame, Blame::Link { .. }), now);
+        if let (Blame::Link { in_doubt: true }, Some(limit)) = (blame, &mut self.limit) {
+            *limit = (*limit).max(self.good_before.min(DOUBTFUL_MIN));
+        }
+        lowered
     }
 
     /// To be called before segments are sent. Where refusals do not count, they say nothing of this pace. Returns
@@ -417,7 +421,7 @@ mod tests {
 
     #[test]
     fn s6a_what_it_was_lowered_for_and_was_others_own_is_made_up_for_within_two_seconds() {
-        for acquitted in [false, true] {
+        for (blame, acquitted) in [(Blame::Nobody, false), (Blame::Destinations, true)] {
             let mut line = Line::new(0);
             (0..5).for_each(|_| _ = line.second(100, 1_000));
             // A third is refused, whatever the speed, for so long that it is taken for what goes well.
@@ -425,20 +429,32 @@ mod tests {
                 let limit = line.pace.limit.unwrap_or(100).max(2);
                 (0..limit).for_each(|_| line.pace.accepted());
                 (0..limit / 2).for_each(|_| line.pace.refused());
-                line.pace.on_time_of_link(Blame::Link { unheard: true }, at(5_000 + 500 * span));
+                line.pace.on_time_of_link(Blame::Link { in_doubt: false }, at(5_000 + 500 * span));
             }
             line.millis = 30_000;
-            line.pace.on_time_of_link(Blame::Destinations { acquitted }, at(30_000));
+            line.pace.on_time_of_link(blame, at(30_000));
             let taken: Vec<_> = (0..3).map(|_| line.second(100, 1_000).taken).collect();
             assert_eq!(taken[2] >= 99, acquitted, "{taken:?}");
         }
     }
 
     #[test]
+    fn a_link_that_is_in_doubt_to_be_too_fast_is_not_brought_to_a_standstill() {
+        for (rate, in_doubt, limit) in [(0, true, 10), (5, true, 5), (0, false, 1)] {
+            let mut pace = Pace::new(rate, START);
+            for span in 1..5 {
+                pace.refused();
+                pace.on_time_of_link(Blame::Link { in_doubt }, at(500 * span));
+            }
+            assert_eq!(pace.limit, Some(limit), "{rate}");
+        }
+    }
+
+    #[test]
     fn what_was_not_lowered_has_nothing_to_be_acquitted_of() {
         let mut pace = Pace::new(100, START);
-        pace.on_time_of_link(Blame::Link { unheard: true }, START);
-        pace.on_time_of_link(Blame::Destinations { acquitted: true }, START);
+        pace.on_time_of_link(Blame::Link { in_doubt: false }, START);
+        pace.on_time_of_link(Blame::Destinations, START);
         assert_eq!((pace.limit, pace.good), (Some(100), 100));
     }
 

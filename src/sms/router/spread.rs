@@ -36,12 +36,17 @@ const PATIENCE_BLAMED: Duration = Duration::from_secs(20);
 const MANY: usize = 32;
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
-/// So long after its last refusal, a destination is not known any more; while refusals spread its turn comes seldom.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
-const KNOWN_FOR_BLAMED: Duration = Duration::from_secs(60);
-/// Nor is one that took so many in a row since, or so many if its last refusal is that long ago.
+/// A destination is not known any more when it has taken so many in a row, or fewer but so long after its last refusal,
+/// or nothing was refused for so long: where many are, its turn may come seldom.
 const WELL_IN_A_ROW: u64 = 8;
 const WELL_LATER: u64 = 3;
+const LATER: Duration = Duration::from_secs(10);
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+/// One that takes all since the link is blamed clears it, once so many of it would have been refused if all alike were;
+/// from this many on, there is doubt. Of so many it is known.
+const CLEARS: u64 = 6;
+const IN_DOUBT: u64 = 2;
+const RUNS_MAX: usize = 64;
 /// While refusals spread, so many answers within this time will do to see whether they still do: we may have become
 /// slow.
 const SLOW_ANSWERS_MIN: u64 = 5;
@@ -86,7 +91,7 @@ impl Refused {
 
     /// Whether its next refusal says something new.
     fn is_well_again(&self, now: Timestamp) -> bool {
-        self.taken >= WELL_IN_A_ROW || self.taken >= WELL_LATER && now.since(self.at) >= KNOWN_FOR
+        self.taken >= WELL_IN_A_ROW || self.taken >= WELL_LATER && now.since(self.at) >= LATER
     }
 }
 
@@ -135,12 +140,18 @@ pub(super) struct Spread {
     /// Refusals since the last message was taken.
     in_a_row: u64,
     refused: BTreeMap<Prefix, Refused>,
+    /// What was answered since the link is blamed, and how many were taken of those that have not been refused since.
+    since_blamed: Count,
+    runs: BTreeMap<Prefix, u64>,
 }
 
 impl Spread {
     /// Who is to blame, as far as is known.
     pub(super) fn blame(&self) -> Blame {
-        self.blame
+        match self.blame {
+            Blame::Link { .. } => Blame::Link { in_doubt: self.runs.values().any(|run| *run >= IN_DOUBT) },
+            blame => blame,
+        }
     }
 
     /// Whether refusals spread over destinations, as far as is known.
@@ -168,7 +179,23 @@ impl Spread {
                 self.refused.remove(&prefix);
             }
         }
+        if self.spreads() && self.is_cleared_by(prefix) {
+            self.judged(Blame::Destinations, false, now);
+        }
         self.judge(works_elsewhere, now);
+    }
+
+    /// Whether one that was not refused since the link is blamed, and took one more, clears it.
+    fn is_cleared_by(&mut self, prefix: Prefix) -> bool {
+        self.since_blamed.answers += 1;
+        if self.refused.contains_key(&prefix)
+            || self.runs.len() >= RUNS_MAX && !self.runs.contains_key(&prefix)
+        {
+            return false;
+        }
+        let run = self.runs.entry(prefix).or_default();
+        *run += 1;
+        *run * self.since_blamed.refused >= CLEARS * self.since_blamed.answers
     }
 
     /// The SMSC refused a message for now. `has_worked`: whether its destination did before; otherwise it says nothing
@@ -191,6 +218,9 @@ impl Spread {
             refused.count.refused += 1;
             (refused.at, refused.taken) = (now, 0);
         }
+        self.since_blamed.answers += 1;
+        self.since_blamed.refused += 1;
+        self.runs.remove(&prefix);
         let before = self.spreads();
         self.judge(works_elsewhere, now);
         self.spreads() && !before
@@ -226,31 +256,32 @@ impl Spread {
             return;
         }
         let nothing_is_taken = self.in_a_row >= ANSWERS_MIN && self.refused.len() >= DESTINATIONS_MIN;
-        self.blame = match (is_spread, self.blame) {
-            (true, Blame::Link { unheard }) => Blame::Link { unheard: unheard && !of_others },
-            (true, _) if self.suspected || nothing_is_taken && !awaits_other => {
-                Blame::Link { unheard: !of_others }
-            }
+        let accuse = self.suspected || self.spreads() || nothing_is_taken && !awaits_other;
+        let blame = match is_spread {
+            true if accuse => Blame::Link { in_doubt: false },
             // Not yet.
-            (true, blame) => blame,
-            (false, Blame::Destinations { acquitted }) if of_others && answered.outside.is_spread() => {
-                Blame::Destinations { acquitted }
-            }
-            (false, before) if of_others && answered.outside.is_spread() => {
-                Blame::Destinations { acquitted: before == Blame::Link { unheard: true } }
-            }
-            (false, _) => Blame::Nobody,
+            true => self.blame,
+            false if of_others && answered.outside.is_spread() => Blame::Destinations,
+            false => Blame::Nobody,
         };
-        self.suspected = is_spread;
+        self.judged(blame, is_spread, now);
+    }
+
+    /// This came of a judgement.
+    fn judged(&mut self, blame: Blame, is_spread: bool, now: Timestamp) {
+        let spread = self.spreads();
+        (self.blame, self.suspected) = (blame, is_spread);
         (self.all, self.judged_at) = (Count::default(), now);
-        let spreads = self.spreads();
-        if !is_spread || spreads {
+        if self.spreads() != spread {
+            self.since_blamed = Count::default();
+            self.runs.clear();
+        }
+        if !is_spread || self.spreads() {
             self.refused_from = None;
         }
-        let known_for = if spreads { KNOWN_FOR_BLAMED } else { KNOWN_FOR };
         self.refused.retain(|_, refused| {
             (refused.count, refused.was_known) = (Count::default(), true);
-            now.since(refused.at) < known_for
+            now.since(refused.at) < KNOWN_FOR
         });
     }
 }
@@ -404,13 +435,13 @@ mod tests {
             }
             blamed
         };
-        let theirs = [Blame::Nobody, Blame::Destinations { acquitted: false }];
+        let theirs = [Blame::Nobody, Blame::Destinations];
         for taken_part in [3, u32::MAX] {
             assert_eq!(blame(taken_part, 10, false), theirs);
             assert_eq!(blame(taken_part, 40, true), theirs, "one that worked until now is waited for");
         }
         let nobody_else = blame(u32::MAX, u32::MAX, true);
-        assert_eq!(nobody_else, [Blame::Nobody, Blame::Link { unheard: true }], "in vain");
+        assert_eq!(nobody_else, [Blame::Nobody, Blame::Link { in_doubt: false }], "in vain");
     }
 
     #[test]
@@ -442,22 +473,44 @@ mod tests {
         assert!(
             known_after(WELL_IN_A_ROW - 1, Duration::ZERO) && !known_after(WELL_IN_A_ROW, Duration::ZERO)
         );
-        assert!(known_after(WELL_LATER - 1, KNOWN_FOR) && !known_after(WELL_LATER, KNOWN_FOR));
+        assert!(known_after(WELL_LATER - 1, LATER) && !known_after(WELL_LATER, LATER));
     }
 
     #[test]
     fn s6a_a_few_that_are_taken_clear_the_link_however_many_are_refused() {
         let mut spread = Spread::default();
         (0..100).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
-        assert_eq!(spread.blame(), Blame::Link { unheard: true });
+        assert_eq!(spread.blame(), Blame::Link { in_doubt: false });
         // However seldom they are.
         let taken = (1..20).find(|taken| {
             let now = START.plus(*taken * Duration::from_secs(2));
             (0..40).for_each(|number| _ = spread.refused(prefix(number % 7), true, || false, now));
             spread.accepted(prefix(100), || false, now);
-            matches!(spread.blame(), Blame::Destinations { .. })
+            spread.blame() == Blame::Destinations
         });
         assert!(taken.is_some_and(|taken| taken <= 6), "{taken:?}");
+    }
+
+    #[test]
+    fn s6a_one_that_takes_all_clears_the_link_however_many_are_refused_for_the_first_time() {
+        let mut spread = Spread::default();
+        (0..60).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
+        let taken = (1..60_u8).find(|round| {
+            accept(&mut spread, prefix(100), START);
+            let in_doubt = spread.blame() == Blame::Link { in_doubt: true };
+            assert!(in_doubt == (u64::from(*round) >= IN_DOUBT) || !spread.spreads(), "{round}");
+            if spread.spreads() {
+                refuse(&mut spread, prefix(100 + round), START);
+            }
+            !spread.spreads()
+        });
+        assert!(taken.is_some_and(|taken| (6..=12).contains(&taken)), "{taken:?}: half are refused, or more");
+        // But not if it was refused once.
+        (0..60).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
+        refuse(&mut spread, prefix(100), START);
+        assert_eq!(spread.blame(), Blame::Link { in_doubt: false });
+        accept(&mut spread, prefix(100), START);
+        assert_eq!(spread.blame(), Blame::Link { in_doubt: false });
     }
 
     #[test]

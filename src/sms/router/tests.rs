@@ -1074,11 +1074,17 @@ fn s6b_a_network_that_answers_only_some_goes_by_another_smsc() {
     assert!(second >= 600 && first >= 10, "{first} by the first, {second} by the second, of 800");
 }
 
-/// What becomes of one destination's messages, `good` a second at times, beside those of eight that are throttled, 80 a
+/// What becomes of one destination's messages, `good` a second at times, beside those of so many that are throttled, 80 a
 /// second together, from the beginning or only after a while. The link keeps its pace. Returns the slowest good one.
-fn beside_throttled(good: u64, good_from: Duration, throttled_from: Duration, part: u64) -> Duration {
+fn beside_throttled(
+    networks: u64,
+    good: u64,
+    good_from: Duration,
+    throttled_from: Duration,
+    part: u64,
+) -> Duration {
     const STEP: Duration = Duration::from_millis(5);
-    let house = House::with_window(20, 11, &[1], &[]);
+    let house = House::with_window(20, 12, &[1], &[]);
     let (lane, mut pace) = (house.router.lane(0), Pace::new(0, START));
     let (mut slowest, mut sent, mut taken, mut nth) = (Duration::ZERO, 0, 0, 0);
     for step in 0..u64::try_from(40 * SECOND.as_millis() / STEP.as_millis()).unwrap() {
@@ -1091,7 +1097,7 @@ fn beside_throttled(good: u64, good_from: Duration, throttled_from: Duration, pa
         }
         for _ in 0..due(80) {
             nth += 1;
-            let number = u8::try_from(100 + 10 * (nth % 8)).unwrap();
+            let number = u8::try_from(100 + nth % networks).unwrap();
             if let Ok(place) = house.outbox.reserve(phone(number)) {
                 place.put(item(number, now.plus(TTL)));
             }
@@ -1131,14 +1137,19 @@ fn beside_throttled(good: u64, good_from: Duration, throttled_from: Duration, pa
 fn s6a_abuse_62_many_throttled_networks_beside_hardly_any_other_hold_up_nobody_else() {
     let from = |seconds| seconds * SECOND;
     for (good, part) in [(1, 1), (2, 1), (10, 1), (2, 2), (10, 2)] {
-        let slowest = beside_throttled(good, from(0), from(5), part);
+        let slowest = beside_throttled(8, good, from(0), from(5), part);
         // Beside what is half refused the link is blamed for a moment.
         let most = if part == 1 { 20 } else { 600 };
         assert!(slowest <= Duration::from_millis(most), "{good} a second beside one in {part}: {slowest:?}");
     }
+    // Sixty that never worked, and sixty that did.
+    for (throttled_from, most) in [(0, 20), (5, 3_000)] {
+        let slowest = beside_throttled(60, 20, from(0), from(throttled_from), 1);
+        assert!(slowest <= Duration::from_millis(most), "sixty from {throttled_from}: {slowest:?}");
+    }
     // Where nothing else was there that could tell, the first have to.
     for (good, part) in [(2, 1), (10, 1), (5, 2)] {
-        let slowest = beside_throttled(good, from(15), from(0), part);
+        let slowest = beside_throttled(8, good, from(15), from(0), part);
         let most = if part == 1 { from(4) } else { from(12) };
         assert!(slowest <= most, "{good} a second after one in {part}: {slowest:?}");
     }
