@@ -32,7 +32,7 @@ const ALIKE_PART: u64 = 4;
 /// and once it has, when what is sent is little.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_BLAMED: Duration = Duration::from_secs(20);
-/// It does not wait for what worked until now once so many destinations are refused.
+/// It does not wait for what worked until now once so many more destinations are refused.
 const MANY: usize = 32;
 /// One of which so many and nothing but refusals were answered is known at once.
 const ALL_REFUSED_MIN: u64 = 3;
@@ -42,8 +42,8 @@ const WELL_IN_A_ROW: u64 = 8;
 const WELL_LATER: u64 = 3;
 const LATER: Duration = Duration::from_secs(10);
 const KNOWN_FOR: Duration = Duration::from_secs(60);
-/// One that takes all since the link is blamed clears it, once so many of it would have been refused if all alike were;
-/// from this many on, there is doubt. Of so many it is known.
+/// One that takes all since the link is blamed clears it, once so many of it would have been refused if all alike were; so
+/// do all such, since one of them was refused. From this many on that one takes, there is doubt. Of so many it is known.
 const CLEARS: u64 = 6;
 const IN_DOUBT: u64 = 2;
 const RUNS_MAX: usize = 64;
@@ -143,6 +143,8 @@ pub(super) struct Spread {
     /// What was answered since the link is blamed, and how many were taken of those that have not been refused since.
     since_blamed: Count,
     runs: BTreeMap<Prefix, u64>,
+    /// Of all these together, since one was refused for the first time.
+    run: u64,
 }
 
 impl Spread {
@@ -193,9 +195,9 @@ impl Spread {
         {
             return false;
         }
-        let run = self.runs.entry(prefix).or_default();
-        *run += 1;
-        *run * self.since_blamed.refused >= CLEARS * self.since_blamed.answers
+        let own = self.runs.entry(prefix).or_default();
+        (*own, self.run) = (*own + 1, self.run + 1);
+        self.run.max(*own) * self.since_blamed.refused >= CLEARS * self.since_blamed.answers
     }
 
     /// The SMSC refused a message for now. `has_worked`: whether its destination did before; otherwise it says nothing
@@ -211,6 +213,9 @@ impl Spread {
         self.all.refused += 1;
         self.in_a_row += 1;
         self.refused_from.get_or_insert(now);
+        if !self.refused.contains_key(&prefix) && has_worked {
+            self.run = 0;
+        }
         if self.refused.len() < DESTINATIONS_MAX || self.refused.contains_key(&prefix) {
             let new = Refused { count: Count::default(), was_known: !has_worked, at: now, taken: 0 };
             let refused = self.refused.entry(prefix).or_insert(new);
@@ -250,7 +255,8 @@ impl Spread {
         let is_patient = self.refused_from.is_some_and(|from| now.since(from) < patience);
         let others = answered.others;
         let accuses = is_spread && !self.spreads();
-        let awaits_other = is_patient && accuses && self.refused.len() < MANY && works_elsewhere();
+        let new = self.refused.values().filter(|refused| !refused.was_known).count();
+        let awaits_other = is_patient && accuses && new < MANY && works_elsewhere();
         let awaits_more = is_patient && !of_others && others.answers > 0;
         if awaits_more || awaits_other && others.answers == others.refused {
             return;
@@ -273,7 +279,7 @@ impl Spread {
         (self.blame, self.suspected) = (blame, is_spread);
         (self.all, self.judged_at) = (Count::default(), now);
         if self.spreads() != spread {
-            self.since_blamed = Count::default();
+            (self.since_blamed, self.run) = (Count::default(), 0);
             self.runs.clear();
         }
         if !is_spread || self.spreads() {
@@ -459,7 +465,7 @@ mod tests {
             let after = blamed_after(7, every);
             assert!(after >= PATIENCE && after < 2 * PATIENCE, "{after:?}, one in {every} ms");
         }
-        assert!(blamed_after(MANY as u8 + 1, 10) < Duration::from_secs(1));
+        assert!(blamed_after(u8::try_from(MANY).unwrap() + 1, 10) < Duration::from_secs(1));
     }
 
     #[test]
@@ -511,6 +517,22 @@ mod tests {
         assert_eq!(spread.blame(), Blame::Link { in_doubt: false });
         accept(&mut spread, prefix(100), START);
         assert_eq!(spread.blame(), Blame::Link { in_doubt: false });
+    }
+
+    #[test]
+    fn s6a_several_that_take_all_clear_the_link_together_since_the_last_that_was_refused() {
+        let cleared_after = |refused_at: u8| {
+            let mut spread = Spread::default();
+            (0..60).for_each(|number| _ = refuse(&mut spread, prefix(number % 7), START));
+            (1..60_u8).find(|round| {
+                accept(&mut spread, prefix(100 + round % 10), START);
+                let number = if *round == refused_at { 50 } else { 0 };
+                refuse(&mut spread, prefix(number), START);
+                !spread.spreads()
+            })
+        };
+        let (soon, later) = (cleared_after(0).unwrap(), cleared_after(5).unwrap());
+        assert!(soon <= 12 && later >= soon + 5, "{soon}, {later}");
     }
 
     #[test]
