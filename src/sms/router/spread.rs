@@ -1,13 +1,13 @@
 //! Whether an SMSC's refusals spread over destinations. If they do, we are too fast for it, or for the account; if not,
 //! it is the destinations that are refused.
 //!
-//! Refusals spread if more than one in [`PART`] of what is answered outside the worst destination are. But a destination
-//! that was refused before is known, and says nothing new: where enough others are answered, it is these that are
-//! judged. A network that is sick is refused for the first time once, however many such there are, while an SMSC that
-//! is too slow refuses one destination after another, until there is none that it has not. One that has never worked is
-//! known from its first refusal on. So a few messages that are
-//! taken, where as many would have been refused if all alike were, clear the link however many others are refused; and
-//! while one that worked until now is still to be heard of, the judgement waits for it a little.
+//! Refusals spread if more than one in [`PART`] of what is answered outside the worst destination are. But a
+//! destination that was refused before is known, and says nothing new: where enough others are answered, it is these
+//! that are judged. A network that is sick is refused for the first time once, however many such there are, while an
+//! SMSC that is too slow refuses one destination after another, until there is none that it has not. One that has
+//! never worked is known from its first refusal on. So a few messages that are taken, where as many would have been
+//! refused if all alike were, clear the link however many others are refused, and so does one destination that takes
+//! all; while one that worked until now is still to be heard of, the judgement waits for it a little.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
