@@ -23,7 +23,7 @@ use crate::sms::links::Links;
 use crate::sms::outbox::Item;
 use crate::store::Store;
 use crate::subscriber::code::{KeyChanged, Keyring};
-use crate::threads;
+use crate::threads::Threads;
 
 /// Why the gateway did not start. Nothing is left running.
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl App {
         let (releaser, reporter) = (Arc::clone(&gateway), Arc::clone(&gateway));
         let release = move |item: &Item| releaser.release(item);
         let links = Links::new(config.links, queue, release, sender, clock.clone(), Arc::clone(&metrics));
-        let admin = Arc::new(Admin::new(Arc::clone(&gateway), Arc::clone(&metrics)));
+        let threads = Threads::new(clock.clone());
+        let admin = Arc::new(Admin::new(Arc::clone(&gateway), Arc::clone(&metrics), Arc::clone(&threads)));
         let (drain_api, drain_sms, stop_admin) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let listen = config.admin.listen;
@@ -121,9 +122,16 @@ impl App {
         let stop_admin = stop_admin.drop_guard();
         let (clients, listen) = (config.clients, config.api.listen);
         let api = Api::new(Arc::clone(&gateway), clients, clock.clone(), Arc::clone(&metrics), &config.api);
-        let server =
-            Server::start(&config.api, &Arc::new(api), &clock, &metrics, config.drain_timeout, &drain_api)
-                .map_err(|error| StartError::Listen("api.listen", listen, error))?;
+        let server = Server::start(
+            &config.api,
+            &Arc::new(api),
+            &clock,
+            &metrics,
+            config.drain_timeout,
+            &drain_api,
+            &threads,
+        )
+        .map_err(|error| StartError::Listen("api.listen", listen, error))?;
         let drain_api = drain_api.drop_guard();
         let (drain, stop) = (drain_sms.clone(), drain_sms.clone());
         let run = move || async move {
@@ -133,7 +141,7 @@ impl App {
                 drift::watch(clock, metrics, stop)
             );
         };
-        let sms = threads::spawn("sms", run).map_err(StartError::Thread)?;
+        let sms = threads.spawn("sms", run).map_err(StartError::Thread)?;
         let drain_sms = drain_sms.drop_guard();
         tracing::info!(api = %server.addr(), admin = %admin_server.addr(), "ready");
         Ok(Self { gateway, admin, server, admin_server, sms, drain_api, drain_sms, stop_admin })

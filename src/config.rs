@@ -13,12 +13,12 @@ use std::time::Duration;
 
 pub use decisions::{Challenge, Codes, Lockout, policy_of};
 pub use settings::Mistakes;
-use settings::{Section, own, readable_file, seconds, secret_file, text};
-use tracing_subscriber::EnvFilter;
+use settings::{Section, readable_file, seconds, secret_file, text};
 
 use crate::http;
 use crate::http::auth::Clients;
 use crate::keys;
+use crate::log::Log;
 use crate::msisdn::NumberingPlan;
 use crate::sms::links;
 use crate::sms::message::Templates;
@@ -30,26 +30,6 @@ use crate::subscriber::policy::Policy;
 const OUTBOX_ITEMS_MAX: usize = 1_000_000;
 /// File descriptors other than API connections: listeners, links, runtimes, scrapers.
 const OTHER_DESCRIPTORS: u64 = 128;
-
-/// `[log]`: what is logged, to standard error.
-#[derive(Debug, Default)]
-pub struct Log {
-    /// Which modules log at which levels.
-    pub filter: EnvFilter,
-    /// One JSON object per line instead of text.
-    pub json: bool,
-}
-
-impl Log {
-    fn read(section: &Section<'_>) -> Self {
-        let allowed = "a filter of levels and modules such as \"info\" or \"info,otp_gateway::sms=debug\"";
-        let filter = text(allowed, |filter| EnvFilter::try_new(filter).ok());
-        Self {
-            filter: section.or("filter", filter, EnvFilter::new("info")),
-            json: section.or("json", own(), false),
-        }
-    }
-}
 
 /// Everything that the gateway is started with; all of it is valid.
 #[derive(Debug)]

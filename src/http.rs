@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod api;
 pub(crate) mod auth;
+mod places;
 mod problem;
 pub(crate) mod server;
 mod wire;
@@ -22,7 +23,9 @@ settings! {
         pub(crate) listen: SocketAddr [address(plaintext_behind_proxy)] = (Ipv4Addr::LOCALHOST, 8080).into(),
         /// Worker threads; 0 for one per core.
         pub(crate) workers: usize [0..=256] = 0,
-        /// The most connections open at a time. Further ones are closed at once.
+        /// The most connections open at a time, a quarter of them kept for those that have shown a client's key. When
+        /// there is none left, the one without a key that has been idle for the longest is closed; if all have shown
+        /// one, the new one is.
         pub(crate) connections_max: usize [1..=1_000_000] = 10_000,
         /// The largest body, in bytes. The longest valid one is under 1 KiB.
         pub(crate) body_bytes_max: usize [1024..=16 * 1024] = 8 * 1024,

@@ -17,6 +17,7 @@ mod entropy;
 mod gateway;
 mod http;
 pub mod keys;
+pub mod log;
 pub mod metrics;
 pub mod msisdn;
 mod named;

@@ -1,13 +1,13 @@
 //! `otp-gateway`: command line → configuration → threads → serve → exit code.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use otp_gateway::app::App;
 use otp_gateway::clock::Clock;
-use otp_gateway::config::{Config, Log};
+use otp_gateway::config::Config;
 use otp_gateway::keys;
 use otp_gateway::shutdown::{Request, Signals};
 
@@ -87,7 +87,7 @@ fn serve(path: &Path) -> Result<(), Failure> {
     forbid_core_dumps().map_err(Failure::system)?;
     let open_files_max = raise_open_files().map_err(Failure::system)?;
     let mut config = Config::load_within(path, open_files_max).map_err(Failure::config)?;
-    start_log(std::mem::take(&mut config.log))?;
+    let _log = otp_gateway::log::start(std::mem::take(&mut config.log)).map_err(Failure::system)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
     let _entered = runtime.enter();
@@ -114,16 +114,6 @@ fn check_config(path: &Path) -> Result<(), Failure> {
     let subscribers = otp_gateway::app::load_subscribers(&config).map_err(Failure::config)?;
     eprintln!("{}: good, with {subscribers} subscribers", path.display());
     Ok(())
-}
-
-fn start_log(log: Log) -> Result<(), Failure> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(log.filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-
-    let started = if log.json { subscriber.json().try_init() } else { subscriber.try_init() };
-    started.map_err(Failure::system)
 }
 
 /// A core dump would hold the master keys. The limit stops those to files, and not being dumpable those to

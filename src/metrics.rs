@@ -123,6 +123,10 @@ metrics! {
         pub(crate) clock_drift: Gauge = "otpgw_clock_drift_seconds", real_gauge;
         /// Open API connections.
         pub(crate) connections: IntGauge = "otpgw_connections", gauge;
+        /// Lines of the log that were dropped since they were not read.
+        pub(crate) log_lines_dropped: IntCounter = "otpgw_log_lines_dropped_total", counter;
+        /// API connections without a client's key that were closed since others came.
+        pub(crate) connections_evicted: IntCounter = "otpgw_connections_evicted_total", counter;
         /// API connections closed at once since there were too many.
         pub(crate) connections_refused: IntCounter = "otpgw_connections_refused_total", counter;
     }

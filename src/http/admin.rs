@@ -18,18 +18,22 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::places::Places;
+use super::server::{FIRST_HEAD_WITHIN, SEND_BUFFER_BYTES};
 use crate::clock::Clock;
 use crate::gateway::Gateway;
+use crate::log;
 use crate::metrics::Metrics;
-use crate::threads;
+use crate::threads::{self, Threads};
 
-/// There are a few scrapers and probes.
+/// There are a few scrapers and probes. When there are more, the one that has been idle for the longest gives way.
 const CONNECTIONS_MAX: usize = 64;
 /// A scraper keeps its connection between scrapes, which are a minute apart at most.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// A thread that has not been heard of for this long does not run any more. Each says so once a second.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// How long accepting pauses when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,6 +41,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Admin {
     gateway: Arc<Gateway>,
     metrics: Arc<Metrics>,
+    threads: Arc<Threads>,
     draining: AtomicBool,
 }
 
@@ -80,31 +85,45 @@ impl AdminServer {
 }
 
 async fn serve(listener: TcpListener, admin: Arc<Admin>, clock: Clock) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(CONNECTIONS_MAX, 0);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             clock.sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // Beyond the limit, a connection is closed at once.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let admin = Arc::clone(&admin);
+        let Some((place, _)) = places.take() else { continue };
+        let (admin, clock) = (Arc::clone(&admin), clock.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| std::future::ready(admin.answer(&request)));
+            // A scraper that disconnects, or is too slow, is not worth a log line.
+            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
+            let has_asked = AtomicBool::new(false);
+            let service = service_fn(|request| {
+                has_asked.store(true, Ordering::Relaxed);
+                place.active();
+                std::future::ready(admin.answer(&request))
+            });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(IDLE_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
-            // A scraper that disconnects is not worth a log line.
-            let _ = connection.await;
-            drop(place);
+            let silent = async {
+                clock.sleep(FIRST_HEAD_WITHIN).await;
+                if has_asked.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                _ = connection => {}
+                () = place.evicted() => {}
+                () = silent => {}
+            }
         });
     }
 }
 
 impl Admin {
-    pub(crate) fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
-        Self { gateway, metrics, draining: AtomicBool::new(false) }
+    pub(crate) fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>, threads: Arc<Threads>) -> Self {
+        Self { gateway, metrics, threads, draining: AtomicBool::new(false) }
     }
 
     /// Makes `/readyz` fail from now on.
@@ -122,15 +141,25 @@ impl Admin {
         Ok(match request.uri().path() {
             "/metrics" => {
                 self.gateway.store().observe();
+                let dropped = &self.metrics.api.log_lines_dropped;
+                dropped.inc_by(log::lines_dropped().saturating_sub(dropped.get()));
                 let mut response = Response::new(Full::from(self.metrics.render()));
                 let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
                 response.headers_mut().insert(CONTENT_TYPE, format);
                 response
             }
-            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/livez" => self.alive(),
             "/readyz" => self.ready(),
             _ => text(StatusCode::NOT_FOUND, "see /metrics, /livez and /readyz\n"),
         })
+    }
+
+    /// Alive means that each thread has been heard of lately.
+    fn alive(&self) -> Response<Full<Bytes>> {
+        match self.threads.stuck_for(STUCK_AFTER) {
+            None => text(StatusCode::OK, "alive\n"),
+            Some(name) => text(StatusCode::SERVICE_UNAVAILABLE, format!("the thread {name} does not run\n")),
+        }
     }
 
     /// Ready means loaded and not draining. A missing link is mentioned, and makes no difference to the
@@ -146,8 +175,8 @@ impl Admin {
     }
 }
 
-fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(text));
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -112,16 +114,17 @@ impl Api {
         Self { gateway, clients, clock, metrics, body_bytes_max, body_timeout }
     }
 
-    /// Answers one request, whatever it is.
+    /// Answers one request, whatever it is. `known`: it has shown a client's key.
     pub(crate) async fn answer<B: Body<Data = Bytes> + Unpin>(
         &self,
         request: Request<B>,
+        known: impl FnOnce(),
     ) -> Result<Answer, Infallible> {
         let start = self.clock.uptime();
         let (head, body) = request.into_parts();
         let route = route(&head.method, head.uri.path(), head.uri.query());
         let call = route.as_ref().map_or(Call::Other, |route| route.call());
-        let answered = self.handle(route, &head.headers, body).await;
+        let answered = self.handle(route, &head.headers, body, known).await;
         let answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
         let seconds = (self.clock.uptime() - start).as_secs_f64();
         self.metrics.answered(call, answer.status().as_u16(), seconds);
@@ -134,14 +137,19 @@ impl Api {
         route: Result<Route<'_>, Problem>,
         headers: &HeaderMap,
         body: B,
+        known: impl FnOnce(),
     ) -> Result<Answer, Problem> {
+        let client = self.authenticate(headers);
+        if client.is_ok() {
+            known();
+        }
         let call = match route {
-            Ok(Route::OpenApi) => return Ok(openapi()),
+            Ok(Route::OpenApi) => return Ok(openapi(client.is_ok())),
             Ok(Route::Call(call)) => Ok(call),
             Err(problem) => Err(problem),
         };
         // Before the route, so that a caller without a key does not learn which calls exist.
-        let client = self.authenticate(headers)?;
+        let client = client?;
         let call = call?;
         if !client.has(Role::Core) {
             return Err(Problem::Forbidden);
@@ -373,8 +381,13 @@ fn json(status: StatusCode, body: &impl Serialize) -> Answer {
     answer
 }
 
-fn openapi() -> Answer {
+/// The contract. Without a key, once per connection: it is the only long reply, and a client that asks for many and reads
+/// none would have us hold them.
+fn openapi(is_known: bool) -> Answer {
     let mut answer = Response::new(Full::from(OPENAPI));
+    if !is_known {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
     answer
 }

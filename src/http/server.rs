@@ -4,7 +4,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdStream};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,14 +18,15 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Config;
 use super::api::Api;
+use super::places::{Place, Places};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::threads;
+use crate::threads::Threads;
 
 /// More than any documented call needs, and cheap to parse.
 const HEADERS_MAX: usize = 64;
@@ -37,8 +40,17 @@ const DEALT_MAX: usize = 1024;
 /// How long the acceptor waits when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The first head, with a client's key for the API, arrives within this time, or the connection is closed.
+pub(super) const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// This part of the connections is kept for those that have shown one.
+const KEPT_PART: usize = 4;
+/// What the system holds of a reply that is not read: more than all but one of ours have. Linux doubles it.
+pub(super) const SEND_BUFFER_BYTES: usize = 32 * 1024;
+/// How long the rest of a request's head may take to arrive once the gateway drains.
+const HALF_HEAD_WITHIN: Duration = Duration::from_secs(1);
+
 /// A connection and its place among those that may be open.
-type Dealt = (StdStream, OwnedSemaphorePermit);
+type Dealt = (StdStream, Place);
 
 /// The running API listener.
 #[derive(Debug)]
@@ -57,6 +69,7 @@ impl Server {
         metrics: &Arc<Metrics>,
         drain_timeout: Duration,
         drain: &CancellationToken,
+        threads: &Arc<Threads>,
     ) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
@@ -73,19 +86,19 @@ impl Server {
                 metrics: Arc::clone(metrics),
                 drain: drain.clone(),
             };
-            running.push(threads::spawn(&format!("api-{index}"), move || worker.run(dealt))?);
+            running.push(threads.spawn(&format!("api-{index}"), move || worker.run(dealt))?);
             workers.push(sender);
         }
         let acceptor = Acceptor {
             workers,
-            places: Arc::new(Semaphore::new(config.connections_max)),
+            places: Places::new(config.connections_max, config.connections_max / KEPT_PART),
             // Ten minutes at most, by the bounds of the setting.
             idle_timeout_millis: config.idle_timeout.as_millis() as u32,
             clock: clock.clone(),
             metrics: Arc::clone(metrics),
             drain: drain.clone(),
         };
-        running.push(threads::spawn("acceptor", move || acceptor.run(listener))?);
+        running.push(threads.spawn("acceptor", move || acceptor.run(listener))?);
         Ok(Self { addr, threads: running })
     }
 
@@ -105,7 +118,7 @@ impl Server {
 
 struct Acceptor {
     workers: Vec<mpsc::Sender<Dealt>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     idle_timeout_millis: u32,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -136,10 +149,14 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection to a worker. Beyond the limit, it is closed before a byte is read.
+    /// Hands a connection to a worker. If there is no place for it, it is closed before a byte is read.
     fn deal(&self, stream: TcpStream, worker: usize) {
-        let dealt = Arc::clone(&self.places).try_acquire_owned().ok().and_then(|place| {
+        let dealt = self.places.take().and_then(|(place, evicts)| {
+            if evicts {
+                self.metrics.api.connections_evicted.inc();
+            }
             stream.set_nodelay(true).ok()?;
+            rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES).ok()?;
             // A client that does not read its reply is dropped: hyper has no timeout for writes.
             rustix::net::sockopt::set_tcp_user_timeout(&stream, self.idle_timeout_millis).ok()?;
             let stream = stream.into_std().ok()?;
@@ -175,9 +192,8 @@ impl Worker {
             let worker = Arc::clone(&worker);
             connections.spawn(async move {
                 worker.metrics.api.connections.inc();
-                worker.serve(stream).await;
+                worker.serve(stream, &place).await;
                 worker.metrics.api.connections.dec();
-                drop(place);
             });
         }
         connections.close();
@@ -190,9 +206,10 @@ impl Worker {
         }
     }
 
-    async fn serve(&self, stream: StdStream) {
+    async fn serve(&self, stream: StdStream, place: &Place) {
         let Ok(stream) = TcpStream::from_std(stream) else { return };
-        let service = service_fn(|request| self.answer(request));
+        let in_progress = AtomicUsize::new(0);
+        let service = service_fn(|request| self.answer(request, place, &in_progress));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.idle_timeout)
@@ -201,11 +218,29 @@ impl Worker {
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.drain.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut head_is_due = pin!(self.clock.sleep(FIRST_HEAD_WITHIN));
+        let mut is_due = true;
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                () = place.evicted() => return,
+                () = &mut head_is_due, if is_due => {
+                    if !place.is_known() {
+                        return;
+                    }
+                    is_due = false;
+                }
+                () = self.drain.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        ended = connection.as_mut() => break ended,
+                        () = self.clock.sleep(HALF_HEAD_WITHIN) => {}
+                    }
+                    if in_progress.load(Ordering::Relaxed) == 0 {
+                        return;
+                    }
+                    break connection.await;
+                }
             }
         };
         if let Err(error) = ended {
@@ -214,7 +249,15 @@ impl Worker {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        self.api.answer(request).await
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        place: &Place,
+        in_progress: &AtomicUsize,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        in_progress.fetch_add(1, Ordering::Relaxed);
+        let answer = self.api.answer(request, || place.known()).await;
+        in_progress.fetch_sub(1, Ordering::Relaxed);
+        answer
     }
 }

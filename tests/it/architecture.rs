@@ -13,14 +13,15 @@ use source::{Module, modules};
 /// can hold for a module. What a row allows is used, or it has no place here.
 const ARROWS: &[(&str, &[&str])] = &[
     ("lib", &[]),
-    ("main", &["app", "clock", "config", "keys", "shutdown"]),
+    ("main", &["app", "clock", "config", "keys", "log", "shutdown"]),
     // The library's half of `main`: it starts every room and gives each what it needs.
     ("app", &["clock", "config", "drift", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
     ("app", &["subscriber::code::KeyChanged", "subscriber::code::Keyring", "threads"]),
     // It has each room read its settings, and what stands in the files that they name.
-    ("config", &["http", "keys", "msisdn", "sms", "store", "subscriber"]),
+    ("config", &["http", "keys", "log", "msisdn", "sms", "store", "subscriber"]),
     ("keys", &["http::auth", "subscriber::code"]),
-    ("http", &["clock", "gateway", "metrics", "subscriber", "threads"]),
+    ("log", &[]),
+    ("http", &["clock", "gateway", "log", "metrics", "subscriber", "threads"]),
     ("http", &["call", "named", "store::Decided", "store::StoreError"]),
     // The one room that draws randomness: before the lock, as an argument of the decision.
     (
@@ -40,7 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("msisdn", &[]),
     ("named", &[]),
     ("shutdown", &[]),
-    ("threads", &[]),
+    ("threads", &["clock"]),
 ];
 
 /// Crates that only some rooms may use.
@@ -53,7 +54,7 @@ const KEPT_TO: [(&str, &[&str]); 8] = [
     ("getrandom", &["entropy", "keys", "sms::link"]),
     ("rustls", &["sms::link"]),
     // What is decided follows limits; where they are written is not its business.
-    ("settings", &["config", "enrolment", "http", "keys", "sms", "store"]),
+    ("settings", &["config", "enrolment", "http", "keys", "log", "sms", "store"]),
     // Neither a decision nor what it is made of waits for anything.
     ("tokio", &["app", "clock", "gateway", "http", "main", "shutdown", "sms", "threads"]),
 ];

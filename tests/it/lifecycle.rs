@@ -9,7 +9,7 @@ use smsc_simulator::Behavior;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::client::Client;
+use crate::support::client::{CORE_KEY, Client};
 use crate::support::house::{House, Plan, wait_until_ready};
 use crate::support::payment::generate_body;
 use crate::support::{blocking, within};
@@ -110,7 +110,9 @@ async fn connections_past_the_bound_are_closed_and_counted() {
 async fn a_reader_that_takes_nothing_loses_its_place() {
     let house = House::with(Plan::default().with("api.idle_timeout", "1s")).await;
     let mut stream = TcpStream::connect(house.app().api_addr()).await.unwrap();
-    let request = "GET /openapi.yaml HTTP/1.1\r\nhost: gateway\r\n\r\n".repeat(1_000);
+    let head =
+        format!("GET /openapi.yaml HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {CORE_KEY}\r\n\r\n");
+    let request = head.repeat(1_000);
     // As far as it is taken: more replies than the sockets between hold.
     let _ = stream.try_write(request.as_bytes());
     stream.flush().await.unwrap();

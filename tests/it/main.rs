@@ -4,6 +4,7 @@ mod abuse;
 mod architecture;
 mod contract;
 mod example;
+mod hostile;
 mod lifecycle;
 mod lists;
 mod support;

@@ -110,7 +110,7 @@ impl House {
     /// Polls the call until it has waited `waits` times, then hangs up. `None` if it hung up.
     fn call_for(&self, waits: usize, call: Call, key: &str, body: &Value) -> Option<Answer> {
         // Unconstrained: here nobody yields to a runtime that would refill the budget of this task.
-        let answer = tokio::task::unconstrained(self.api.answer(Self::request(call, key, body)));
+        let answer = tokio::task::unconstrained(self.api.answer(Self::request(call, key, body), || ()));
         let mut answer = pin!(answer);
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..=waits {

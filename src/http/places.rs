@@ -1,0 +1,159 @@
+//! The places for open connections. One that has not shown a client's key yet gives its place up to a newcomer when there
+//! are no others, so that sockets which do nothing keep nobody out. Some places are kept for those that have.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// The places of one listener.
+#[derive(Debug)]
+pub(super) struct Places {
+    max: usize,
+    strangers_max: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    count: usize,
+    /// The number of the next connection that comes, or is active.
+    next: u64,
+    /// Those that have shown no key, the one that has been idle for the longest first.
+    strangers: BTreeMap<u64, CancellationToken>,
+}
+
+impl Taken {
+    fn stranger(&mut self, evicted: CancellationToken) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.strangers.insert(number, evicted);
+        number
+    }
+}
+
+/// The place of one connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    /// Among the strangers.
+    number: Mutex<u64>,
+    evicted: CancellationToken,
+    is_known: AtomicBool,
+}
+
+impl Places {
+    /// So many places, of which some are kept for connections that have shown a key.
+    pub(super) fn new(max: usize, kept: usize) -> Arc<Self> {
+        let strangers_max = max.saturating_sub(kept).max(1);
+        Arc::new(Self { max, strangers_max, taken: Mutex::default() })
+    }
+
+    // A panic leaves nothing half done here.
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection that has shown no key yet, and whether another had to give up its own.
+    pub(super) fn take(self: &Arc<Self>) -> Option<(Place, bool)> {
+        let mut taken = self.taken();
+        let is_full = taken.count >= self.max || taken.strangers.len() >= self.strangers_max;
+        if is_full {
+            let (_, evicted) = taken.strangers.pop_first()?;
+            evicted.cancel();
+            taken.count -= 1;
+        }
+        taken.count += 1;
+        let evicted = CancellationToken::new();
+        let number = Mutex::new(taken.stranger(evicted.clone()));
+        let place = Place { places: Arc::clone(self), number, evicted, is_known: AtomicBool::new(false) };
+        Some((place, is_full))
+    }
+}
+
+impl Place {
+    fn number(&self) -> MutexGuard<'_, u64> {
+        self.number.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns once the connection has to give its place up. Cancel safe.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+
+    /// Whether it has shown a key.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+
+    /// The connection has shown a client's key: from now on, the place is its own.
+    // After the first time, one look at a flag.
+    pub(super) fn known(&self) {
+        if !self.is_known() && self.places.taken().strangers.remove(&self.number()).is_some() {
+            self.is_known.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection has asked for something: others have been idle for longer.
+    pub(super) fn active(&self) {
+        let mut taken = self.places.taken();
+        let mut number = self.number();
+        if let Some(evicted) = taken.strangers.remove(&number) {
+            *number = taken.stranger(evicted);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        if taken.strangers.remove(&self.number()).is_some() || self.is_known() {
+            taken.count -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stranger_that_has_been_idle_for_the_longest_gives_way_and_those_that_are_known_do_not() {
+        let places = Places::new(3, 1);
+        let (first, evicts) = places.take().unwrap();
+        assert!(!evicts);
+        let (second, _) = places.take().unwrap();
+        first.active();
+        let (third, evicts) = places.take().unwrap();
+        assert!(evicts && second.evicted.is_cancelled() && !first.evicted.is_cancelled());
+        drop(second);
+        third.known();
+        let (fourth, evicts) = places.take().unwrap();
+        assert!(!evicts, "one is kept for those that are known");
+        let (fifth, evicts) = places.take().unwrap();
+        assert!(evicts && first.evicted.is_cancelled() && !third.evicted.is_cancelled());
+        fourth.known();
+        fifth.known();
+        assert!(places.take().is_none(), "all have shown a key");
+        drop(third);
+        assert!(places.take().is_some());
+    }
+
+    #[test]
+    fn places_are_free_again_whoever_had_them() {
+        let places = Places::new(2, 0);
+        for _ in 0..10 {
+            let (stranger, _) = places.take().unwrap();
+            let (known, _) = places.take().unwrap();
+            known.known();
+            let (newcomer, evicts) = places.take().unwrap();
+            assert!(evicts && stranger.evicted.is_cancelled());
+            // It is too late for that.
+            stranger.known();
+            assert!(!stranger.is_known());
+            drop((stranger, known, newcomer));
+            assert_eq!(places.taken().count, 0);
+        }
+    }
+}
