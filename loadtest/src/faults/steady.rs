@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::programs::Programs;
 use crate::requests::Generate;
 
-/// Keep-alive connections to the gateway's API.
-const CONNECTIONS: usize = 8;
+/// Keep-alive connections to the gateway's API: one, since what is not used for five seconds from the start is closed.
+const CONNECTIONS: usize = 1;
 /// For what is due at once to be answered.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at the handsets while nothing is due.

@@ -431,6 +431,20 @@ mod tests {
     }
 
     #[test]
+    fn s6a_what_is_slow_leaves_three_quarters_for_some_time_after_the_window_was_full() {
+        let mut held = Held::new(20, TIMER);
+        for (number, took) in [(9, Duration::from_millis(20)), (1, LATE)] {
+            held.took(prefix(number), START);
+            held.accepted(prefix(number), START, START.plus(took));
+            held.answered(prefix(number), START, START.plus(took));
+        }
+        let now = START.plus(LATE);
+        held.full_at = Some(now);
+        assert_eq!(fill(&mut held, 1, false, now), 5);
+        assert_eq!(held.room(prefix(9), false, now), Room::Yes);
+    }
+
+    #[test]
     fn s6a_what_leaves_half_without_an_answer_stays_slow_when_these_are_given_up() {
         let mut held = Held::new(20, TIMER);
         let answered_after = |held: &mut Held, number: u8, after: Duration| {
