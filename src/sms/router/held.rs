@@ -162,7 +162,7 @@ impl Held {
     }
 
     /// Whether one more may be sent to a destination. `silent`: it has left submits without an answer before.
-    // One look into a table, but for destinations that are slow or overdue.
+    // One look into a table, but for destinations that are slow, overdue, or not heard of lately.
     pub(super) fn room(&self, prefix: Prefix, silent: bool, now: Timestamp) -> Room {
         let slots = self.by_prefix.get(&prefix);
         let (count, overdue) = slots.map_or((0, 0), |slots| (slots.sent.len(), self.overdue_of(slots, now)));
@@ -180,8 +180,15 @@ impl Held {
         if is_overdue || is_slow && !self.leaves_enough(true, now) {
             return Room::Overdue;
         }
-        let may_be_slow =
-            || self.late_since(now).is_some_and(|late| !slots.is_some_and(|slots| slots.is_heard(late)));
+        // Most often heard of lately, so since whatever is late was sent: then nothing has to be looked through.
+        let prompt_within = self.quickest.prompt_within();
+        let is_heard_lately = |slots: &Slots| {
+            slots.usual.is_some() && slots.answered_at.is_some_and(|at| now.since(at) <= prompt_within)
+        };
+        let may_be_slow = || {
+            !slots.is_some_and(is_heard_lately)
+                && self.late_since(now).is_some_and(|late| !slots.is_some_and(|slots| slots.is_heard(late)))
+        };
         if !is_slow && may_be_slow() && !self.leaves_enough(false, now) {
             return Room::Busy;
         }

@@ -1207,15 +1207,23 @@ fn s6a_a_link_that_is_too_fast_beside_sick_networks_comes_to_what_the_smsc_takes
     }
 }
 
-#[test]
-fn s6a_while_refusals_spread_those_refused_go_in_turn_and_others_before_them() {
+/// Networks that are throttled.
+const THROTTLED: [u8; 4] = [100, 110, 120, 130];
+
+/// A house whose link is blamed, since all that was sent went to [`THROTTLED`] networks.
+fn blamed_link() -> House {
     let house = House::with_window(WINDOW, 11, &[1], &[]);
-    let numbers = [100, 110, 120, 130];
     for _ in 0..20 {
-        numbers.into_iter().for_each(|number| house.send(number));
+        THROTTLED.into_iter().for_each(|number| house.send(number));
         house.answer(0, sick(Trouble::Throttled));
     }
     assert!(matches!(house.router.lane(0).blame(), Blame::Link { .. }));
+    house
+}
+
+#[test]
+fn s6a_while_refusals_spread_those_refused_go_in_turn_and_others_before_them() {
+    let house = blamed_link();
     (0..300).for_each(|_| house.send(100));
     [110, 120, 130].into_iter().for_each(|number| house.send(number));
     (0..9).for_each(|_| house.send(1));
@@ -1262,14 +1270,8 @@ fn s6a_the_more_destinations_fail_the_fewer_places_has_each() {
 
 #[test]
 fn s6a_what_comes_all_the_time_does_not_lose_its_turn() {
-    let house = House::with_window(WINDOW, 11, &[1], &[]);
-    let numbers = [100, 110, 120, 130];
-    for _ in 0..20 {
-        numbers.into_iter().for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-    }
-    assert!(matches!(house.router.lane(0).blame(), Blame::Link { .. }));
-    (0..40).for_each(|_| numbers.into_iter().for_each(|number| house.send(number)));
+    let house = blamed_link();
+    (0..40).for_each(|_| THROTTLED.into_iter().for_each(|number| house.send(number)));
     let mut taken = Vec::new();
     for _ in 0..40 {
         house.clock.advance(Duration::from_millis(5));
@@ -1277,7 +1279,7 @@ fn s6a_what_comes_all_the_time_does_not_lose_its_turn() {
         taken.extend(house.take(0));
     }
     let of = |number: u8| taken.iter().filter(|taken| **taken == number).count();
-    assert!(numbers.into_iter().all(|number| of(number) >= 9), "{taken:?}");
+    assert!(THROTTLED.into_iter().all(|number| of(number) >= 9), "{taken:?}");
 }
 
 #[test]
@@ -1343,12 +1345,7 @@ fn s6b_a_busy_network_of_which_an_answer_is_lost_now_and_then_stays_where_it_is(
 
 #[tokio::test]
 async fn s6a_what_waits_in_turn_goes_at_once_where_nothing_else_does() {
-    let house = House::with_window(WINDOW, 11, &[1], &[]);
-    for _ in 0..20 {
-        [100, 110, 120, 130].into_iter().for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-    }
-    assert!(matches!(house.router.lane(0).blame(), Blame::Link { .. }));
+    let house = blamed_link();
     house.all(0);
     // By the link itself,
     house.send(100);
@@ -1364,11 +1361,7 @@ async fn s6a_what_waits_in_turn_goes_at_once_where_nothing_else_does() {
 
 #[test]
 fn s6a_while_refusals_spread_what_waits_in_turn_waits_as_long_as_its_code_is_good() {
-    let mut house = House::with_window(WINDOW, 11, &[1], &[]);
-    for _ in 0..20 {
-        [100, 110, 120, 130].into_iter().for_each(|number| house.send(number));
-        house.answer(0, sick(Trouble::Throttled));
-    }
+    let mut house = blamed_link();
     house.send(1);
     house.answer(0, |_| None);
     house.pass(TTL / 2);
