@@ -109,7 +109,8 @@ impl App {
         let gateway =
             Arc::new(Gateway::new(store, policy, templates, outbox, clock.clone(), Arc::clone(&metrics)));
         let (sender, reports) = sms::reports();
-        let (releaser, reporter) = (Arc::clone(&gateway), Arc::clone(&gateway));
+        let (releaser, reporter, expirer) =
+            (Arc::clone(&gateway), Arc::clone(&gateway), Arc::clone(&gateway));
         let release = move |item: &Item| releaser.release(item);
         let links = Links::new(config.links, queue, release, sender, clock.clone(), Arc::clone(&metrics));
         let threads = Threads::new(clock.clone());
@@ -138,7 +139,7 @@ impl App {
             tokio::join!(
                 links.run(drain),
                 reporter.take_reports(reports),
-                drift::watch(clock, metrics, stop)
+                drift::watch(clock, metrics, expirer, stop)
             );
         };
         let sms = threads.spawn("sms", run).map_err(StartError::Thread)?;

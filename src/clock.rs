@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -76,7 +77,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System { wall_at_start: Timestamp, start: Duration },
-    Manual(Arc<watch::Sender<Timestamp>>),
+    Manual { time: Arc<watch::Sender<Timestamp>>, wall_ahead_millis: Arc<AtomicI64> },
 }
 
 impl Clock {
@@ -92,7 +93,8 @@ impl Clock {
 
     /// A clock for tests, which stays at `start` until it is advanced.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(watch::Sender::new(start))))
+        let (time, wall_ahead_millis) = (Arc::new(watch::Sender::new(start)), Arc::default());
+        Self(Source::Manual { time, wall_ahead_millis })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -100,7 +102,7 @@ impl Clock {
             Source::System { wall_at_start, start } => {
                 wall_at_start.plus(since_boot().saturating_sub(*start))
             }
-            Source::Manual(time) => *time.borrow(),
+            Source::Manual { time, .. } => *time.borrow(),
         }
     }
 
@@ -108,18 +110,19 @@ impl Clock {
     pub(crate) fn uptime(&self) -> Duration {
         match &self.0 {
             Source::System { start, .. } => since_boot().saturating_sub(*start),
-            Source::Manual(time) => Duration::from_millis(time.borrow().0),
+            Source::Manual { time, .. } => Duration::from_millis(time.borrow().0),
         }
     }
 
-    /// By how much the machine's wall clock is ahead of this clock, in seconds; negative if it is behind. A manual clock
-    /// is the wall clock.
+    /// By how much the machine's wall clock is ahead of this clock, in seconds; negative if it is behind.
     pub(crate) fn wall_ahead_seconds(&self) -> f64 {
         match &self.0 {
             Source::System { .. } => {
                 since_epoch().as_secs_f64() - Duration::from_millis(self.now().0).as_secs_f64()
             }
-            Source::Manual(_) => 0.0,
+            Source::Manual { wall_ahead_millis, .. } => {
+                wall_ahead_millis.load(Ordering::Relaxed) as f64 / 1000.0
+            }
         }
     }
 
@@ -131,7 +134,7 @@ impl Clock {
                 let passed = since_boot().saturating_sub(*start);
                 tokio::time::sleep(deadline.since(*wall_at_start).saturating_sub(passed)).await;
             }
-            Source::Manual(time) => {
+            Source::Manual { time, .. } => {
                 let mut time = time.subscribe();
                 // The sender lives in `self`, so waiting can only end by reaching the deadline.
                 let _ = time.wait_for(|now| *now >= deadline).await;
@@ -152,7 +155,19 @@ impl Clock {
     pub fn advance(&self, duration: Duration) {
         match &self.0 {
             Source::System { .. } => panic!("only a manual clock can be advanced"),
-            Source::Manual(time) => time.send_modify(|now| *now = now.plus(duration)),
+            Source::Manual { time, .. } => time.send_modify(|now| *now = now.plus(duration)),
+        }
+    }
+
+    /// Has the machine's wall clock be ahead of a manual clock by so much, as [`Clock::wall_ahead_seconds`] says.
+    ///
+    /// # Panics
+    ///
+    /// On a system clock, which does not move the machine's.
+    pub fn put_wall_ahead(&self, millis: i64) {
+        match &self.0 {
+            Source::System { .. } => panic!("the wall clock is only moved for a manual clock"),
+            Source::Manual { wall_ahead_millis, .. } => wall_ahead_millis.store(millis, Ordering::Relaxed),
         }
     }
 }
@@ -183,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_s_sleep_counts_and_the_wall_clock_is_where_ours_began() {
+    fn abuse_70_the_machine_s_sleep_counts_and_the_wall_clock_is_where_ours_began() {
         // The first number is the time since boot, with suspensions (proc(5)).
         let read = || {
             let text = std::fs::read_to_string("/proc/uptime").unwrap();

@@ -1,7 +1,8 @@
 //! Watches how far the machine's wall clock moves away from ours, which goes on evenly from what that said at the start.
 //!
-//! A step of the wall clock changes no decision, but times in replies and in SMS are then off by it; and a virtual
-//! machine that was halted without our clock noticing has codes that are older than they look.
+//! A step of the wall clock changes no decision, but times in replies and in SMS are then off by it. One forward may also
+//! mean that a virtual machine was halted without our clock noticing, so that codes are older than they look: these are
+//! ended. Locks stay, as they would if the wall clock had been moved to end them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +10,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// From so far apart on, there is a warning; nearer than half of that again, it is over.
 const FAR_SECONDS: f64 = 5.0;
+/// Forward by more than this, codes are ended.
+const LOST_SECONDS: f64 = 5.0;
+/// What a look forgives: clocks drift apart by less (adjtimex(2) slews by at most 500 ppm), a halted machine's by more.
+const SLEWED_SECONDS: f64 = 0.001;
 
 /// What is new about the distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,8 @@ enum News {
 #[derive(Debug, Default)]
 struct Drift {
     is_far: bool,
+    /// How far the wall clock was ahead, but for what our clock may have missed since.
+    accounted_seconds: f64,
 }
 
 impl Drift {
@@ -36,14 +44,37 @@ impl Drift {
         }
         Some(if is_far { News::Apart } else { News::Together })
     }
+
+    /// Whether our clock may have missed so much time that codes are older than they look.
+    fn has_lost_time(&mut self, seconds: f64) -> bool {
+        self.accounted_seconds = (self.accounted_seconds + SLEWED_SECONDS).min(seconds);
+        let has_lost = seconds - self.accounted_seconds > LOST_SECONDS;
+        if has_lost {
+            self.accounted_seconds = seconds;
+        }
+        has_lost
+    }
 }
 
-/// Shows the distance and warns of it, until stopped.
-pub(crate) async fn watch(clock: Clock, metrics: Arc<Metrics>, stop: CancellationToken) {
+/// Shows the distance, warns of it, and ends codes that may be older than they look, until stopped.
+pub(crate) async fn watch(
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+) {
     let mut drift = Drift::default();
     loop {
         let seconds = clock.wall_ahead_seconds();
         metrics.api.clock_drift.set(seconds);
+        if drift.has_lost_time(seconds) {
+            let challenges = gateway.expire_open().await;
+            tracing::warn!(
+                seconds,
+                challenges,
+                "the machine may have been halted: open challenges are ended"
+            );
+        }
         match drift.look(seconds) {
             Some(News::Apart) => tracing::warn!(
                 seconds,
@@ -72,5 +103,26 @@ mod tests {
         let expected = [None, None, Some(News::Apart), None, None, None, Some(News::Together), None];
         assert_eq!(told[..8], expected);
         assert_eq!(told[8], Some(News::Apart));
+    }
+
+    #[test]
+    fn time_is_lost_when_the_wall_clock_goes_ahead_by_more_than_five_seconds_at_once_or_in_pieces() {
+        let lost = |looks: &[f64]| {
+            let mut drift = Drift::default();
+            looks.iter().filter(|seconds| drift.has_lost_time(**seconds)).count()
+        };
+        assert_eq!(lost(&[0.0, 5.0, 5.0]), 0);
+        assert_eq!(lost(&[0.0, 5.1, 5.1, 5.1]), 1);
+        assert_eq!(lost(&[0.0, 3.0, 3.0, 5.5]), 1);
+        // A step back is none, and the way forth from there is one.
+        assert_eq!(lost(&[0.0, -3600.0, -3600.0, -3594.0]), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_slewed_for_days_has_lost_no_time() {
+        let mut drift = Drift::default();
+        let day = 24 * 3600;
+        assert!((0..3 * day).all(|second| !drift.has_lost_time(f64::from(second) * 500e-6)));
+        assert!((0..day).any(|second| drift.has_lost_time(130.0 + f64::from(second) * 0.01)));
     }
 }

@@ -240,6 +240,19 @@ impl Gateway {
         self.store.decide(subscriber, |held| Decision::unchanged(held.and_then(view)))
     }
 
+    /// Ends all open challenges, since they may be older than the clock says; returns how many. Locks stay.
+    pub(crate) async fn expire_open(self: &Arc<Self>) -> usize {
+        let gateway = Arc::clone(self);
+        let expire = move || {
+            let (now, mut expired) = (gateway.clock.now(), 0);
+            let decided = gateway.store.decide_on_all(|held| held.expire_open(now), |count| expired += count);
+            decided.without_waiting();
+            expired
+        };
+        // With millions of subscribers it takes a good part of a second, in which other tasks run.
+        tokio::task::spawn_blocking(expire).await.unwrap_or(0)
+    }
+
     /// The code for an SMS that is about to be written, and the time left until it expires. `None` if the SMS
     /// must not be sent: the challenge has ended, or a newer send replaces this one.
     pub(crate) fn release(&self, item: &Item) -> Option<(Code, Duration)> {

@@ -134,6 +134,26 @@ impl Store {
         outcome
     }
 
+    /// Takes a decision on every subscriber, one after another, and calls `then` with each outcome. Others wait for one
+    /// shard at a time, a thousandth of all.
+    ///
+    /// `decide` must not use the store.
+    ///
+    /// # Panics
+    ///
+    /// As [`Store::decide`].
+    pub(crate) fn decide_on_all<T>(
+        &self,
+        decide: impl Fn(&Subscriber) -> Decision<T>,
+        mut then: impl FnMut(T),
+    ) -> Decided<()> {
+        let decide = |subscriber: Option<&Subscriber>| subscriber.map(&decide).expect("it is enrolled");
+        for mut subscriber in self.subscribers.iter_mut() {
+            then(self.decide_enrolled(&mut subscriber, &decide));
+        }
+        Decided::new((), self.mark())
+    }
+
     // The write lock is taken, and the map may grow, only when the decision is to enrol, not for every
     // unknown id that a caller presents.
     fn decide_absent<T>(&self, id: &SubscriberId, decide: &impl Fn(Option<&Subscriber>) -> Decision<T>) -> T {
@@ -214,7 +234,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::msisdn::NumberingPlan;
     use crate::subscriber::admission::Admission;
-    use crate::subscriber::challenge::{Challenge, Locale};
+    use crate::subscriber::challenge::{Locale, OpenChallenge};
     use crate::subscriber::challenge_id::{ChallengeId, Salt};
     use crate::subscriber::id::Id;
     use crate::subscriber::idempotency::Outcome;
@@ -252,7 +272,7 @@ mod tests {
 
     #[test]
     fn memory_is_counted_as_it_is_taken_and_given_back_and_used_up_at_its_bound() {
-        let live_bytes_max = 3 * (size_of::<Challenge>() + size_of::<Timestamp>());
+        let live_bytes_max = 3 * (size_of::<OpenChallenge>() + size_of::<Timestamp>());
         let config = Config { live_bytes_max, ..Default::default() };
         let store = Store::new(config, 10, Arc::new(Metrics::new()));
         store.enrol(&id("A"), phone(), Authenticator::SmsOtp).unwrap();

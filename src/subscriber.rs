@@ -25,7 +25,7 @@ pub(crate) use commands::{Cancel, Cancelled, Enrol, EnrolRefused, Resend, Resend
 pub use commands::{Decision, Draw, Generate, GenerateRefused, Issued, Presented, Verify};
 pub(crate) use event::Event;
 
-use challenge::Challenge;
+use challenge::{Challenge, OpenChallenge};
 use challenge_id::ChallengeId;
 use idempotency::Remembered;
 use lockout::Lockout;
@@ -52,8 +52,10 @@ pub struct Subscriber {
     lockout: Lockout,
     /// How often a challenge id was presented that this subscriber does not have.
     pub(crate) unknown_presented: u32,
-    /// In the order of issue.
-    challenges: Vec<Challenge>,
+    /// Those that no event has ended, in the order of issue.
+    open: Vec<OpenChallenge>,
+    /// In the order in which they ended.
+    ended: Vec<Challenge>,
     /// At most the acts on each challenge held, with which they are dropped: see `forget_ended`.
     remembered: Vec<Remembered>,
     /// When an SMS was queued, in the last 24 hours.
@@ -68,7 +70,8 @@ impl Subscriber {
             authenticator,
             lockout: Lockout::default(),
             unknown_presented: 0,
-            challenges: Vec::new(),
+            open: Vec::new(),
+            ended: Vec::new(),
             remembered: Vec::new(),
             sends: Vec::new(),
         }
@@ -76,7 +79,16 @@ impl Subscriber {
 
     /// The challenge with this id, if at `now` it is open or ended at most ten minutes ago.
     pub(crate) fn challenge(&self, id: ChallengeId, now: Timestamp) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.id == id && !challenge.is_forgotten(now))
+        self.challenges().find(|challenge| challenge.id == id && !challenge.is_forgotten(now))
+    }
+
+    /// All that are held, those that are forgotten included.
+    fn challenges(&self) -> impl Iterator<Item = &Challenge> {
+        self.open.iter().map(|open| &open.challenge).chain(&self.ended)
+    }
+
+    fn open_challenge(&self, id: ChallengeId) -> Option<&OpenChallenge> {
+        self.open.iter().find(|open| open.challenge.id == id)
     }
 
     /// The registered phone.
@@ -86,7 +98,8 @@ impl Subscriber {
 
     /// The bytes that this subscriber holds outside its own struct.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.challenges.capacity() * size_of::<Challenge>()
+        self.open.capacity() * size_of::<OpenChallenge>()
+            + self.ended.capacity() * size_of::<Challenge>()
             + self.remembered.capacity() * size_of::<Remembered>()
             + self.sends.capacity() * size_of::<Timestamp>()
     }

@@ -5,7 +5,7 @@
 //!            the caller, or a newer one    ├──────────► Cancelled
 //!   Open ────another transaction───────────┼──────────► Voided
 //!            the last attempt was wrong    ├──────────► Exhausted
-//!            (derived from the time)       └──────────► Expired
+//!            (derived from the time)       └──────────► Expired   (see also `Event::Expired`)
 //! ```
 
 use std::time::Duration;
@@ -111,7 +111,7 @@ named! {
     }
 }
 
-/// How a challenge ended, other than by expiry, which is derived from the time.
+/// How a challenge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The right code.
@@ -122,39 +122,51 @@ pub(crate) enum End {
     Voided,
     /// The last attempt was wrong.
     Exhausted,
+    /// Its time ran out, or so much of it may have that it is taken to have.
+    Expired,
 }
 
-/// One issued OTP. At most 128 bytes: a gateway holds millions.
+/// One issued OTP, with all that is remembered of it once it has ended. At most 56 bytes: a gateway holds millions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Challenge {
     pub(crate) id: ChallengeId,
-    pub(crate) salt: Salt,
-    pub(crate) digest: Digest,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    pub(crate) last_sent_at: Timestamp,
     pub(crate) ended: Option<(End, Timestamp)>,
-    pub(crate) key: KeyId,
     pub(crate) code_length: CodeLength,
     pub(crate) attempts_max: u8,
     pub(crate) attempts: u8,
     pub(crate) sends: u8,
     pub(crate) locale: Locale,
     pub(crate) delivery: Delivery,
+}
+
+/// A challenge that no event has ended, with what its code is derived from; it may have expired. At most 128 bytes.
+///
+/// Once it has ended its code can no longer be derived, by anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenChallenge {
+    pub(crate) challenge: Challenge,
+    pub(crate) salt: Salt,
+    pub(crate) digest: Digest,
+    pub(crate) key: KeyId,
+    pub(crate) last_sent_at: Timestamp,
     /// A failed SMS was resent at once: the next resend waits, even if this one fails, too.
     pub(crate) resent_after_failure: bool,
 }
 
-const _: () = assert!(size_of::<Challenge>() <= 128, "a challenge has at most 128 bytes");
+const _: () = assert!(size_of::<Challenge>() <= 56, "an ended challenge has at most 56 bytes");
+const _: () = assert!(size_of::<OpenChallenge>() <= 128, "an open challenge has at most 128 bytes");
 
 impl Challenge {
-    /// Expiry is derived from `now`, not recorded.
+    /// Expiry is derived from `now`.
     pub(crate) fn state(&self, now: Timestamp) -> State {
         match self.ended {
             Some((End::Approved, _)) => State::Approved,
             Some((End::Cancelled, _)) => State::Cancelled,
             Some((End::Voided, _)) => State::Voided,
             Some((End::Exhausted, _)) => State::Exhausted,
+            Some((End::Expired, _)) => State::Expired,
             None if now >= self.expires_at => State::Expired,
             None => State::Open,
         }

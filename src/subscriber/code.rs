@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_ever_in_use_keeps_its_bytes() {
+    fn abuse_66_a_key_that_was_ever_in_use_keeps_its_bytes() {
         let ring = |keys: &[(u16, u8)]| {
             let master = |(id, byte): &(u16, u8)| (KeyId(*id), Zeroizing::new([*byte; MASTER_KEY_BYTES]));
             Keyring::new(&keys.iter().map(master).collect::<Vec<_>>()).unwrap()

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::challenge::{Challenge, Delivery, State};
+use super::challenge::{Challenge, Delivery, OpenChallenge, State};
 use super::challenge_id::ChallengeId;
 use super::code::Code;
 use super::commands::{
@@ -104,7 +104,7 @@ impl Subscriber {
             return Decision::unchanged(Outcome::Fresh(Err(refused)));
         }
         let challenge = self.new_challenge(command, policy, now);
-        let issued = self.issued(&challenge, policy);
+        let issued = self.issued(&challenge.challenge, policy);
         let mut events = self.make_room(policy, now);
         let key = command.idempotency.map(|idempotency| idempotency.remembered(policy));
         events.push(Event::Issued { challenge, key });
@@ -118,8 +118,7 @@ impl Subscriber {
         now: Timestamp,
     ) -> Result<(), GenerateRefused> {
         command.admission.sms(self.phone).map_err(GenerateRefused::Unavailable)?;
-        // A new challenge that replaces an old one needs no further memory.
-        if !self.challenges.iter().any(|challenge| challenge.is_forgotten(now)) {
+        if self.bytes_freed_by_issuing(now) < size_of::<OpenChallenge>() {
             command.admission.memory.map_err(GenerateRefused::Unavailable)?;
         }
         if self.authenticator != Authenticator::SmsOtp {
@@ -134,6 +133,16 @@ impl Subscriber {
         }
     }
 
+    /// A new challenge that replaces old ones of its size needs no further memory.
+    fn bytes_freed_by_issuing(&self, now: Timestamp) -> usize {
+        let ended = self.ended.iter().filter(|challenge| challenge.is_forgotten(now)).count();
+        let expired = self.open.iter().filter(|open| open.challenge.state(now) == State::Expired);
+        let (forgotten, kept): (Vec<_>, Vec<_>) = expired.partition(|open| open.challenge.is_forgotten(now));
+        forgotten.len() * size_of::<OpenChallenge>()
+            + kept.len() * (size_of::<OpenChallenge>() - size_of::<Challenge>())
+            + ended * size_of::<Challenge>()
+    }
+
     /// The time until another SMS may be sent, if the sends of the last 24 hours are used up.
     fn sends_used_up(&self, policy: &Policy, now: Timestamp) -> Option<Duration> {
         let within_a_day = self.sends.iter().filter(|sent| now.since(**sent) < DAY);
@@ -141,34 +150,38 @@ impl Subscriber {
         within_a_day.clone().nth(surplus).map(|oldest| oldest.plus(DAY).since(now))
     }
 
-    fn new_challenge(&self, command: &Generate<'_>, policy: &Policy, now: Timestamp) -> Challenge {
+    fn new_challenge(&self, command: &Generate<'_>, policy: &Policy, now: Timestamp) -> OpenChallenge {
         let taken = |id: &&ChallengeId| {
             let reference = id.sms_reference();
-            self.challenges.iter().any(|challenge| challenge.id.sms_reference() == reference)
+            self.challenges().any(|challenge| challenge.id.sms_reference() == reference)
         };
         let [.., last] = &command.draw.ids;
-        Challenge {
+        let challenge = Challenge {
             id: *command.draw.ids.iter().find(|id| !taken(id)).unwrap_or(last),
-            salt: command.draw.salt,
-            digest: command.digest,
             issued_at: now,
             expires_at: now.plus(policy.ttl),
-            last_sent_at: now,
             ended: None,
-            key: policy.keys.active().id(),
             code_length: policy.code_length(command.subject),
             attempts_max: policy.attempts_max,
             attempts: 0,
             sends: 1,
             locale: command.locale,
             delivery: Delivery::Queued,
+        };
+        OpenChallenge {
+            challenge,
+            salt: command.draw.salt,
+            digest: command.digest,
+            key: policy.keys.active().id(),
+            last_sent_at: now,
             resent_after_failure: false,
         }
     }
 
     /// Cancellations of the oldest open challenges, so that a new one stays within the limit.
     fn make_room(&self, policy: &Policy, now: Timestamp) -> Vec<Event> {
-        let open = self.challenges.iter().filter(|challenge| challenge.state(now) == State::Open);
+        let open = self.open.iter().map(|open| &open.challenge);
+        let open = open.filter(|challenge| challenge.state(now) == State::Open);
         let surplus = (open.clone().count() + 1).saturating_sub(policy.open_max);
         let mut events = Vec::with_capacity(surplus + 1);
         let cancel = |challenge: &Challenge| Event::Cancelled { at: now, challenge: challenge.id, key: None };
@@ -202,21 +215,14 @@ impl Subscriber {
             Ok(Some(remembered)) => return Decision::unchanged(remembered.verdict()),
             Ok(None) => {}
         }
-        let challenge = match self.answerable(presented, now, self.lockout.lock(now)) {
-            Ok(challenge) => challenge,
+        let open = match self.answerable(presented, now, self.lockout.lock(now)) {
+            Ok(open) => open,
             Err(verdict) => return self.refused(verdict, presented, policy, now).map(Outcome::Fresh),
         };
-        let Some(keys) = policy.keys.find(challenge.key) else {
-            // Its master key is no longer in the key file: no code can be right.
+        let Some(expected) = open.code(command.subscriber, policy) else {
             return Decision::unchanged(Outcome::Fresh(Verdict::Expired));
         };
-        let expected = keys.code(
-            command.subscriber,
-            &challenge.id,
-            &challenge.salt,
-            &challenge.digest,
-            challenge.code_length,
-        );
+        let challenge = &open.challenge;
         let verdict = if command.code.matches(&expected) {
             Verdict::Approved { at: now }
         } else {
@@ -244,7 +250,7 @@ impl Subscriber {
         presented: &Presented,
         now: Timestamp,
         lock: Option<Lock>,
-    ) -> Result<&Challenge, Verdict> {
+    ) -> Result<&OpenChallenge, Verdict> {
         let challenge = self.challenge(presented.challenge, now).ok_or(Verdict::UnknownChallenge)?;
         if let Some(lock) = lock {
             return Err(Verdict::Locked(lock));
@@ -252,7 +258,8 @@ impl Subscriber {
         if let Some(verdict) = Verdict::of_ended(challenge, now) {
             return Err(verdict);
         }
-        if challenge.digest == presented.digest { Ok(challenge) } else { Err(Verdict::TransactionChanged) }
+        let open = self.open_challenge(challenge.id).ok_or(Verdict::UnknownChallenge)?;
+        if open.digest == presented.digest { Ok(open) } else { Err(Verdict::TransactionChanged) }
     }
 
     /// A refusal by [`Subscriber::answerable`] with its events: an unknown challenge is counted, and one that
@@ -301,33 +308,29 @@ impl Subscriber {
         if let Err(unavailable) = command.admission.sms(self.phone) {
             return Decision::unchanged(Outcome::Fresh(Err(ResendRefused::Unavailable(unavailable))));
         }
-        let challenge = match self.answerable(presented, now, self.lockout.lock(now)) {
-            Ok(challenge) => challenge,
+        let open = match self.answerable(presented, now, self.lockout.lock(now)) {
+            Ok(open) => open,
             Err(verdict) => {
                 let refused = self.refused(verdict, presented, policy, now);
                 return refused.map(|verdict| Outcome::Fresh(Err(ResendRefused::Ended(verdict))));
             }
         };
-        if let Err(refused) = self.may_resend(challenge, policy, now) {
+        if let Err(refused) = self.may_resend(open, policy, now) {
             return Decision::unchanged(Outcome::Fresh(Err(refused)));
         }
+        let challenge = &open.challenge;
         let resent = self.resent(challenge, challenge.sends, now, policy);
         let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
         let event = Event::Resent { at: now, challenge: challenge.id, key };
         Decision::changed(Outcome::Fresh(Ok(resent)), event)
     }
 
-    fn may_resend(
-        &self,
-        challenge: &Challenge,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<(), ResendRefused> {
-        let wait = policy.resend_after(challenge.sends).ok_or(ResendRefused::NoneLeft)?;
-        let earliest = challenge.last_sent_at.plus(wait);
+    fn may_resend(&self, open: &OpenChallenge, policy: &Policy, now: Timestamp) -> Result<(), ResendRefused> {
+        let wait = policy.resend_after(open.challenge.sends).ok_or(ResendRefused::NoneLeft)?;
+        let earliest = open.last_sent_at.plus(wait);
         // A subscriber whose SMS certainly did not arrive need not wait; only once, so that a bad connection
         // to the SMSC cannot flood a handset.
-        let at_once = challenge.delivery.has_failed() && !challenge.resent_after_failure;
+        let at_once = open.challenge.delivery.has_failed() && !open.resent_after_failure;
         if now < earliest && !at_once {
             return Err(ResendRefused::TooEarly { retry_after: earliest.since(now) });
         }
@@ -386,7 +389,7 @@ impl Subscriber {
             Ok(None) => {}
         }
         let challenge = match self.answerable(presented, now, None) {
-            Ok(challenge) => challenge,
+            Ok(open) => &open.challenge,
             Err(verdict) => {
                 let refused = self.refused(verdict, presented, policy, now);
                 return refused.map(|verdict| Outcome::Fresh(Err(verdict)));
@@ -407,21 +410,28 @@ impl Subscriber {
         policy: &Policy,
         now: Timestamp,
     ) -> Option<(Code, Duration)> {
-        let challenge = self.challenge(challenge, now)?;
+        let open = self.open_challenge(challenge)?;
+        let challenge = &open.challenge;
         let newest = challenge.sends == ordinal.saturating_add(1);
         if challenge.state(now) != State::Open || !newest || self.lockout.lock(now).is_some() {
             return None;
         }
-        let keys = policy.keys.find(challenge.key)?;
-        let code =
-            keys.code(subscriber, &challenge.id, &challenge.salt, &challenge.digest, challenge.code_length);
-        Some((code, challenge.expires_at.since(now)))
+        Some((open.code(subscriber, policy)?, challenge.expires_at.since(now)))
+    }
+
+    /// Ends all open challenges, since the clock may have missed how old they are; returns how many.
+    pub(crate) fn expire_open(&self, now: Timestamp) -> Decision<usize> {
+        let open = self.open.iter().map(|open| &open.challenge);
+        let open = open.filter(|challenge| challenge.state(now) == State::Open);
+        let expired = |challenge: &Challenge| Event::Expired { at: now, challenge: challenge.id };
+        let events: Vec<_> = open.map(expired).collect();
+        Decision { outcome: events.len(), events }
     }
 
     /// Records the delivery state of one send of a challenge's SMS; true if that changes it. An earlier send
     /// than the newest counts only if it arrived.
     pub(crate) fn report(&self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) -> Decision<bool> {
-        let held = self.challenges.iter().find(|held| held.id == challenge);
+        let held = self.challenges().find(|held| held.id == challenge);
         let Some(held) = held else { return Decision::unchanged(false) };
         let newest = held.sends == ordinal.saturating_add(1);
         let then = held.delivery.then(delivery);
@@ -429,6 +439,15 @@ impl Subscriber {
             return Decision::unchanged(false);
         }
         Decision::changed(true, Event::Reported { challenge, delivery: then })
+    }
+}
+
+impl OpenChallenge {
+    /// `None` if its master key is no longer in the key file, so that no code can be right.
+    fn code(&self, subscriber: &SubscriberId, policy: &Policy) -> Option<Code> {
+        let Challenge { id, code_length, .. } = &self.challenge;
+        let keys = policy.keys.find(self.key)?;
+        Some(keys.code(subscriber, id, &self.salt, &self.digest, *code_length))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The changes of a subscriber, and the only place where a subscriber changes: [`Subscriber::apply`].
 
-use super::challenge::{Challenge, Delivery, End};
+use super::challenge::{Challenge, Delivery, End, OpenChallenge};
 use super::challenge_id::ChallengeId;
 use super::idempotency::{Remembered, RememberedAct, RememberedKey};
 use super::policy::DAY;
@@ -15,7 +15,7 @@ pub(crate) enum Event {
     /// The first event of every subscriber, which occurs once.
     Enrolled { phone: Msisdn, authenticator: Authenticator },
     /// A challenge was issued and its first SMS queued.
-    Issued { challenge: Challenge, key: Option<RememberedKey> },
+    Issued { challenge: OpenChallenge, key: Option<RememberedKey> },
     /// A code was compared.
     Attempted {
         at: Timestamp,
@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Resent { at: Timestamp, challenge: ChallengeId, key: Option<RememberedKey> },
     /// A challenge was cancelled, by the caller or to make room for a newer one.
     Cancelled { at: Timestamp, challenge: ChallengeId, key: Option<RememberedKey> },
+    /// A challenge is taken to have expired, since the clock may have missed how old it is.
+    Expired { at: Timestamp, challenge: ChallengeId },
     /// A challenge id was presented that the subscriber does not have.
     UnknownPresented,
     /// The delivery state of a challenge's newest SMS changed.
@@ -50,6 +52,7 @@ impl Subscriber {
             | Event::Voided { .. }
             | Event::Resent { .. }
             | Event::Cancelled { .. }
+            | Event::Expired { .. }
             | Event::UnknownPresented
             | Event::Reported { .. } => panic!("a subscriber begins by being enrolled, not by {event:?}"),
         }
@@ -77,6 +80,7 @@ impl Subscriber {
                 self.end(*challenge, End::Cancelled, *at);
                 self.remember(*challenge, *key, RememberedAct::Cancelled { at: *at });
             }
+            Event::Expired { at, challenge } => self.end(*challenge, End::Expired, *at),
             Event::UnknownPresented => {
                 self.unknown_presented = self.unknown_presented.saturating_add(1);
             }
@@ -88,13 +92,13 @@ impl Subscriber {
         }
     }
 
-    fn apply_issued(&mut self, challenge: &Challenge, key: Option<RememberedKey>) {
-        self.forget_ended(challenge.issued_at);
-        self.note_send(challenge.issued_at);
+    fn apply_issued(&mut self, issued: &OpenChallenge, key: Option<RememberedKey>) {
+        self.forget_ended(issued.challenge.issued_at);
+        self.note_send(issued.challenge.issued_at);
         // Room for exactly one: most subscribers have one challenge, and a gateway holds millions.
-        self.challenges.reserve_exact(1);
-        self.challenges.push(challenge.clone());
-        self.remember(challenge.id, key, RememberedAct::Issued);
+        self.open.reserve_exact(1);
+        self.open.push(issued.clone());
+        self.remember(issued.challenge.id, key, RememberedAct::Issued);
     }
 
     fn apply_attempted(
@@ -121,32 +125,40 @@ impl Subscriber {
 
     fn apply_resent(&mut self, at: Timestamp, id: ChallengeId, key: Option<RememberedKey>) {
         self.note_send(at);
-        let Some(challenge) = self.challenge_mut(id) else { return };
-        let ordinal = challenge.sends;
-        challenge.sends = challenge.sends.saturating_add(1);
-        challenge.last_sent_at = at;
-        challenge.resent_after_failure |= challenge.delivery.has_failed();
-        challenge.delivery = Delivery::Queued;
+        let Some(open) = self.open.iter_mut().find(|open| open.challenge.id == id) else { return };
+        open.last_sent_at = at;
+        open.resent_after_failure |= open.challenge.delivery.has_failed();
+        let ordinal = open.challenge.sends;
+        open.challenge.sends = ordinal.saturating_add(1);
+        open.challenge.delivery = Delivery::Queued;
         self.remember(id, key, RememberedAct::Resent { ordinal, at });
     }
 
     fn challenge_mut(&mut self, id: ChallengeId) -> Option<&mut Challenge> {
-        self.challenges.iter_mut().find(|challenge| challenge.id == id)
+        let open = self.open.iter_mut().map(|open| &mut open.challenge);
+        open.chain(&mut self.ended).find(|challenge| challenge.id == id)
     }
 
+    /// Keeps of a challenge that ends what may still be asked for.
     fn end(&mut self, id: ChallengeId, end: End, at: Timestamp) {
-        if let Some(challenge) = self.challenge_mut(id) {
-            challenge.ended = Some((end, at));
-        }
+        let Some(index) = self.open.iter().position(|open| open.challenge.id == id) else { return };
+        let mut challenge = self.open.remove(index).challenge;
+        challenge.ended = Some((end, at));
+        self.open.shrink_to_fit();
+        self.ended.reserve_exact(1);
+        self.ended.push(challenge);
     }
 
     /// Drops challenges that ended more than ten minutes ago, with the calls that are remembered about them, and frees
     /// their memory. The sends per day bound what is kept.
     fn forget_ended(&mut self, now: Timestamp) {
-        self.challenges.retain(|challenge| !challenge.is_forgotten(now));
-        let challenges = &self.challenges;
-        self.remembered.retain(|remembered| challenges.iter().any(|c| c.id == remembered.challenge));
-        self.challenges.shrink_to_fit();
+        while let Some(expired) = self.open.iter().map(|open| &open.challenge).find(|c| now >= c.expires_at) {
+            self.end(expired.id, End::Expired, expired.expires_at);
+        }
+        self.ended.retain(|challenge| !challenge.is_forgotten(now));
+        self.ended.shrink_to_fit();
+        let held: Vec<_> = self.challenges().map(|challenge| challenge.id).collect();
+        self.remembered.retain(|remembered| held.contains(&remembered.challenge));
         self.remembered.shrink_to_fit();
     }
 

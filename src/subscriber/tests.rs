@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::admission::{Admission, Unavailable};
-use super::challenge::{Delivery, Locale, State};
+use super::challenge::{Delivery, Locale, OpenChallenge, State};
 use super::challenge_id::Salt;
 use super::code::{Code, CodeLength, Keyring};
 use super::id::{Id, SubscriberId};
@@ -97,6 +97,11 @@ impl Story {
         }
     }
 
+    fn expire_open(&mut self) -> usize {
+        let decision = self.subscriber.expire_open(self.now);
+        self.apply(decision)
+    }
+
     fn report(&mut self, challenge: ChallengeId, ordinal: u8, delivery: Delivery) {
         let decision = self.subscriber.report(challenge, ordinal, delivery);
         self.apply(decision);
@@ -108,9 +113,18 @@ impl Story {
 
     /// The right code, as the SMS would carry it.
     fn code(&self, challenge: ChallengeId) -> Code {
-        let c = self.subscriber.challenges.iter().find(|c| c.id == challenge).expect("a held challenge");
-        let keys = self.policy.keys.find(c.key).expect("its key");
-        keys.code(&subscriber_id(), &c.id, &c.salt, &c.digest, c.code_length)
+        let open = self.issued(challenge);
+        let keys = self.policy.keys.find(open.key).expect("its key");
+        keys.code(&subscriber_id(), &challenge, &open.salt, &open.digest, open.challenge.code_length)
+    }
+
+    /// A challenge as it was issued.
+    fn issued(&self, id: ChallengeId) -> &OpenChallenge {
+        let issued = self.events.iter().find_map(|event| match event {
+            Event::Issued { challenge, .. } if challenge.challenge.id == id => Some(challenge),
+            _ => None,
+        });
+        issued.expect("a challenge that was issued")
     }
 
     fn wrong_code(&self, challenge: ChallengeId) -> Code {
@@ -152,7 +166,7 @@ impl Story {
 
     /// An answer to the challenge that was issued first, whether it is still held or not.
     fn right_or_unknown(&mut self) -> Verdict {
-        let first = self.subscriber.challenges[0].id;
+        let first = self.subscriber.challenges().next().unwrap().id;
         self.verify(first, &Code::parse("000000").unwrap())
     }
 
@@ -438,7 +452,7 @@ fn abuse_34_open_codes_verify_after_the_master_key_is_rotated() {
     let both = format!("2 {}\n1 {}", "77".repeat(32), "5a".repeat(32));
     story.policy.keys = crate::keys::parse(&both).unwrap();
     let newer = story.issue();
-    assert_eq!(story.subscriber.challenge(newer, story.now).unwrap().key.0, 2);
+    assert_eq!(story.issued(newer).key.0, 2);
     assert!(matches!(story.verify(challenge, &sent), Verdict::Approved { .. }));
     assert!(matches!(story.right(newer), Verdict::Approved { .. }));
     let orphan = story.issue();
@@ -506,16 +520,16 @@ fn abuse_33_a_dump_of_the_store_and_the_queue_gives_no_code_without_the_key() {
     assert_eq!(fits(&story.policy.with_keys(other.clone())), Vec::<Vec<u8>>::new());
     // And what is stored about a challenge gives another code under another key.
     let of = |keys: &Keyring| {
-        let c = story.subscriber.challenge(challenge, story.now).unwrap();
-        let code =
-            keys.active().code(&subscriber_id(), &c.id, &c.salt, &c.digest, CodeLength::new(10).unwrap());
+        let open = story.subscriber.open_challenge(challenge).unwrap();
+        let length = CodeLength::new(10).unwrap();
+        let code = keys.active().code(&subscriber_id(), &challenge, &open.salt, &open.digest, length);
         code.expose().to_vec()
     };
     assert_ne!(of(&story.policy.keys), of(&other));
 }
 
 #[test]
-fn a_key_that_is_used_again_after_its_challenge_is_forgotten_is_found() {
+fn abuse_65_a_key_that_is_used_again_after_its_challenge_is_forgotten_is_found() {
     let mut story = Story::begin();
     let subject = payment("1000");
     let first = story.issue();
@@ -525,7 +539,7 @@ fn a_key_that_is_used_again_after_its_challenge_is_forgotten_is_found() {
     let second = story.issue();
     story.pass(101);
     // The first is forgotten, and still there.
-    assert_eq!(story.subscriber.challenges.len(), 2);
+    assert_eq!(story.subscriber.challenges().count(), 2);
     let wrong = story.wrong_code(second);
     let verdict = Verdict::Incorrect { attempts_left: 2 };
     for outcome in [Outcome::Fresh(verdict), Outcome::Replayed(verdict), Outcome::Replayed(verdict)] {
@@ -534,7 +548,7 @@ fn a_key_that_is_used_again_after_its_challenge_is_forgotten_is_found() {
 }
 
 #[test]
-fn what_is_promised_for_ten_minutes_is_kept_whatever_was_issued_since() {
+fn abuse_65_what_is_promised_for_ten_minutes_is_kept_whatever_was_issued_since() {
     let mut story = Story::begin();
     let subject = payment("1000");
     let generated = story.generate_with(&subject, Some(key("g", "body")));
@@ -670,10 +684,57 @@ fn abuse_35_the_debug_of_a_subscriber_shows_neither_code_nor_salt_nor_phone() {
 }
 
 #[test]
-fn a_live_challenge_without_remembered_keys_holds_at_most_128_bytes() {
+fn a_challenge_without_remembered_keys_holds_at_most_128_bytes_and_half_of_that_once_it_ended() {
     let mut story = Story::begin();
-    story.issue();
+    let challenge = story.issue();
     assert!(story.subscriber.heap_bytes() <= 128, "{} bytes", story.subscriber.heap_bytes());
+    story.right(challenge);
+    assert!(story.subscriber.heap_bytes() <= 64, "{} bytes", story.subscriber.heap_bytes());
+}
+
+#[test]
+fn of_an_ended_challenge_nothing_is_kept_that_its_code_could_be_derived_from() {
+    let mut story = Story::begin();
+    let (approved, expired) = (story.issue(), story.issue());
+    story.right(approved);
+    assert!(story.subscriber.open_challenge(approved).is_none());
+    story.pass(180);
+    let newest = story.issue();
+    assert!(story.subscriber.open_challenge(expired).is_none());
+    assert_eq!(story.right(expired), Verdict::Expired);
+    assert!(story.subscriber.open_challenge(newest).is_some());
+}
+
+#[test]
+fn what_ended_is_forgotten_ten_minutes_after_it_did_and_not_after_the_next_was_issued() {
+    let mut story = Story::begin();
+    let challenge = story.issue();
+    story.pass(300);
+    story.issue();
+    story.pass(480);
+    assert_eq!(story.right(challenge), Verdict::Expired);
+    story.now = story.now.plus(Duration::from_millis(1));
+    assert_eq!(story.right(challenge), Verdict::UnknownChallenge);
+}
+
+#[test]
+fn abuse_09_codes_that_may_be_older_than_they_look_are_ended_and_a_lock_is_not() {
+    let mut story = Story::begin();
+    let (first, second) = (story.issue(), story.issue());
+    for challenge in [first, first, second] {
+        story.wrong(challenge);
+    }
+    assert_eq!(story.expire_open(), 2);
+    assert_eq!((story.right(first), story.right(second)), (Verdict::Expired, Verdict::Expired));
+    assert!(story.subscriber.release(&subscriber_id(), second, 0, &story.policy, story.now).is_none());
+    assert_eq!(story.resend(second), Err(ResendRefused::Ended(Verdict::Expired)));
+    assert_eq!(story.expire_open(), 0);
+    let third = story.issue();
+    story.wrong(third);
+    assert!(matches!(story.wrong(third), Verdict::Locked(_)), "five failures");
+    let before = story.subscriber.lockout;
+    assert_eq!(story.expire_open(), 1);
+    assert_eq!(story.subscriber.lockout, before);
 }
 
 /// One step of a random story.
@@ -685,6 +746,7 @@ enum Step {
     Resend { newest: usize },
     Cancel { newest: usize },
     Report { newest: usize, ordinal: u8, delivered: bool },
+    ExpireOpen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -699,12 +761,17 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(|newest| Step::Cancel { newest }),
         1 => (0..4_usize, 0..3_u8, any::<bool>())
             .prop_map(|(newest, ordinal, delivered)| Step::Report { newest, ordinal, delivered }),
+        1 => Just(Step::ExpireOpen),
     ]
 }
 
 impl Story {
     fn newest(&self, newest: usize) -> Option<ChallengeId> {
-        self.subscriber.challenges.iter().rev().nth(newest).map(|challenge| challenge.id)
+        let issued = self.events.iter().rev().filter_map(|event| match event {
+            Event::Issued { challenge, .. } => Some(challenge.challenge.id),
+            _ => None,
+        });
+        issued.filter(|id| self.subscriber.challenges().any(|held| held.id == *id)).nth(newest)
     }
 
     /// Takes one step; the challenge if it approved one.
@@ -731,6 +798,7 @@ impl Story {
                 let decision = self.subscriber.report(self.newest(newest)?, ordinal, delivery);
                 self.apply(decision);
             }
+            Step::ExpireOpen => drop(self.expire_open()),
         }
         None
     }
@@ -785,7 +853,7 @@ impl Model {
         match event {
             Event::Issued { challenge, .. } => {
                 self.sends.push(now);
-                self.attempts.insert(challenge.id.0, 0);
+                self.attempts.insert(challenge.challenge.id.0, 0);
             }
             Event::Resent { .. } => self.sends.push(now),
             Event::Attempted { challenge, verdict, .. } => {
@@ -798,6 +866,7 @@ impl Model {
             Event::Enrolled { .. }
             | Event::Voided { .. }
             | Event::Cancelled { .. }
+            | Event::Expired { .. }
             | Event::UnknownPresented
             | Event::Reported { .. } => {}
         }
@@ -819,7 +888,9 @@ fn has_key(event: &Event) -> bool {
         | Event::Voided { key, .. }
         | Event::Resent { key, .. }
         | Event::Cancelled { key, .. } => key.is_some(),
-        Event::Enrolled { .. } | Event::UnknownPresented | Event::Reported { .. } => false,
+        Event::Enrolled { .. } | Event::Expired { .. } | Event::UnknownPresented | Event::Reported { .. } => {
+            false
+        }
     }
 }
 
@@ -847,7 +918,7 @@ fn call() -> impl Strategy<Value = (u64, usize, Call)> {
 
 proptest! {
     #[test]
-    fn a_remembered_call_that_is_repeated_at_once_is_replayed_equal_and_changes_nothing(
+    fn abuse_65_a_remembered_call_that_is_repeated_at_once_is_replayed_equal_and_changes_nothing(
         calls in proptest::collection::vec(call(), 0..80),
     ) {
         let mut story = Story::begin();
@@ -887,7 +958,7 @@ proptest! {
                 subscriber.sends.iter().filter(of_the_day).count(),
                 model.sends.iter().filter(of_the_day).count()
             );
-            for challenge in &subscriber.challenges {
+            for challenge in subscriber.challenges() {
                 prop_assert_eq!(Some(&challenge.attempts), model.attempts.get(&challenge.id.0));
             }
         }
@@ -915,10 +986,10 @@ proptest! {
         let mut story = Story::begin();
         for step in &steps {
             story.take(step);
-            let open = story.subscriber.challenges.iter().filter(|c| c.state(story.now) == State::Open);
+            let open = story.subscriber.challenges().filter(|c| c.state(story.now) == State::Open);
             prop_assert!(open.count() <= 3);
             // Challenges that ended since the last one was issued are dropped at the next.
-            prop_assert!(story.subscriber.challenges.len() <= story.policy.sends_per_day + 1);
+            prop_assert!(story.subscriber.challenges().count() <= story.policy.sends_per_day + 1);
             prop_assert!(story.subscriber.sends.len() <= 10);
         }
     }

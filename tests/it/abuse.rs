@@ -569,3 +569,28 @@ async fn abuse_48_the_reference_tells_messages_apart_that_come_out_of_order() {
     }
     assert!(overtaken > 0, "messages overtook each other");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_70_a_halt_that_only_the_wall_clock_shows_ends_the_codes_and_no_lock() {
+    let house = House::with_manual_clock().await;
+    let mut client = house.client().await;
+    for _ in 0..2 {
+        let issued = house.issue(&mut client, 1).await;
+        for _ in 0..3 {
+            client.post("verify", &issued.wrong_body()).await;
+        }
+    }
+    let issued = house.issue(&mut client, 0).await;
+    house.clock.put_wall_ahead(3_600_000);
+    house.clock.advance(Duration::from_secs(1));
+    let expired = async {
+        while client.get(&issued.path()).await.json()["state"] != "expired" {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(expired, "the open challenge to be ended").await;
+    assert_eq!(client.post("verify", &issued.body()).await.json()["verdict"], "expired");
+    assert_eq!(client.post("generate", &generate_body(1)).await.status, 422, "still locked");
+    let next = house.issue(&mut client, 0).await;
+    assert_eq!(client.post("verify", &next.body()).await.json()["verdict"], "approved");
+}

@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &["call", "clock", "entropy", "metrics", "msisdn::Msisdn", "named", "sms", "store", "subscriber"],
     ),
-    ("drift", &["clock", "metrics"]),
+    ("drift", &["clock", "gateway", "metrics"]),
     ("enrolment", &["msisdn", "named", "store", "subscriber"]),
     ("sms", &["clock", "metrics", "msisdn", "named", "subscriber"]),
     ("store", &["metrics", "msisdn", "subscriber"]),

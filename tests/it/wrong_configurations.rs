@@ -1,5 +1,6 @@
 //! What operators are told about a configuration that cannot be used.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -14,7 +15,7 @@ fn folder() -> TempDir {
     let write = |name: &str, text: &str, mode: u32| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a file");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
     };
     write("master.keys", &format!("1 {}\n", "5a".repeat(32)), 0o600);
     write("twice.keys", &format!("1 {0}\n\n1 {0}\n", "5a".repeat(32)), 0o600);
@@ -40,7 +41,7 @@ fn changed(from: &str, to: &str) -> (String, usize) {
 fn mistakes(folder: &TempDir, toml: &str) -> Vec<String> {
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, toml).expect("a file");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("a mode");
     let shown = Config::load(&path).expect_err(toml).to_string();
     shown.replace(&format!("{}/", folder.path().display()), "").lines().map(str::to_owned).collect()
 }
@@ -246,6 +247,30 @@ fn abuse_18_a_wrong_setting_is_reported_with_place_key_what_was_found_and_what_i
     }
 }
 
+#[test]
+fn abuse_71_no_file_that_decides_may_be_written_by_others_than_its_owner() {
+    let folder = folder();
+    let path = folder.path().join("gateway.toml");
+    std::fs::write(&path, GOOD).expect("a file");
+    let mode = |name: &str, mode: u32| {
+        std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).expect("a mode");
+    };
+    for (name, good) in [
+        ("gateway.toml", 0o644),
+        ("subscribers.csv", 0o644),
+        ("master.keys", 0o600),
+        ("smsc.password", 0o600),
+    ] {
+        for written_by in [0o020, 0o002] {
+            mode(name, good | written_by);
+            let told = Config::load(&path).expect_err("a file that others may write").to_string();
+            assert!(told.contains("only its owner may"), "{name}: {told}");
+        }
+        mode(name, good);
+        assert!(Config::load(&path).is_ok(), "{name}");
+    }
+}
+
 /// Five mistakes in five sections.
 const FIVE: &str = "[[clients]]
 name = \"core 1\"
@@ -268,7 +293,7 @@ fn abuse_18_all_mistakes_are_reported_at_once_one_a_line_and_end_the_program_wit
     let folder = folder();
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, FIVE).expect("a file");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("a mode");
     for command in ["check-config", "serve"] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
         let output = program.arg(command).arg("--config").arg(&path).output().expect("the program runs");
@@ -298,7 +323,7 @@ fn what_is_logged_to_something_else_than_a_terminal_has_no_colours() {
     let listen = taken.local_addr().expect("an address").to_string();
     let toml = GOOD.replace("127.0.0.1:9464", &listen).replace("127.0.0.1:8080", "127.0.0.1:0");
     std::fs::write(&path, toml).expect("a file");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
     let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
     let output = program.arg("serve").arg("--config").arg(&path).output().expect("the program runs");
     let told = String::from_utf8(output.stderr).expect("text");
