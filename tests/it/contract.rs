@@ -3,6 +3,7 @@
 
 mod document;
 mod values;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use super::words;
 use crate::support::client::Reply;
 
 /// Headers of every HTTP reply, and the one that the document describes in its text.
@@ -109,18 +110,12 @@ impl Document {
         if let Some(either) = schema.get("oneOf").and_then(Value::as_array) {
             return either.iter().flat_map(|schema| self.kinds(schema)).collect();
         }
-        let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-        let parts: Vec<&Value> = std::iter::once(schema).chain(all.map(|part| self.resolve(part))).collect();
-        let problem = parts.iter().find_map(|part| part.pointer("/properties/type/const"));
-        let Some(problem) = problem.map(|uri| last_part(&text(uri)).to_owned()) else { return Vec::new() };
-        let enums = |name: &str| {
-            let pointer = format!("/properties/{name}/enum");
-            let mut lists = parts.iter().filter_map(|part| part.pointer(&pointer).and_then(Value::as_array));
-            let first = lists.next()?.clone();
-            Some(lists.fold(first, |kept, list| kept.into_iter().filter(|v| list.contains(v)).collect()))
-        };
-        match enums("verdict").or_else(|| enums("reason")) {
-            Some(values) => values.iter().map(|value| format!("{problem}:{}", text(value))).collect(),
+        let Some(problem) = schema.pointer("/properties/type/const") else { return Vec::new() };
+        let problem = last_part(&text(problem)).to_owned();
+        let words =
+            |field: &str| schema.pointer(&format!("/properties/{field}/enum")).and_then(Value::as_array);
+        match words("verdict").or_else(|| words("reason")) {
+            Some(words) => words.iter().map(|word| format!("{problem}:{}", text(word))).collect(),
             None => vec![problem],
         }
     }
@@ -142,6 +137,9 @@ impl Document {
         let body = if media_type.ends_with("json") { reply.json() } else { Value::String(reply.text()) };
         if let Err(error) = self.validator(&media["schema"]).validate(&body) {
             panic!("{error} at {}: {reported}", error.instance_path());
+        }
+        if status == "422" {
+            words::check(&body).unwrap_or_else(|error| panic!("{error}: {reported}"));
         }
         let problem = body.get("type").map(|uri| last_part(&text(uri)).to_owned()).unwrap_or_default();
         let why = body.get("verdict").or_else(|| body.get("reason")).filter(|_| !problem.is_empty());
