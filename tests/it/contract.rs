@@ -179,8 +179,10 @@ async fn heads_and_bodies(witness: &mut Witness<'_>, house: &House) {
         assert_eq!(witness.saw("beside", &reply), "404 not-found");
     }
     let long = "h".repeat(20_000);
-    let reply = client.send("GET", "/openapi.yaml", &[("x-long", &long)], "").await;
-    assert_eq!(witness.saw("beside", &reply), "431");
+    for (call, path) in [("getContract", "/openapi.yaml"), ("beside", "/")] {
+        let reply = house.client().await.send("GET", path, &[("x-long", &long)], "").await;
+        assert_eq!(witness.saw(call, &reply), "431");
+    }
     let mut anybody = house.client().await;
     anybody.key = None;
     let served = anybody.get("/openapi.yaml").await;

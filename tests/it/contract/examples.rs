@@ -30,7 +30,8 @@ impl Document {
     /// The examples at a body, which have names, at a parameter, which has one, or at a schema, which lists them.
     fn own_examples<'a>(&'a self, value: &'a Value) -> Vec<&'a Value> {
         let list = value.get("examples").and_then(Value::as_array).into_iter().flatten();
-        let named = value.get("schema").and(value.get("examples")).filter(|examples| examples.is_object());
+        let named =
+            value.get("schema").and_then(|_| value.get("examples")).filter(|examples| examples.is_object());
         let named = named.into_iter().flat_map(|named| self.named_examples(named));
         value.get("example").into_iter().chain(list).chain(named).collect()
     }
@@ -83,7 +84,7 @@ fn every_request_has_an_example_and_every_kind_of_reply_has() {
         let purposes: BTreeSet<String> = purposes.map(|purpose| purpose.to_string()).collect();
         assert_eq!(purposes.len(), 2, "{call} is shown for {purposes:?}");
     }
-    let has_body = |(call, status, _): &&Kind| (call.as_str(), status.as_str()) != ("beside", "431");
+    let has_body = |(_, status, _): &&Kind| status != "431";
     let documented: BTreeSet<Kind> = document.documented().iter().filter(has_body).cloned().collect();
     let shown = document.shown();
     let missing: Vec<&Kind> = documented.difference(&shown).collect();
