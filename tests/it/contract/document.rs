@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use super::words;
 use crate::support::client::Reply;
 
 /// Headers of every HTTP reply, and the one that the document describes in its text.
@@ -72,20 +73,6 @@ impl Document {
         Arc::clone(made)
     }
 
-    /// Every schema within a media type of a request or response, with the examples printed there.
-    pub(crate) fn media_types(&self) -> Vec<(&Value, Vec<&Value>)> {
-        let mut found = Vec::new();
-        collect_media_types(&self.root, &mut found);
-        found
-            .into_iter()
-            .map(|media| {
-                let examples = media.get("examples").and_then(Value::as_object);
-                let values = examples.into_iter().flat_map(|all| all.values());
-                (&media["schema"], values.map(|example| &self.resolve(example)["value"]).collect())
-            })
-            .collect()
-    }
-
     /// Every kind of reply that is documented.
     pub(crate) fn documented(&self) -> BTreeSet<Kind> {
         let mut documented = BTreeSet::new();
@@ -109,18 +96,12 @@ impl Document {
         if let Some(either) = schema.get("oneOf").and_then(Value::as_array) {
             return either.iter().flat_map(|schema| self.kinds(schema)).collect();
         }
-        let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-        let parts: Vec<&Value> = std::iter::once(schema).chain(all.map(|part| self.resolve(part))).collect();
-        let problem = parts.iter().find_map(|part| part.pointer("/properties/type/const"));
-        let Some(problem) = problem.map(|uri| last_part(&text(uri)).to_owned()) else { return Vec::new() };
-        let enums = |name: &str| {
-            let pointer = format!("/properties/{name}/enum");
-            let mut lists = parts.iter().filter_map(|part| part.pointer(&pointer).and_then(Value::as_array));
-            let first = lists.next()?.clone();
-            Some(lists.fold(first, |kept, list| kept.into_iter().filter(|v| list.contains(v)).collect()))
-        };
-        match enums("verdict").or_else(|| enums("reason")) {
-            Some(values) => values.iter().map(|value| format!("{problem}:{}", text(value))).collect(),
+        let Some(problem) = schema.pointer("/properties/type/const") else { return Vec::new() };
+        let problem = last_part(&text(problem)).to_owned();
+        let words =
+            |field: &str| schema.pointer(&format!("/properties/{field}/enum")).and_then(Value::as_array);
+        match words("verdict").or_else(|| words("reason")) {
+            Some(words) => words.iter().map(|word| format!("{problem}:{}", text(word))).collect(),
             None => vec![problem],
         }
     }
@@ -143,13 +124,20 @@ impl Document {
         if let Err(error) = self.validator(&media["schema"]).validate(&body) {
             panic!("{error} at {}: {reported}", error.instance_path());
         }
-        let problem = body.get("type").map(|uri| last_part(&text(uri)).to_owned()).unwrap_or_default();
-        let why = body.get("verdict").or_else(|| body.get("reason")).filter(|_| !problem.is_empty());
-        let kind = match why {
-            Some(why) => format!("{problem}:{}", text(why)),
-            None => problem,
-        };
-        (call.into(), status, kind)
+        if status == "422" {
+            words::check(&body).unwrap_or_else(|error| panic!("{error}: {reported}"));
+        }
+        self.check_title(&body, &reported);
+        (call.into(), status, kind_of(&body))
+    }
+
+    /// The examples of a problem have the title that the server gives it.
+    fn check_title(&self, body: &Value, reported: &str) {
+        let Some(problem) = body.get("type") else { return };
+        let examples = self.examples().into_iter().map(|(_, example)| example);
+        for example in examples.filter(|example| example.get("type") == Some(problem)) {
+            assert_eq!(example["title"], body["title"], "{reported}");
+        }
     }
 
     fn check_headers(&self, response: &Value, reply: &Reply, reported: &str) {
@@ -179,16 +167,13 @@ impl Document {
     }
 }
 
-fn collect_media_types<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
-    match value {
-        Value::Object(members) => {
-            if let Some(Value::Object(content)) = members.get("content") {
-                found.extend(content.values());
-            }
-            members.values().for_each(|member| collect_media_types(member, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_media_types(item, found)),
-        _ => {}
+/// Of a problem its type with its verdict or reason; of anything else, nothing.
+pub(crate) fn kind_of(body: &Value) -> String {
+    let Some(problem) = body.get("type") else { return String::new() };
+    let problem = last_part(&text(problem)).to_owned();
+    match body.get("verdict").or_else(|| body.get("reason")) {
+        Some(why) => format!("{problem}:{}", text(why)),
+        None => problem,
     }
 }
 

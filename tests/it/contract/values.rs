@@ -22,7 +22,7 @@ async fn abuse_15_the_document_and_the_server_take_the_same_values() {
         let pointer = format!("/paths/~1v1~1otp~1{call}/post/requestBody/content/application~1json/schema");
         document.validator(document.at(&pointer))
     };
-    for (call, base) in [("verify", verify.clone()), ("generate", generate), ("cancel", claim_of(&verify))] {
+    for (call, base) in [("cancel", claim_of(&verify)), ("verify", verify), ("generate", generate)] {
         let validator = schema(call);
         assert!(validator.is_valid(&base));
         for (field, value) in values(&base) {
@@ -43,11 +43,36 @@ async fn abuse_15_the_document_and_the_server_take_the_same_values() {
             assert_eq!(refused, !validator.is_valid(&body), "{call} {body}: {}", reply.text());
         }
     }
-    let mut too_fine = verify;
-    too_fine["transaction"]["amount"] = "1.505".into();
-    assert_eq!(client.post("verify", &too_fine).await.json()["field"], "/transaction/amount");
-    too_fine["transaction"]["amount"] = "1.500".into();
-    assert_eq!(client.post("verify", &too_fine).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// The document says in words, by currency, how fine an amount may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_and_the_server_take_equally_fine_amounts_of_each_currency() {
+    let document = Document::read();
+    let house = House::new().await;
+    let mut client = house.client().await;
+    let mut body = verify_body(0, &"0".repeat(32), "482913");
+    for currency in listed_currencies(&document) {
+        let finest = format!("1.{}", "1".repeat(minor_digits(&document, &currency)));
+        body["transaction"]["currency"] = currency.into();
+        body["transaction"]["amount"] = format!("{finest}0").into();
+        assert_eq!(client.post("verify", &body).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        body["transaction"]["amount"] = format!("{finest}1").into();
+        assert_eq!(client.post("verify", &body).await.json()["field"], "/transaction/amount", "{body}");
+    }
+}
+
+/// As the description has them: two, but for the currencies before a number in parentheses.
+fn minor_digits(document: &Document, currency: &str) -> usize {
+    let description = text(document.at("/components/schemas/Currency/description"));
+    let rest = description.split_once(currency).and_then(|(_, rest)| rest.split_once('('));
+    match rest.and_then(|(_, rest)| rest.split_once(')')) {
+        None => 2,
+        Some(("none", _)) => 0,
+        Some(("three", _)) => 3,
+        Some(("four", _)) => 4,
+        Some((word, _)) => panic!("{word} of {currency} is no number of digits"),
+    }
 }
 
 fn claim_of(verify: &Value) -> Value {
@@ -118,10 +143,13 @@ fn amounts() -> Vec<String> {
 
 /// Every code that is documented, and some that no payment is made in.
 fn currencies() -> Vec<String> {
-    let documented = Document::read();
-    let listed = documented.at("/components/schemas/Currency/enum").as_array().expect("a list").clone();
     let others = ["XXX", "XAU", "XTS", "XDR", "CHE", "idr", "IDRX", "ID", "AED AFN", "ED ", "000"];
-    listed.iter().map(text).chain(owned(&others)).collect()
+    [listed_currencies(&Document::read()), owned(&others)].concat()
+}
+
+fn listed_currencies(document: &Document) -> Vec<String> {
+    let listed = document.at("/components/schemas/Currency/enum").as_array().expect("a list");
+    listed.iter().map(text).collect()
 }
 
 fn with_fields_added_and_removed(base: &Value) -> Vec<Value> {

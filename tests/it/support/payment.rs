@@ -3,8 +3,8 @@
 use gateway_sandbox::{Authenticator, Subscriber};
 use serde_json::{Value, json};
 
-/// How many subscribers there are: `ACME01/USER000` and on, all on SMS OTP but the last. One more,
-/// `ACME01/BUDI`, is the one of the examples in `openapi.yaml`.
+/// How many subscribers there are: `ACME01/USER000` and on, all on SMS OTP but the last. One more is the one of the
+/// examples in `openapi.yaml`, whom the demo has, too.
 pub(crate) const SUBSCRIBERS: usize = 100;
 /// The last one, who confirms with a hard token.
 pub(crate) const HARD_TOKEN_USER: &str = "USER099";
@@ -14,7 +14,8 @@ const CORPORATE_ID: &str = "ACME01";
 /// The subscribers of a house.
 pub(super) fn subscribers() -> impl Iterator<Item = Subscriber> {
     let last = row(SUBSCRIBERS - 1, HARD_TOKEN_USER.into(), Authenticator::HardToken);
-    let of_examples = row(SUBSCRIBERS, "BUDI".into(), Authenticator::SmsOtp);
+    let of_examples = row(SUBSCRIBERS, "BUDI.SANTOSO".into(), Authenticator::SmsOtp);
+    let of_examples = Subscriber { corporate_id: "NUSA01", ..of_examples };
     on_sms_otp(SUBSCRIBERS - 1).chain([last, of_examples])
 }
 
