@@ -22,7 +22,7 @@ use crate::sms;
 use crate::sms::links::Links;
 use crate::sms::outbox::Item;
 use crate::store::Store;
-use crate::subscriber::code::{KeyChanged, Keyring};
+use crate::subscriber::code::KeyChanged;
 use crate::threads::Threads;
 
 /// Why the gateway did not start. Nothing is left running.
@@ -59,6 +59,7 @@ impl StartError {
 #[derive(Debug)]
 pub struct App {
     gateway: Arc<Gateway>,
+    api: Arc<Api>,
     admin: Arc<Admin>,
     server: Server,
     admin_server: AdminServer,
@@ -122,17 +123,17 @@ impl App {
             .map_err(|error| StartError::Listen("admin.listen", listen, error))?;
         let stop_admin = stop_admin.drop_guard();
         let (clients, listen) = (config.clients, config.api.listen);
-        let api = Api::new(Arc::clone(&gateway), clients, clock.clone(), Arc::clone(&metrics), &config.api);
-        let server = Server::start(
+        let api = Arc::new(Api::new(
+            Arc::clone(&gateway),
+            clients,
+            clock.clone(),
+            Arc::clone(&metrics),
             &config.api,
-            &Arc::new(api),
-            &clock,
-            &metrics,
-            config.drain_timeout,
-            &drain_api,
-            &threads,
-        )
-        .map_err(|error| StartError::Listen("api.listen", listen, error))?;
+            config.logs_decisions,
+        ));
+        let server =
+            Server::start(&config.api, &api, &clock, &metrics, config.drain_timeout, &drain_api, &threads)
+                .map_err(|error| StartError::Listen("api.listen", listen, error))?;
         let drain_api = drain_api.drop_guard();
         let (drain, stop) = (drain_sms.clone(), drain_sms.clone());
         let run = move || async move {
@@ -145,7 +146,7 @@ impl App {
         let sms = threads.spawn("sms", run).map_err(StartError::Thread)?;
         let drain_sms = drain_sms.drop_guard();
         tracing::info!(api = %server.addr(), admin = %admin_server.addr(), "ready");
-        Ok(Self { gateway, admin, server, admin_server, sms, drain_api, drain_sms, stop_admin })
+        Ok(Self { gateway, api, admin, server, admin_server, sms, drain_api, drain_sms, stop_admin })
     }
 
     /// Where the API listens.
@@ -158,14 +159,16 @@ impl App {
         self.admin_server.addr()
     }
 
-    /// Issues under the first of `keys` from now on; see [`Gateway::replace_keys`].
+    /// Takes over the clients and the master keys of a configuration that was read again: see [`Gateway::replace_keys`].
+    /// Its other settings count from the next start on.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn replace_keys(&self, keys: &Keyring) -> Result<(), KeyChanged> {
-        self.gateway.replace_keys(keys)?;
-        tracing::info!("master keys replaced");
+    /// As there; then the clients stay as they were, too.
+    pub fn reload(&self, config: Config) -> Result<(), KeyChanged> {
+        self.gateway.replace_keys(&config.policy.keys)?;
+        self.api.replace_clients(config.clients);
+        tracing::info!("clients and master keys read again");
         Ok(())
     }
 

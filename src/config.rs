@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use decisions::{Challenge, Codes, Lockout, policy_of};
 pub use settings::Mistakes;
-use settings::{Section, readable_file, seconds, secret_file, text};
+use settings::{Section, own, readable_file, seconds, secret_file, text};
 
 use crate::http;
 use crate::http::auth::Clients;
@@ -38,6 +38,8 @@ pub struct Config {
     pub(crate) admin: http::AdminConfig,
     /// Of the whole process.
     pub log: Log,
+    /// Whether each decision has a line in it.
+    pub(crate) logs_decisions: bool,
     /// How long requests in flight may take when the gateway shuts down; each link has a timeout of its own.
     pub(crate) drain_timeout: Duration,
     pub(crate) clients: Clients,
@@ -51,8 +53,6 @@ pub struct Config {
     pub(crate) outbox_items_max: usize,
     /// The links to the SMSCs, and their routes.
     pub(crate) links: links::Config,
-    /// The file of the master keys, read again on SIGHUP.
-    pub key_file: PathBuf,
 }
 
 impl Config {
@@ -77,7 +77,8 @@ impl Config {
     fn read(root: &Section<'_>, open_files_max: u64) -> Option<Self> {
         let api = read_api(&root.section("api"), open_files_max);
         let admin = read_admin(&root.section("admin"), api.listen);
-        let log = Log::read(&root.section("log"));
+        let log_section = root.section("log");
+        let (log, logs_decisions) = (Log::read(&log_section), log_section.or("decisions", own(), true));
         let drain_timeout =
             root.section("shutdown").or("drain_timeout", seconds(0)..=seconds(60), seconds(10));
         let clients = Clients::read(root);
@@ -102,11 +103,12 @@ impl Config {
             );
             outbox.conflict("items_max", outbox_items_max, allowed);
         }
-        let (key_file, keys) = keys?;
+        let (_, keys) = keys?;
         Some(Self {
             api,
             admin,
             log,
+            logs_decisions,
             drain_timeout,
             clients: clients?,
             subscribers_file: subscribers_file?,
@@ -116,7 +118,6 @@ impl Config {
             templates: templates?,
             outbox_items_max,
             links: links?,
-            key_file,
         })
     }
 }

@@ -62,8 +62,12 @@ pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u
     let file = File::open(path).map_err(unreadable)?;
     // Flexible, so that rows with too few or too many fields are reported here, with the others.
     // Lines end at \n, so that they are counted correctly in files with \r\n, too; `field` removes the \r.
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(file);
+    let delimiter = delimiter(&file);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(file);
     let headers = reader.byte_headers().map_err(|error| unreadable(error.into()))?;
     let order = column_order(headers).map_err(|mistake| Mistakes::new(vec![mistake], 0).of(path))?;
     let (mut mistakes, mut enrolled) = (Vec::new(), 0);
@@ -78,12 +82,22 @@ pub(crate) fn load(path: &Path, plan: &NumberingPlan, store: &Store) -> Result<u
                 let begin = record.position().cloned().unwrap_or_else(csv::Position::new);
                 let raw = raw(reader.get_ref(), begin.byte(), reader.position().byte());
                 mistakes.extend(
-                    wrong.into_iter().map(|wrong| wrong.mistake(&raw, begin.line() as usize, &order)),
+                    wrong
+                        .into_iter()
+                        .map(|wrong| wrong.mistake(&raw, begin.line() as usize, &order, delimiter)),
                 );
             }
         }
     }
     if mistakes.is_empty() { Ok(enrolled) } else { Err(Mistakes::new(mistakes, 0).of(path)) }
+}
+
+/// What stands between fields: spreadsheets of countries with a decimal comma write semicolons.
+fn delimiter(file: &File) -> u8 {
+    let mut begin = [0; 4096];
+    let read = file.read_at(&mut begin, 0).unwrap_or(0);
+    let header = begin[..read].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }
 }
 
 /// The bytes of a record as they stand in the file; nothing if they cannot be read again.
@@ -94,7 +108,7 @@ fn raw(file: &File, begin: u64, end: u64) -> String {
 }
 
 /// Where a field of a raw record begins, which may have empty lines before it.
-fn field_begin(raw: &str, place: usize) -> usize {
+fn field_begin(raw: &str, place: usize, delimiter: u8) -> usize {
     let (mut field, mut is_begin, mut is_quoted, mut is_open) = (0, true, false, false);
     for (at, character) in raw.char_indices() {
         if is_begin && field == 0 && character == '\n' {
@@ -105,7 +119,7 @@ fn field_begin(raw: &str, place: usize) -> usize {
         }
         is_quoted = if is_begin { character == '"' } else { is_quoted };
         is_open ^= is_quoted && character == '"';
-        is_begin = character == ',' && !is_open;
+        is_begin = character == char::from(delimiter) && !is_open;
         field += usize::from(is_begin);
     }
     raw.len()
@@ -142,10 +156,10 @@ struct Wrong {
 
 impl Wrong {
     /// The mistake and its place in the file, where the record is `raw` and begins at `line`.
-    fn mistake(self, raw: &str, line: usize, order: &[usize; COLUMNS.len()]) -> Mistake {
+    fn mistake(self, raw: &str, line: usize, order: &[usize; COLUMNS.len()], delimiter: u8) -> Mistake {
         let Self { column, found, allowed } = self;
         let key = column.map_or("row", |column| COLUMNS[column]).to_owned();
-        let before = &raw[..field_begin(raw, column.map_or(0, |column| order[column]))];
+        let before = &raw[..field_begin(raw, column.map_or(0, |column| order[column]), delimiter)];
         let last_line = before.rsplit('\n').next().unwrap_or_default();
         let (line, column) = (line + before.matches('\n').count(), last_line.chars().count() + 1);
         Mistake { line, column, key, found, allowed }
@@ -254,6 +268,19 @@ mod tests {
                      081234567890,siti,ACME01,1,\"PT Acme, Tbk\",hard_token,s@acme.example,SN2\n";
         assert_eq!(load_text(other).unwrap(), 1);
         assert_eq!(load_text(HEADER).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_spreadsheet_s_semicolons_are_understood() {
+        let semicolons = |text: &str| text.replace(',', ";");
+        let text = format!("{}\r\n{}\r\n", semicolons(HEADER), semicolons(GOOD));
+        assert_eq!(load_text(&text).unwrap(), 1);
+        let named =
+            semicolons(GOOD).replace("PT Acme", "\"PT Acme; Tbk, Jakarta\"").replace("budi;", "bu di;");
+        let text = format!("{}\n{named}\n", semicolons(HEADER));
+        assert_eq!(places(&text), [(2, 36, "user_id".to_owned())]);
+        // A header with both is one with commas, and says what is missing.
+        assert!(load_text(&HEADER.replacen(',', ";", 1)).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod admission;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::sms::message::{Templates, Text};
 use crate::sms::outbox::{Item, Outbox};
 use crate::store::{Decided, Store};
 use crate::subscriber::challenge::{Delivery, Locale, State};
-use crate::subscriber::challenge_id::{ChallengeId, Salt};
+use crate::subscriber::challenge_id::{ChallengeId, Salt, SmsReference};
 use crate::subscriber::code::{Code, CodeLength, KeyChanged, Keyring};
 use crate::subscriber::id::SubscriberId;
 use crate::subscriber::idempotency::{Idempotency, Outcome};
@@ -55,9 +56,18 @@ pub(crate) struct Claim<'a> {
     pub(crate) subject: &'a Subject,
 }
 
+/// What a challenge is looked up by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    Id(ChallengeId),
+    /// The newest whose SMS had it.
+    Reference(SmsReference),
+}
+
 /// A challenge as its caller may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChallengeView {
+    pub(crate) id: ChallengeId,
     pub(crate) state: State,
     /// Of its newest SMS.
     pub(crate) delivery: Delivery,
@@ -133,17 +143,21 @@ impl Gateway {
         let decided = self.store.decide(subscriber, |held| command.decide(held, &policy, now));
         decided.then(|outcome| {
             self.count_replay(outcome);
-            if let Outcome::Fresh(Ok(issued)) = outcome {
-                let (expires_at, length) = (issued.expires_at, issued.code_length);
-                reservation.commit(Item {
-                    subscriber: *subscriber,
-                    challenge: issued.challenge,
-                    ordinal: 0,
-                    phone: issued.phone,
-                    text: self.text(locale, subject, issued.challenge, expires_at, length),
-                    expires_at,
-                });
-                self.metrics.api.challenges_issued.inc();
+            match outcome {
+                Outcome::Fresh(Ok(issued)) => {
+                    let (expires_at, length) = (issued.expires_at, issued.code_length);
+                    reservation.commit(Item {
+                        subscriber: *subscriber,
+                        challenge: issued.challenge,
+                        ordinal: 0,
+                        phone: issued.phone,
+                        text: self.text(locale, subject, issued.challenge, expires_at, length),
+                        expires_at,
+                    });
+                    self.metrics.api.challenges_issued.inc();
+                }
+                Outcome::Fresh(Err(refused)) => self.metrics.not_issued(*refused),
+                Outcome::Replayed(_) | Outcome::KeyReused => {}
             }
         })
     }
@@ -158,12 +172,17 @@ impl Gateway {
         let now = self.clock.now();
         let presented = claim.presented(caller, Call::Verify, Some(code.expose()));
         let command = Verify { subscriber: claim.subscriber, presented, code };
-        let policy = self.policy.load();
-        let decided = self.store.decide(claim.subscriber, |held| command.decide(held, &policy, now));
+        let (policy, lock) = (self.policy.load(), Cell::new(None));
+        let decided = self.store.decide(claim.subscriber, |held| {
+            let decision = command.decide(held, &policy, now);
+            lock.set(decision.begins_lock());
+            decision
+        });
         decided.then(|outcome| {
             self.count_replay(outcome);
             if let Outcome::Fresh(verdict) = outcome {
                 self.metrics.verdict(verdict.kind());
+                lock.get().into_iter().for_each(|lock| self.metrics.locked(lock));
                 self.note_unknown(*verdict == Verdict::UnknownChallenge);
             }
         })
@@ -194,6 +213,7 @@ impl Gateway {
                         text: self.text(resent.locale, claim.subject, resent.challenge, expires_at, length),
                         expires_at,
                     });
+                    self.metrics.api.resends.inc();
                 }
                 Outcome::Fresh(Err(ResendRefused::Ended(verdict))) => {
                     self.note_unknown(*verdict == Verdict::UnknownChallenge);
@@ -225,11 +245,16 @@ impl Gateway {
     pub(crate) fn challenge(
         &self,
         subscriber: &SubscriberId,
-        challenge: ChallengeId,
+        which: Which,
     ) -> Decided<Option<ChallengeView>> {
         let now = self.clock.now();
         let view = |subscriber: &Subscriber| {
-            subscriber.challenge(challenge, now).map(|challenge| ChallengeView {
+            let challenge = match which {
+                Which::Id(id) => subscriber.challenge(id, now),
+                Which::Reference(reference) => subscriber.challenge_with(reference, now),
+            };
+            challenge.map(|challenge| ChallengeView {
+                id: challenge.id,
                 state: challenge.state(now),
                 delivery: challenge.delivery(now),
                 sends: challenge.sends(),

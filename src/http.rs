@@ -3,8 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod api;
 pub(crate) mod auth;
+mod decision_log;
 mod places;
 mod problem;
+mod request_id;
 pub(crate) mod server;
 mod wire;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use settings::FileProblem;
 use zeroize::Zeroizing;
 
-use crate::http::auth::{Role, key_sha256};
-use crate::subscriber::code::{KEYS_MAX, KeyChanged, KeyId, Keyring, MASTER_KEY_BYTES};
+use crate::http::auth::{CLIENT_NAME, Role, is_client_name, key_sha256};
+use crate::subscriber::code::{KEYS_MAX, KeyId, Keyring, MASTER_KEY_BYTES};
 
 /// 192 random bits: with the prefix, the key's hash takes one block of SHA-256, at every request.
 const API_KEY_BYTES: usize = 24;
@@ -18,7 +18,7 @@ pub enum NewKey {
     /// An API key for a client: the key, and the entry for gateway.toml that knows its hash.
     Api {
         /// The client's name.
-        #[arg(long)]
+        #[arg(long, value_parser = client_name)]
         name: String,
         /// What the client may do.
         #[arg(long, default_value = "core", value_parser = clap::builder::PossibleValuesParser::new(Role::ALL.iter().map(|role| role.name())))]
@@ -39,10 +39,9 @@ impl NewKey {
     ///
     /// If writing fails, or the system has no randomness.
     pub fn print(&self, out: &mut impl io::Write) -> io::Result<()> {
-        let hex = random_hex()?;
         match self {
             Self::Api { name, role } => {
-                let key = Zeroizing::new(format!("otpgw_{}", &hex[..2 * API_KEY_BYTES]));
+                let key = new_api_key()?;
                 writeln!(out, "# The key, only for the client; it is not stored here:")?;
                 writeln!(out, "#   {}", key.as_str())?;
                 writeln!(out, "# For gateway.toml:")?;
@@ -51,9 +50,29 @@ impl NewKey {
                 writeln!(out, "roles = [{role:?}]")?;
                 writeln!(out, "key_sha256 = \"{}\"", key_sha256(&key))
             }
-            Self::Master { id } => writeln!(out, "{id} {}", hex.as_str()),
+            Self::Master { id } => out.write_all(new_master_key(*id)?.as_bytes()),
         }
     }
+}
+
+/// A client's key.
+pub(crate) fn new_api_key() -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(format!("otpgw_{}", &random_hex()?[..2 * API_KEY_BYTES])))
+}
+
+/// The line of a master key.
+pub(crate) fn new_master_key(id: u16) -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(format!("{id} {}\n", random_hex()?.as_str())))
+}
+
+/// The longest password that SMPP has room for (SMPP 3.4, 4.1.1), in hexadecimal digits.
+pub(crate) fn new_password() -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(random_hex()?[..8].to_owned()))
+}
+
+/// A client's name, as `[[clients]]` takes it.
+fn client_name(text: &str) -> Result<String, String> {
+    if is_client_name(text) { Ok(text.to_owned()) } else { Err(format!("allowed {CLIENT_NAME}")) }
 }
 
 /// Reads the master keys from the file at `path`.
@@ -63,12 +82,6 @@ impl NewKey {
 /// [`FileProblem`] if the file cannot be read, has permissions for others, or is not a key file.
 pub fn load(path: &Path) -> Result<Keyring, FileProblem> {
     parse(&settings::read_secret(path)?)
-}
-
-impl From<KeyChanged> for FileProblem {
-    fn from(changed: KeyChanged) -> Self {
-        Self::whole(changed, "a new number for a new key")
-    }
 }
 
 /// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines
@@ -157,6 +170,14 @@ mod tests {
         let clients = settings::from_toml(&text, Clients::read).unwrap();
         let client = clients.authenticate(format!("Bearer {key}").as_bytes()).unwrap();
         assert_eq!(client.name(), "core-1");
+    }
+
+    #[test]
+    fn a_name_that_no_configuration_may_have_gets_no_key() {
+        assert_eq!(client_name("core-1.A_9"), Ok("core-1.A_9".into()));
+        for name in ["", "core 1", "core\"", "bank/core", &"a".repeat(65)] {
+            assert!(client_name(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

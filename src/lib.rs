@@ -16,6 +16,7 @@ mod enrolment;
 mod entropy;
 mod gateway;
 mod http;
+pub mod init;
 pub mod keys;
 pub mod log;
 pub mod metrics;

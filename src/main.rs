@@ -26,7 +26,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM or Ctrl-C. SIGHUP reads the master keys again.
+    /// Make a folder from which the gateway starts against the simulator, and say how.
+    Init {
+        /// The folder, which must not exist.
+        #[arg(default_value = "gateway")]
+        folder: PathBuf,
+    },
+    /// Run the gateway until SIGTERM or Ctrl-C. SIGHUP reads clients and master keys again.
     Serve {
         /// The configuration; see gateway.example.toml.
         #[arg(long, default_value = "gateway.toml")]
@@ -52,6 +58,7 @@ enum KeyCommand {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Init { folder } => init(&folder),
         Command::Serve { config } => serve(&config),
         Command::CheckConfig { config } => check_config(&config),
         Command::Key(KeyCommand::New(new_key)) => new_key.print(&mut io::stdout()).map_err(Failure::system),
@@ -82,6 +89,11 @@ impl Failure {
     }
 }
 
+fn init(folder: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::system(format_args!("{}: {error}", folder.display()));
+    otp_gateway::init::init(folder, &mut io::stdout()).map_err(failed)
+}
+
 fn serve(path: &Path) -> Result<(), Failure> {
     // Before a key is read.
     forbid_core_dumps().map_err(Failure::system)?;
@@ -93,20 +105,25 @@ fn serve(path: &Path) -> Result<(), Failure> {
     let _entered = runtime.enter();
     // Before the start, so that a signal that arrives early is not lost.
     let mut signals = Signals::catch().map_err(Failure::system)?;
-    let key_file = config.key_file.clone();
     let app = App::start(config, Clock::system()).map_err(|error| match error.is_of_configuration() {
         true => Failure::config(error),
         false => Failure::system(error),
     })?;
     while runtime.block_on(signals.next()) == Request::Reload {
-        let replaced = keys::load(&key_file).and_then(|keys| Ok(app.replace_keys(&keys)?));
-        if let Err(problem) = replaced {
-            let found = problem.found_in(&key_file);
-            tracing::error!(found, allowed = problem.allowed, "the master keys stay as they were");
-        }
+        reload(&app, path, open_files_max);
     }
     app.drain();
     Ok(())
+}
+
+/// Reads the configuration again. If anything in it is wrong, everything stays as it was.
+fn reload(app: &App, path: &Path, open_files_max: u64) {
+    let reloaded = Config::load_within(path, open_files_max)
+        .map_err(|mistakes| mistakes.to_string())
+        .and_then(|config| app.reload(config).map_err(|changed| format!("{}: {changed}", path.display())));
+    for mistake in reloaded.err().iter().flat_map(|mistakes| mistakes.lines()) {
+        tracing::error!(mistake, "not read again: clients and master keys stay as they were");
+    }
 }
 
 fn check_config(path: &Path) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 
 use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -13,13 +14,17 @@ use prometheus::{
 
 use crate::call::Call;
 use crate::named::{Named, named};
+use crate::subscriber::challenge::Delivery;
+use crate::subscriber::lockout::Lock;
 use crate::subscriber::verdict::VerdictKind;
+use crate::subscriber::{GenerateRefused, GenerateRefusedKind};
 
 /// Request durations in seconds: from a look-up in memory to a client that has given up.
-const DURATION_BUCKETS_SECONDS: [f64; 10] =
-    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 5e-3, 25e-3, 100e-3, 1.0, 10.0];
+const DURATION_BUCKETS_SECONDS: [f64; 14] =
+    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 5e-3, 25e-3, 100e-3, 250e-3, 500e-3, 1.0, 2.5, 5.0, 10.0];
 /// Submit round trips in seconds: from a loopback simulator to the response timer.
-const SUBMIT_BUCKETS_SECONDS: [f64; 9] = [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0, 30.0];
+const SUBMIT_BUCKETS_SECONDS: [f64; 11] =
+    [1e-3, 5e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 2.0, 5.0, 30.0];
 
 named! {
     /// How a submit ended.
@@ -34,8 +39,35 @@ named! {
         Rerouted = "rerouted",
         /// In doubt: written in full and never answered.
         Unknown = "unknown",
-        /// Not written: the challenge had ended, its network took nothing, or too little time was left.
+        /// Not written: the challenge had ended, or too little time was left.
         Dropped = "dropped",
+    }
+}
+
+named! {
+    /// What the SMSC reports to have become of an SMS.
+    pub(crate) enum DeliveryOutcome {
+        /// Reached the handset.
+        Delivered = "delivered",
+        /// Will not reach the handset.
+        Undelivered = "undelivered",
+        /// Its validity ended before it reached the handset.
+        Expired = "expired",
+        /// Refused after the SMSC had taken it.
+        Rejected = "rejected",
+    }
+}
+
+impl DeliveryOutcome {
+    /// `None` if a receipt with this state leaves open what becomes of the SMS.
+    pub(crate) fn of(delivery: Delivery) -> Option<Self> {
+        match delivery {
+            Delivery::Delivered => Some(Self::Delivered),
+            Delivery::Undelivered => Some(Self::Undelivered),
+            Delivery::Expired => Some(Self::Expired),
+            Delivery::Rejected => Some(Self::Rejected),
+            Delivery::Queued | Delivery::Accepted | Delivery::Unknown | Delivery::Dropped => None,
+        }
     }
 }
 
@@ -57,14 +89,21 @@ named! {
     }
 }
 
-/// The statuses that the API answers with, the rest being counted as 500.
-pub(crate) const STATUSES: [u16; 15] =
-    [200, 201, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, UNFORESEEN];
-/// What any other status is counted as.
+/// The statuses that a call can be answered with, as `openapi.yaml` has them. Any other is counted as the last.
+pub(crate) const fn statuses(call: Call) -> &'static [u16] {
+    match call {
+        Call::Generate => &[201, 400, 401, 403, 408, 413, 415, 422, 429, 503, UNFORESEEN],
+        Call::Resend => &[202, 400, 401, 403, 408, 413, 415, 422, 429, 503, UNFORESEEN],
+        Call::Verify | Call::Cancel => &[200, 400, 401, 403, 408, 413, 415, 422, 503, UNFORESEEN],
+        Call::Challenge => &[200, 401, 403, 404, 503, UNFORESEEN],
+        Call::Other => &[200, 401, 404, 405, UNFORESEEN],
+    }
+}
+
 const UNFORESEEN: u16 = 500;
 
 /// A counter for each value of an enum.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CounterBy<E> {
     counters: Box<[IntCounter]>,
     by: PhantomData<E>,
@@ -74,6 +113,12 @@ impl<E: Named> CounterBy<E> {
     /// The counter of a value.
     pub(crate) fn of(&self, value: E) -> &IntCounter {
         &self.counters[value.index()]
+    }
+
+    /// Of a counter by SMSC and outcome, those of one SMSC.
+    fn in_smsc(counters: &IntCounterVec, smsc: &str) -> Self {
+        let counter = |outcome: &E| counters.with_label_values(&[smsc, outcome.name()]);
+        Self { counters: E::ALL.iter().map(counter).collect(), by: PhantomData }
     }
 }
 
@@ -109,6 +154,12 @@ metrics! {
         durations: Durations = "otpgw_request_duration_seconds", durations;
         /// Verify decisions by verdict.
         verdicts: CounterBy<VerdictKind> = "otpgw_verdicts_total", counter_by("verdict");
+        /// Calls of generate that issued nothing, by reason.
+        generate_refusals: CounterBy<GenerateRefusedKind> = "otpgw_generate_refusals_total", counter_by("reason");
+        /// Locks that failures caused.
+        locks: CounterBy<LockKind> = "otpgw_locks_total", counter_by("kind");
+        /// Codes sent again.
+        pub(crate) resends: IntCounter = "otpgw_resends_total", counter;
         /// Challenges issued.
         pub(crate) challenges_issued: IntCounter = "otpgw_challenges_issued_total", counter;
         /// Calls answered from a remembered idempotency key.
@@ -136,7 +187,7 @@ metrics! {
     /// What the links count.
     pub(crate) struct SmsMetrics {
         /// Links to the SMSC that are bound and can send.
-        links_bound: IntGaugeVec = "otpgw_sms_smsc_links_bound", gauge_by_smsc;
+        links_bound: IntGaugeVec = "otpgw_sms_links_bound", gauge_by_smsc;
         /// 1 while little or nothing is sent to the SMSC because it fails.
         circuit_open: IntGaugeVec = "otpgw_sms_smsc_circuit_open", gauge_by_smsc;
         /// How often the SMSC was found to fail.
@@ -151,8 +202,8 @@ metrics! {
         waiting: IntGaugeVec = "otpgw_sms_smsc_waiting", gauge_by_smsc;
         /// Places of the outbox that are taken.
         pub(crate) outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
-        /// Links that are bound and can send, to all SMSCs.
-        pub(crate) link_bound: IntGauge = "otpgw_sms_link_bound", gauge;
+        /// Links that are bound and can send, to all SMSCs: the sum of `links_bound`, and not exported.
+        pub(crate) link_bound: IntGauge = "links_bound", own_gauge;
         /// Submits that wait for their response.
         pub(crate) in_flight: IntGauge = "otpgw_sms_in_flight", gauge;
         /// Binds that succeeded.
@@ -161,16 +212,20 @@ metrics! {
         pub(crate) link_failures: IntCounter = "otpgw_sms_link_failures_total", counter;
         /// Connections to SMSCs without TLS that both sides accept.
         pub(crate) tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
+        /// SMS that ended while no link had them: time ran out, their network took nothing, or the gateway stopped.
+        pub(crate) dropped: IntCounter = "otpgw_sms_dropped_total", counter;
         /// Submits written in full.
-        pub(crate) submitted: IntCounter = "otpgw_sms_submitted_total", counter;
+        written: IntCounterVec = "otpgw_sms_submits_written_total", counter_by_smsc;
         /// Submits by how they ended.
-        pub(crate) submits: CounterBy<SubmitOutcome> = "otpgw_sms_submits_total", counter_by("outcome");
+        submits: IntCounterVec = "otpgw_sms_submits_total", counter_by_smsc_and_outcome;
+        /// Delivery receipts by what they report for good.
+        deliveries: IntCounterVec = "otpgw_sms_deliveries_total", counter_by_smsc_and_outcome;
         /// Delivery receipts by how they were processed.
         pub(crate) receipts: CounterBy<ReceiptOutcome> = "otpgw_sms_receipts_total", counter_by("outcome");
         /// PDUs that deviate from the specification and were accepted.
         pub(crate) anomalies: IntCounter = "otpgw_sms_anomalies_total", counter;
         /// Time from a submit written in full to its response.
-        pub(crate) submit_duration: Histogram = "otpgw_sms_submit_duration_seconds", submit_duration;
+        submit_duration: HistogramVec = "otpgw_sms_submit_duration_seconds", submit_duration;
     }
 }
 
@@ -192,10 +247,34 @@ pub(crate) struct SmscMetrics {
     pub(crate) unwell_destinations: IntGauge,
     /// SMS that wait to be tried again, or for their destination.
     pub(crate) waiting: IntGauge,
+    /// Submits written in full.
+    pub(crate) written: IntCounter,
+    /// Submits by how they ended.
+    pub(crate) submits: CounterBy<SubmitOutcome>,
+    deliveries: CounterBy<DeliveryOutcome>,
+    /// Time from a submit written in full to its response.
+    pub(crate) submit_duration: Histogram,
 }
 
-/// By call, then by status.
-type Requests = Box<[[IntCounter; STATUSES.len()]]>;
+impl SmscMetrics {
+    /// Counts what a receipt reports, if that is for good.
+    pub(crate) fn reported(&self, delivery: Delivery) {
+        if let Some(outcome) = DeliveryOutcome::of(delivery) {
+            self.deliveries.of(outcome).inc();
+        }
+    }
+}
+
+named! {
+    /// How long a lock lasts.
+    enum LockKind {
+        Timed = "timed",
+        Disabled = "disabled",
+    }
+}
+
+/// By call, then by status, as [`statuses`] lists them.
+type Requests = Box<[Box<[IntCounter]>]>;
 /// By call.
 type Durations = Box<[Histogram]>;
 
@@ -222,12 +301,15 @@ impl Metrics {
         let info = Opts::new("otpgw_build_info", "The running version; always 1.");
         let info = registered(&registry, IntGaugeVec::new(info, &["version"]));
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let process = Box::new(ProcessCollector::for_self());
+        registry.register(process).expect("each name is registered once, as the tests show");
         Self { api: ApiMetrics::new(&registry), sms: SmsMetrics::new(&registry), registry }
     }
 
     /// Counts one answered request.
     pub(crate) fn answered(&self, call: Call, status: u16, seconds: f64) {
-        let index = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
+        let known = statuses(call);
+        let index = known.iter().position(|known| *known == status).unwrap_or(known.len() - 1);
         self.api.requests[call.index()][index].inc();
         self.api.durations[call.index()].observe(seconds);
     }
@@ -235,6 +317,20 @@ impl Metrics {
     /// Counts one decision of verify.
     pub(crate) fn verdict(&self, verdict: VerdictKind) {
         self.api.verdicts.of(verdict).inc();
+    }
+
+    /// Counts one call of generate that issued nothing.
+    pub(crate) fn not_issued(&self, refused: GenerateRefused) {
+        self.api.generate_refusals.of(refused.kind()).inc();
+    }
+
+    /// Counts one lock that began.
+    pub(crate) fn locked(&self, lock: Lock) {
+        let kind = match lock {
+            Lock::Until(_) => LockKind::Timed,
+            Lock::Disabled => LockKind::Disabled,
+        };
+        self.api.locks.of(kind).inc();
     }
 
     /// The metrics of one SMSC. `name` comes from the configuration, which bounds the label's values.
@@ -248,6 +344,10 @@ impl Metrics {
             refusing_began: self.sms.refusing_began.with_label_values(&[name]),
             unwell_destinations: self.sms.unwell_destinations.with_label_values(&[name]),
             waiting: self.sms.waiting.with_label_values(&[name]),
+            written: self.sms.written.with_label_values(&[name]),
+            submits: CounterBy::in_smsc(&self.sms.submits, name),
+            deliveries: CounterBy::in_smsc(&self.sms.deliveries, name),
+            submit_duration: self.sms.submit_duration.with_label_values(&[name]),
         }
     }
 
@@ -283,19 +383,28 @@ fn counter_by_smsc(registry: &Registry, name: &str, help: &str) -> IntCounterVec
     registered(registry, IntCounterVec::new(Opts::new(name, help), &["smsc"]))
 }
 
+fn counter_by_smsc_and_outcome(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &["smsc", "outcome"]))
+}
+
+/// A gauge that is not exported.
+fn own_gauge(_: &Registry, name: &str, help: &str) -> IntGauge {
+    IntGauge::new(name, help).expect("the name is valid, as the tests show")
+}
+
 fn gauge_by_smsc(registry: &Registry, name: &str, help: &str) -> IntGaugeVec {
     registered(registry, IntGaugeVec::new(Opts::new(name, help), &["smsc"]))
 }
 
-fn submit_duration(registry: &Registry, name: &str, help: &str) -> Histogram {
+fn submit_duration(registry: &Registry, name: &str, help: &str) -> HistogramVec {
     let options = HistogramOpts::new(name, help).buckets(SUBMIT_BUCKETS_SECONDS.to_vec());
-    registered(registry, Histogram::with_opts(options))
+    registered(registry, HistogramVec::new(options, &["smsc"]))
 }
 
 fn requests(registry: &Registry, name: &str, help: &str) -> Requests {
     let requests = registered(registry, IntCounterVec::new(Opts::new(name, help), &["call", "status"]));
-    let by_status =
-        |call: &Call| STATUSES.map(|status| requests.with_label_values(&[call.name(), &status.to_string()]));
+    let counter = |call: Call, status: &u16| requests.with_label_values(&[call.name(), &status.to_string()]);
+    let by_status = |call: &Call| statuses(*call).iter().map(|status| counter(*call, status)).collect();
     Call::ALL.iter().map(by_status).collect()
 }
 
@@ -321,18 +430,29 @@ mod tests {
         metrics.answered(Call::Verify, 200, 0.001);
         metrics.answered(Call::Other, 999, 0.001);
         metrics.verdict(VerdictKind::Approved);
+        let smsc = metrics.smsc("main");
+        smsc.reported(Delivery::Accepted);
+        smsc.reported(Delivery::Delivered);
         let text = String::from_utf8(metrics.render()).unwrap();
         for line in [
             "otpgw_requests_total{call=\"verify\",status=\"200\"} 1",
             "otpgw_requests_total{call=\"other\",status=\"500\"} 1",
             "otpgw_verdicts_total{verdict=\"approved\"} 1",
             "otpgw_verdicts_total{verdict=\"locked\"} 0",
-            "otpgw_sms_submits_total{outcome=\"dropped\"} 0",
+            "otpgw_generate_refusals_total{reason=\"sends_used_up\"} 0",
+            "otpgw_locks_total{kind=\"timed\"} 0",
+            "otpgw_sms_submits_total{outcome=\"dropped\",smsc=\"main\"} 0",
+            "otpgw_sms_deliveries_total{outcome=\"delivered\",smsc=\"main\"} 1",
+            "otpgw_sms_submit_duration_seconds_count{smsc=\"main\"} 0",
+            "# TYPE process_resident_memory_bytes gauge",
             "otpgw_sms_receipts_total{outcome=\"deferred\"} 0",
-            "# HELP otpgw_sms_link_bound Links that are bound and can send, to all SMSCs.",
-            "otpgw_sms_link_bound 0",
+            "# HELP otpgw_sms_links_bound Links to the SMSC that are bound and can send.",
+            "otpgw_sms_links_bound{smsc=\"main\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");
+        }
+        for impossible in ["call=\"verify\",status=\"201\"", "outcome=\"queued\"", " links_bound "] {
+            assert!(!text.contains(impossible), "{impossible} is in\n{text}");
         }
     }
 }

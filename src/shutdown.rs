@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub enum Request {
     /// SIGTERM or SIGINT: finish what is in flight and exit.
     Stop,
-    /// SIGHUP: read the master keys again.
+    /// SIGHUP: read clients and master keys again.
     Reload,
 }
 

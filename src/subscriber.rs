@@ -21,12 +21,13 @@ pub(crate) mod tagged;
 pub mod transaction;
 pub mod verdict;
 
+pub(crate) use commands::GenerateRefusedKind;
 pub(crate) use commands::{Cancel, Cancelled, Enrol, EnrolRefused, Resend, ResendRefused, Resent};
 pub use commands::{Decision, Draw, Generate, GenerateRefused, Issued, Presented, Verify};
 pub(crate) use event::Event;
 
 use challenge::{Challenge, OpenChallenge};
-use challenge_id::ChallengeId;
+use challenge_id::{ChallengeId, SmsReference};
 use idempotency::Remembered;
 use lockout::Lockout;
 
@@ -80,6 +81,12 @@ impl Subscriber {
     /// The challenge with this id, if at `now` it is open or ended at most ten minutes ago.
     pub(crate) fn challenge(&self, id: ChallengeId, now: Timestamp) -> Option<&Challenge> {
         self.challenges().find(|challenge| challenge.id == id && !challenge.is_forgotten(now))
+    }
+
+    /// The newest challenge whose SMS had this reference, if it is open or ended at most ten minutes ago.
+    pub(crate) fn challenge_with(&self, reference: SmsReference, now: Timestamp) -> Option<&Challenge> {
+        let held = self.challenges().filter(|challenge| !challenge.is_forgotten(now));
+        held.filter(|challenge| challenge.id.sms_reference() == reference).max_by_key(|c| c.issued_at)
     }
 
     /// All that are held, those that are forgotten included.

@@ -179,8 +179,8 @@ fn queued(programs: &Programs) -> Result<f64, Failure> {
 fn count(programs: &Programs) -> Result<Count, Failure> {
     let metrics = Metrics::of(programs.admin)?;
     Ok(Count {
-        answered: metrics.value("otpgw_sms_submit_duration_seconds_count")?,
-        round_trips_seconds: metrics.value("otpgw_sms_submit_duration_seconds_sum")?,
+        answered: metrics.value("otpgw_sms_submit_duration_seconds_count{smsc=\"main\"}")?,
+        round_trips_seconds: metrics.value("otpgw_sms_submit_duration_seconds_sum{smsc=\"main\"}")?,
     })
 }
 

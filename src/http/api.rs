@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
@@ -16,23 +17,25 @@ use zeroize::Zeroizing;
 
 use super::Config;
 use super::auth::{Client, Clients, Role};
+use super::decision_log::Entry;
 use super::problem::{Malformed, Problem, whole_seconds_up};
+use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use super::wire::{
     ApprovedBody, CancelledBody, ChallengeBody, ClaimRequest, GenerateRequest, IssuedBody, ResentBody,
     VerifyRequest,
 };
 use crate::call::Call;
 use crate::clock::{Clock, Timestamp};
-use crate::gateway::{Caller, ChallengeView, Claim, Gateway};
+use crate::gateway::{Caller, ChallengeView, Claim, Gateway, Which};
 use crate::metrics::Metrics;
 use crate::named::Named as _;
 use crate::store::Decided;
 use crate::subscriber::challenge::State;
-use crate::subscriber::challenge_id::ChallengeId;
+use crate::subscriber::challenge_id::{ChallengeId, SmsReference};
 use crate::subscriber::id::{Id, SubscriberId};
 use crate::subscriber::idempotency::{IDEMPOTENCY_KEY_CHARS_MAX, Outcome};
-use crate::subscriber::verdict::Verdict;
-use crate::subscriber::{Issued, Resent};
+use crate::subscriber::verdict::{Verdict, VerdictKind};
+use crate::subscriber::{Cancelled, GenerateRefused, Issued, ResendRefused, Resent};
 
 /// The contract, as it is served.
 const OPENAPI: &str = include_str!("../../openapi.yaml");
@@ -40,21 +43,42 @@ const OPENAPI: &str = include_str!("../../openapi.yaml");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// What the log says of a call that did what it was asked for, or could not be what it says.
+const ISSUED: &str = "issued";
+const RESENT: &str = "resent";
+const KEY_REUSED: &str = "idempotency_key_reused";
+
 /// A body that is too large is read up to here, since a connection that is closed with unread bytes may lose
 /// the reply.
 const DISCARDED_BYTES_MAX: u64 = 1024 * 1024;
 
 type Answer = Response<Full<Bytes>>;
 
+/// An answer, and what the log says of its decision; nothing of a look-up.
+#[derive(Debug)]
+struct Reply {
+    answer: Answer,
+    entry: Option<Entry>,
+}
+
 /// Answers requests. Share it in an `Arc`.
 #[derive(Debug)]
 pub(crate) struct Api {
     gateway: Arc<Gateway>,
-    clients: Clients,
+    clients: ArcSwap<Clients>,
     clock: Clock,
     metrics: Arc<Metrics>,
     body_bytes_max: usize,
     body_timeout: Duration,
+    logs_decisions: bool,
+    request_ids: RequestIds,
+}
+
+/// A request as it arrived, but for its head and body.
+struct Arrival<'a> {
+    /// Of the clock's uptime.
+    at: Duration,
+    id: &'a RequestId,
 }
 
 /// The call that a request's head names.
@@ -70,7 +94,14 @@ enum Route<'a> {
 #[derive(Clone, Copy)]
 enum Core<'a> {
     Post(Post),
-    Challenge { corporate_id: &'a str, user_id: &'a str, challenge_id: &'a str },
+    Challenge { corporate_id: &'a str, user_id: &'a str, which: Sought<'a> },
+}
+
+/// What the path of a look-up names a challenge by.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    ChallengeId(&'a str),
+    SmsReference(&'a str),
 }
 
 /// The calls with a body.
@@ -109,9 +140,17 @@ impl Api {
         clock: Clock,
         metrics: Arc<Metrics>,
         config: &Config,
+        logs_decisions: bool,
     ) -> Self {
         let (body_bytes_max, body_timeout) = (config.body_bytes_max, config.body_timeout);
-        Self { gateway, clients, clock, metrics, body_bytes_max, body_timeout }
+        let request_ids = RequestIds::new(clock.now());
+        let clients = ArcSwap::from_pointee(clients);
+        Self { gateway, clients, clock, metrics, body_bytes_max, body_timeout, logs_decisions, request_ids }
+    }
+
+    /// Answers these clients from now on, and no others.
+    pub(crate) fn replace_clients(&self, clients: Clients) {
+        self.clients.store(Arc::new(clients));
     }
 
     /// Answers one request, whatever it is. `known`: it has shown a client's key.
@@ -120,15 +159,17 @@ impl Api {
         request: Request<B>,
         known: impl FnOnce(),
     ) -> Result<Answer, Infallible> {
-        let start = self.clock.uptime();
+        let at = self.clock.uptime();
         let (head, body) = request.into_parts();
+        let id = self.request_ids.of(&head.headers);
         let route = route(&head.method, head.uri.path(), head.uri.query());
         let call = route.as_ref().map_or(Call::Other, |route| route.call());
-        let answered = self.handle(route, &head.headers, body, known).await;
-        let answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
-        let seconds = (self.clock.uptime() - start).as_secs_f64();
-        self.metrics.answered(call, answer.status().as_u16(), seconds);
-        tracing::debug!(call = call.name(), status = answer.status().as_u16(), "answered");
+        let answered = self.handle(route, &head.headers, body, known, Arrival { at, id: &id }).await;
+        let mut answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
+        let (status, took) = (answer.status().as_u16(), self.clock.uptime() - at);
+        self.metrics.answered(call, status, took.as_secs_f64());
+        tracing::debug!(call = call.name(), status, request_id = id.as_str(), "answered");
+        answer.headers_mut().insert(X_REQUEST_ID, id.into_header());
         Ok(answer)
     }
 
@@ -138,24 +179,25 @@ impl Api {
         headers: &HeaderMap,
         body: B,
         known: impl FnOnce(),
+        arrival: Arrival<'_>,
     ) -> Result<Answer, Problem> {
         let client = self.authenticate(headers);
         if client.is_ok() {
             known();
         }
-        let call = match route {
+        let route = match route {
             Ok(Route::OpenApi) => return Ok(openapi(client.is_ok())),
-            Ok(Route::Call(call)) => Ok(call),
-            Err(problem) => Err(problem),
+            route => route,
         };
         // Before the route, so that a caller without a key does not learn which calls exist.
         let client = client?;
-        let call = call?;
+        let route = route?;
         if !client.has(Role::Core) {
             return Err(Problem::Forbidden);
         }
-        let decided = match call {
-            Core::Post(post) => {
+        let decided = match route {
+            Route::OpenApi => return Err(Problem::NotFound),
+            Route::Call(Core::Post(post)) => {
                 if !is_json(headers) {
                     return Err(Problem::UnsupportedMediaType);
                 }
@@ -163,17 +205,21 @@ impl Api {
                 let body = self.read(body).await?;
                 self.post(post, caller, body)?
             }
-            Core::Challenge { corporate_id, user_id, challenge_id } => {
-                self.challenge(corporate_id, user_id, challenge_id)?
+            Route::Call(Core::Challenge { corporate_id, user_id, which }) => {
+                self.challenge(corporate_id, user_id, which)?
             }
         };
         // The client may disconnect here, and then nothing below runs: everything is in effect by now.
-        Ok(decided.durable().await?)
+        let Reply { answer, entry } = decided.durable().await?;
+        if let Some(entry) = entry.filter(|_| self.logs_decisions) {
+            entry.log(route.call(), arrival.id.as_str(), client.name(), self.clock.uptime() - arrival.at);
+        }
+        Ok(answer)
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<&Client, Problem> {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Client>, Problem> {
         let authorization = headers.get(AUTHORIZATION).ok_or(Problem::Unauthorized)?;
-        self.clients.authenticate(authorization.as_bytes()).ok_or(Problem::Unauthorized)
+        self.clients.load().authenticate(authorization.as_bytes()).ok_or(Problem::Unauthorized)
     }
 
     /// Decides, and puts the decision into effect. The body, which holds a verify's code, and everything
@@ -183,7 +229,7 @@ impl Api {
         post: Post,
         caller: Caller<'_>,
         body: Zeroizing<Vec<u8>>,
-    ) -> Result<Decided<Answer>, Problem> {
+    ) -> Result<Decided<Reply>, Problem> {
         match post {
             Post::Generate => self.generate(caller, &body),
             Post::Verify => self.verify(caller, &body),
@@ -210,19 +256,24 @@ impl Api {
         Ok(buffer)
     }
 
-    fn generate(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
+    fn generate(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Reply>, Problem> {
         let request = GenerateRequest::parse(body).map_err(Problem::Malformed)?;
         let decided = self.gateway.generate(caller, &request.subscriber, &request.subject, request.locale);
-        Ok(self.reply(decided, |issued| match issued {
+        let entry = |issued: &Result<Issued, GenerateRefused>| match issued {
+            Ok(issued) => (Some(issued.challenge), ISSUED),
+            Err(refused) => (None, refused.kind().name()),
+        };
+        Ok(self.reply(decided, entry, |issued| match issued {
             Ok(issued) => Ok(json(StatusCode::CREATED, &issued_body(&issued))),
             Err(refused) => Err(Problem::NotIssued(refused)),
         }))
     }
 
-    fn verify(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
+    fn verify(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Reply>, Problem> {
         let request = VerifyRequest::parse(body).map_err(Problem::Malformed)?;
         let decided = self.gateway.verify(caller, request.claim.claim(), &request.code);
-        Ok(self.reply(decided, |verdict| match verdict {
+        let entry = |verdict: &Verdict| (Some(request.claim.challenge), verdict.kind().name());
+        Ok(self.reply(decided, entry, |verdict| match verdict {
             Verdict::Approved { at } => {
                 let challenge_id = request.claim.challenge.to_string();
                 let (verdict, approved_at) = (verdict.kind().name(), at.to_string());
@@ -239,19 +290,26 @@ impl Api {
         }))
     }
 
-    fn resend(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
+    fn resend(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Reply>, Problem> {
         let request = ClaimRequest::parse(body).map_err(Problem::Malformed)?;
         let decided = self.gateway.resend(caller, request.claim());
-        Ok(self.reply(decided, |resent| match resent {
+        let entry = |resent: &Result<Resent, ResendRefused>| {
+            (Some(request.challenge), resent.map_or_else(ResendRefused::name, |_| RESENT))
+        };
+        Ok(self.reply(decided, entry, |resent| match resent {
             Ok(resent) => Ok(json(StatusCode::ACCEPTED, &resent_body(&resent))),
             Err(refused) => Err(Problem::NotResent(refused)),
         }))
     }
 
-    fn cancel(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Answer>, Problem> {
+    fn cancel(&self, caller: Caller<'_>, body: &[u8]) -> Result<Decided<Reply>, Problem> {
         let request = ClaimRequest::parse(body).map_err(Problem::Malformed)?;
         let decided = self.gateway.cancel(caller, request.claim());
-        Ok(self.reply(decided, |cancelled| match cancelled {
+        let entry = |cancelled: &Result<Cancelled, Verdict>| {
+            let verdict = cancelled.map_or_else(Verdict::kind, |_| VerdictKind::Cancelled);
+            (Some(request.challenge), verdict.name())
+        };
+        Ok(self.reply(decided, entry, |cancelled| match cancelled {
             Ok(cancelled) => {
                 let challenge_id = request.challenge.to_string();
                 let (state, cancelled_at) = (State::Cancelled.name(), cancelled.at.to_string());
@@ -265,35 +323,45 @@ impl Api {
         &self,
         corporate_id: &str,
         user_id: &str,
-        challenge_id: &str,
-    ) -> Result<Decided<Answer>, Problem> {
+        which: Sought<'_>,
+    ) -> Result<Decided<Reply>, Problem> {
         let corporate = Id::parse(corporate_id).map_err(|_| Problem::NotFound)?;
         let user = Id::parse(user_id).map_err(|_| Problem::NotFound)?;
-        let challenge = ChallengeId::parse(challenge_id).ok_or(Problem::NotFound)?;
-        let decided = self.gateway.challenge(&SubscriberId { corporate, user }, challenge);
-        Ok(decided.map(|view| match view {
-            Some(view) => json(StatusCode::OK, &challenge_body(challenge, &view)),
-            None => Problem::NotFound.response(self.clock.now()),
+        let which = match which {
+            Sought::ChallengeId(id) => ChallengeId::parse(id).map(Which::Id),
+            Sought::SmsReference(reference) => SmsReference::parse(reference).map(Which::Reference),
+        };
+        let which = which.ok_or(Problem::NotFound)?;
+        let decided = self.gateway.challenge(&SubscriberId { corporate, user }, which);
+        Ok(decided.map(|view| {
+            let answer = match view {
+                Some(view) => json(StatusCode::OK, &challenge_body(&view)),
+                None => Problem::NotFound.response(self.clock.now()),
+            };
+            Reply { answer, entry: None }
         }))
     }
 
-    /// The reply to an outcome; `answer` makes it unless an idempotency key was reused.
+    /// The reply to an outcome: `entry` says the challenge and the verdict of its line in the log, and `answer` makes it,
+    /// unless an idempotency key was reused.
     fn reply<T>(
         &self,
         decided: Decided<Outcome<T>>,
+        entry: impl FnOnce(&T) -> (Option<ChallengeId>, &'static str),
         answer: impl FnOnce(T) -> Result<Answer, Problem>,
-    ) -> Decided<Answer> {
+    ) -> Decided<Reply> {
         decided.map(|outcome| {
-            let (answered, replayed) = match outcome {
-                Outcome::Fresh(outcome) => (answer(outcome), false),
-                Outcome::Replayed(outcome) => (answer(outcome), true),
-                Outcome::KeyReused => (Err(Problem::KeyReused), false),
+            let (entry, answered, is_replay) = match outcome {
+                Outcome::Fresh(outcome) => (entry(&outcome), answer(outcome), false),
+                Outcome::Replayed(outcome) => (entry(&outcome), answer(outcome), true),
+                Outcome::KeyReused => ((None, KEY_REUSED), Err(Problem::KeyReused), false),
             };
             let mut answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
-            if replayed {
+            if is_replay {
                 answer.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             }
-            answer
+            let ((challenge, verdict), status) = (entry, answer.status().as_u16());
+            Reply { entry: Some(Entry { challenge, verdict, is_replay, status }), answer }
         })
     }
 }
@@ -324,9 +392,13 @@ fn route<'a>(method: &Method, path: &'a str, query: Option<&str>) -> Result<Rout
 fn challenge_route(path: &str) -> Option<Route<'_>> {
     let mut segments = path.strip_prefix("/v1/subscribers/")?.split('/');
     let (corporate_id, user_id) = (segments.next()?, segments.next()?);
-    let (literal, challenge_id) = (segments.next()?, segments.next()?);
-    let whole = literal == "challenges" && segments.next().is_none();
-    whole.then_some(Route::Call(Core::Challenge { corporate_id, user_id, challenge_id }))
+    let which = match (segments.next()?, segments.next()?) {
+        ("challenges", id) => Sought::ChallengeId(id),
+        ("sms-references", reference) => Sought::SmsReference(reference),
+        _ => return None,
+    };
+    let whole = segments.next().is_none();
+    whole.then_some(Route::Call(Core::Challenge { corporate_id, user_id, which }))
 }
 
 /// Whether the `Content-Type` is `application/json`, with or without parameters.
@@ -422,9 +494,10 @@ fn resent_body(resent: &Resent) -> ResentBody<'_> {
     }
 }
 
-fn challenge_body(challenge: ChallengeId, view: &ChallengeView) -> ChallengeBody {
+fn challenge_body(view: &ChallengeView) -> ChallengeBody {
     ChallengeBody {
-        challenge_id: challenge.to_string(),
+        challenge_id: view.id.to_string(),
+        sms_reference: view.id.sms_reference().as_str().to_owned(),
         state: view.state.name(),
         delivery: view.delivery.name(),
         sends: view.sends,

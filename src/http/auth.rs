@@ -47,13 +47,13 @@ impl Client {
 // A comparison that takes a variable time gives nothing away: it compares SHA-256 digests, of which a caller
 // cannot choose a prefix.
 #[derive(Clone, Debug)]
-pub(crate) struct Clients(Arc<HashMap<[u8; 32], Client>>);
+pub(crate) struct Clients(HashMap<[u8; 32], Arc<Client>>);
 
 impl Clients {
     /// Reads the tables `[[clients]]`: each has a name, the scope of its idempotency keys, what it may do,
     /// and the SHA-256 of its key as `otp-gateway key new api` prints it.
     pub(crate) fn read(root: &Section<'_>) -> Option<Self> {
-        let mut clients: HashMap<[u8; 32], Client> = HashMap::new();
+        let mut clients: HashMap<[u8; 32], Arc<Client>> = HashMap::new();
         let mut complete = true;
         for section in root.sections("clients", 1..=CLIENTS_MAX) {
             let name = section.required("name", name());
@@ -66,31 +66,37 @@ impl Clients {
             if clients.values().any(|earlier| earlier.name == name) {
                 section.conflict("name", format_args!("\"{name}\""), "a name that no client before has");
             }
-            if clients.insert(hash, Client { name, roles }).is_some() {
+            if clients.insert(hash, Arc::new(Client { name, roles })).is_some() {
                 section.conflict("key_sha256", "the key of a client before", "a key of its own");
             }
         }
-        complete.then(|| Self(Arc::new(clients)))
+        complete.then_some(Self(clients))
     }
 
     /// The client of the key in the value of an `Authorization: Bearer …` header.
-    pub(crate) fn authenticate(&self, authorization: &[u8]) -> Option<&Client> {
+    pub(crate) fn authenticate(&self, authorization: &[u8]) -> Option<Arc<Client>> {
         let (scheme, key) = authorization.split_at_checked(7)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") || key.len() > KEY_BYTES_MAX {
             return None;
         }
         let hash: [u8; 32] = Sha256::digest(key).into();
-        self.0.get(&hash)
+        self.0.get(&hash).map(Arc::clone)
     }
 }
 
-fn name() -> impl Form<Value = String> {
+/// What a client may be named.
+pub(crate) const CLIENT_NAME: &str = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'";
+
+pub(crate) fn is_client_name(text: &str) -> bool {
     let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let is_name = move |text: &&str| (1..=64).contains(&text.len()) && text.bytes().all(of_name);
-    text("1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'", move |text| {
-        Some(text).filter(is_name).map(str::to_owned)
-    })
+    (1..=64).contains(&text.len()) && text.bytes().all(of_name)
 }
+
+fn name() -> impl Form<Value = String> {
+    text(CLIENT_NAME, |text| is_client_name(text).then(|| text.to_owned()))
+}
+
+const NOT_OF_THE_EXAMPLE: &str = "what `otp-gateway key new api` prints: the example has no key";
 
 /// 64 hexadecimal digits in either case. Anything else may be the key itself, and is not quoted.
 struct KeyHash;
@@ -106,6 +112,9 @@ impl Form for KeyHash {
         let mut buffer = [0; 32];
         let hash = entry.text().and_then(|hex| base16ct::mixed::decode(hex, &mut buffer).ok());
         let hash = hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+        if hash == Some([0; 32]) {
+            return entry.refuse_found("only zeros", NOT_OF_THE_EXAMPLE);
+        }
         hash.or_else(|| entry.refuse_found("something else", self.allowed()))
     }
 }
@@ -130,9 +139,10 @@ mod tests {
     #[test]
     fn a_client_is_known_by_its_key_alone() {
         let clients = read(&(client("core", "key-1") + &client("batch", "key-2"))).unwrap();
-        let name = |header: &str| clients.authenticate(header.as_bytes()).map(Client::name);
-        assert_eq!(name("Bearer key-1"), Some("core"));
-        assert_eq!(name("bearer key-2"), Some("batch"));
+        let name =
+            |header: &str| clients.authenticate(header.as_bytes()).map(|client| client.name().to_owned());
+        assert_eq!(name("Bearer key-1").as_deref(), Some("core"));
+        assert_eq!(name("bearer key-2").as_deref(), Some("batch"));
         for header in ["", "Bearer", "Bearer ", "Bearer key-3", "Basic key-1", "key-1", "Bearer  key-1"] {
             assert_eq!(name(header), None, "{header:?}");
         }
@@ -143,8 +153,9 @@ mod tests {
     fn no_other_scheme_and_no_longer_key_is_looked_at() {
         let [longest, longer] = [KEY_BYTES_MAX, KEY_BYTES_MAX + 1].map(|length| "k".repeat(length));
         let clients = read(&(client("core", &longest) + &client("batch", &longer))).unwrap();
-        let name = |header: String| clients.authenticate(header.as_bytes()).map(Client::name);
-        assert_eq!(name(format!("Bearer {longest}")), Some("core"));
+        let name =
+            |header: String| clients.authenticate(header.as_bytes()).map(|client| client.name().to_owned());
+        assert_eq!(name(format!("Bearer {longest}")).as_deref(), Some("core"));
         for scheme in ["Digest ", "Bearer\t", "Bearer:"] {
             assert_eq!(name(format!("{scheme}{longest}")), None, "{scheme:?}");
         }
@@ -176,6 +187,11 @@ mod tests {
                  allowed 64 hexadecimal digits, the SHA-256 of the key"
             );
         }
+        assert_eq!(
+            refused(&client("a", "1").replace(&hash, &"0".repeat(64))),
+            "4:14: clients[0].key_sha256: found only zeros, \
+             allowed what `otp-gateway key new api` prints: the example has no key"
+        );
         assert_eq!(
             refused(&client("a", "1").replace("\"core\"", "")),
             "3:9: clients[0].roles: found 0 roles, allowed a list of 1 to 4 roles"

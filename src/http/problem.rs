@@ -281,7 +281,7 @@ mod tests {
 
     use super::*;
     use crate::call::Call;
-    use crate::metrics::STATUSES;
+    use crate::metrics::statuses;
     use crate::named::Named;
     use crate::subscriber::challenge::{Delivery, State};
     use crate::subscriber::verdict::VerdictKind;
@@ -334,9 +334,34 @@ mod tests {
     }
 
     #[test]
-    fn every_status_of_a_problem_is_counted_by_itself() {
+    fn every_status_that_is_documented_for_a_call_is_counted_by_itself_and_no_other() {
+        let document: serde_json::Value =
+            serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("a YAML document");
+        let operations = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|path| path.as_object().unwrap().values());
+        let mut counted = 0;
+        for operation in operations.filter(|operation| operation["operationId"].is_string()) {
+            let id = operation["operationId"].as_str().unwrap();
+            let Some(call) =
+                Call::from_name(id).or_else(|| (id == "getChallenge").then_some(Call::Challenge))
+            else {
+                continue;
+            };
+            let documented =
+                operation["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap());
+            assert_eq!(documented.collect::<Vec<u16>>(), statuses(call)[..statuses(call).len() - 1], "{id}");
+            counted += 1;
+        }
+        assert_eq!(counted, Call::ALL.len() - 1, "all but what is not a call");
         for (status, name, _) in KINDS {
-            assert!(STATUSES.contains(&status.as_u16()), "{name} would be counted as 500");
+            let status = status.as_u16();
+            assert!(
+                Call::ALL.iter().any(|call| statuses(*call).contains(&status)),
+                "{name} would be counted as 500"
+            );
         }
     }
 

@@ -372,6 +372,7 @@ pub(crate) struct CancelledBody {
 #[derive(Serialize)]
 pub(crate) struct ChallengeBody {
     pub(crate) challenge_id: String,
+    pub(crate) sms_reference: String,
     pub(crate) state: &'static str,
     pub(crate) delivery: &'static str,
     pub(crate) sends: u8,

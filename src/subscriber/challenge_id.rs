@@ -26,7 +26,6 @@ impl ChallengeId {
 
     /// The reference that distinguishes the SMS of a subscriber's challenges.
     pub(crate) fn sms_reference(&self) -> SmsReference {
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let bits = u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]]);
         SmsReference([19, 14, 9, 4].map(|shift| ALPHABET[(bits >> shift & 0x1F) as usize]))
     }
@@ -44,12 +43,26 @@ impl fmt::Debug for ChallengeId {
     }
 }
 
+/// Crockford's base 32.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /// Four Crockford base-32 characters of the challenge's id, distinct among a subscriber's
 /// challenges.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SmsReference([u8; 4]);
 
 impl SmsReference {
+    /// The reference that somebody reads out, in either case and with the letters that look like digits.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let read = |byte: &u8| match byte.to_ascii_uppercase() {
+            b'O' => Some(b'0'),
+            b'I' | b'L' => Some(b'1'),
+            byte => ALPHABET.contains(&byte).then_some(byte),
+        };
+        let bytes: Option<Vec<u8>> = text.as_bytes().iter().map(read).collect();
+        Some(Self(bytes?.try_into().ok()?))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("Crockford's alphabet is ASCII")
     }
@@ -80,5 +93,16 @@ mod tests {
         let mut id = [0; 16];
         id[..3].copy_from_slice(&[0b0000_0111, 0b1101_0010, 0b1111_0000]);
         assert_eq!(ChallengeId(id).sms_reference().as_str(), "0Z9F");
+    }
+
+    #[test]
+    fn a_reference_is_understood_as_people_read_it_out() {
+        let read = |text: &str| SmsReference::parse(text).map(|reference| reference.as_str().to_owned());
+        for text in ["0Z91", "0z91", "oZ9l", "OZ9I"] {
+            assert_eq!(read(text).as_deref(), Some("0Z91"), "{text}");
+        }
+        for text in ["", "0Z9", "0Z911", "UZ91", "0 91", "0é9"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::verdict::Verdict;
 use super::{Authenticator, Event, Subscriber};
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
+use crate::named::{Named as _, named};
 
 /// The result of a decision.
 #[derive(Clone, Debug)]
@@ -38,6 +39,14 @@ impl<T> Decision<T> {
     pub fn apply_to(self, subscriber: &mut Subscriber) -> T {
         self.events.iter().for_each(|event| subscriber.apply(event));
         self.outcome
+    }
+
+    /// The lock that it begins, if one.
+    pub(crate) fn begins_lock(&self) -> Option<Lock> {
+        self.events.iter().find_map(|event| match event {
+            Event::Attempted { verdict, .. } => verdict.lock(),
+            _ => None,
+        })
     }
 
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Decision<U> {
@@ -108,6 +117,39 @@ pub enum GenerateRefused {
     },
 }
 
+named! {
+    /// A [`GenerateRefused`] without its details, by name.
+    pub(crate) enum GenerateRefusedKind {
+        UnknownSubscriber = "unknown_subscriber",
+        NotOnSmsOtp = "not_on_sms_otp",
+        Locked = "locked",
+        SendsUsedUp = "sends_used_up",
+        OutboxFull = "outbox_full",
+        NoLink = "no_link",
+        SmscFailing = "smsc_failing",
+        DestinationFailing = "destination_failing",
+        StoreFull = "store_full",
+        PhoneChanged = "phone_changed",
+    }
+}
+
+impl GenerateRefused {
+    pub(crate) fn kind(self) -> GenerateRefusedKind {
+        match self {
+            Self::UnknownSubscriber => GenerateRefusedKind::UnknownSubscriber,
+            Self::NotOnSmsOtp => GenerateRefusedKind::NotOnSmsOtp,
+            Self::Locked(_) => GenerateRefusedKind::Locked,
+            Self::SendsUsedUp { .. } => GenerateRefusedKind::SendsUsedUp,
+            Self::Unavailable(Unavailable::OutboxFull) => GenerateRefusedKind::OutboxFull,
+            Self::Unavailable(Unavailable::NoLink) => GenerateRefusedKind::NoLink,
+            Self::Unavailable(Unavailable::SmscFailing) => GenerateRefusedKind::SmscFailing,
+            Self::Unavailable(Unavailable::DestinationFailing) => GenerateRefusedKind::DestinationFailing,
+            Self::Unavailable(Unavailable::StoreFull) => GenerateRefusedKind::StoreFull,
+            Self::Unavailable(Unavailable::PhoneChanged) => GenerateRefusedKind::PhoneChanged,
+        }
+    }
+}
+
 /// A challenge and the transaction presented with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented {
@@ -176,6 +218,19 @@ pub(crate) enum ResendRefused {
         /// The time until the oldest of these sends is 24 hours old.
         retry_after: Duration,
     },
+}
+
+impl ResendRefused {
+    /// What the log calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unavailable(unavailable) => unavailable.name(),
+            Self::Ended(verdict) => verdict.kind().name(),
+            Self::NoneLeft => "no_resend_left",
+            Self::TooEarly { .. } => "too_early",
+            Self::SendsUsedUp { .. } => "sends_used_up",
+        }
+    }
 }
 
 /// A request to end a challenge.

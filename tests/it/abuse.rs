@@ -362,13 +362,10 @@ async fn abuse_34_open_codes_verify_while_the_master_key_is_rotated() {
     let house = House::new().await;
     let mut client = house.client().await;
     let before = house.issue(&mut client, 0).await;
-    let keys = format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32));
-    let keys = otp_gateway::keys::parse(&keys).unwrap();
-    house.app().replace_keys(&keys).unwrap();
+    house.reload_with_keys(&format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32))).unwrap();
     // A known number with other bytes: right codes would count as failures.
-    let changed =
-        otp_gateway::keys::parse(&format!("2 {}\n1 {}\n", "77".repeat(32), "78".repeat(32))).unwrap();
-    let refused = house.app().replace_keys(&changed).unwrap_err().to_string();
+    let changed = format!("2 {}\n1 {}\n", "77".repeat(32), "78".repeat(32));
+    let refused = house.reload_with_keys(&changed).unwrap_err();
     assert_eq!(refused, "key 1 with other bytes than it had before");
     let after = house.issue(&mut client, 0).await;
     assert_eq!(client.verdict(&before.body()).await, "approved");

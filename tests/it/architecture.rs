@@ -13,17 +13,19 @@ use source::{Module, modules};
 /// can hold for a module. What a row allows is used, or it has no place here.
 const ARROWS: &[(&str, &[&str])] = &[
     ("lib", &[]),
-    ("main", &["app", "clock", "config", "keys", "log", "shutdown"]),
+    ("main", &["app", "clock", "config", "init", "keys", "log", "shutdown"]),
     // The library's half of `main`: it starts every room and gives each what it needs.
     ("app", &["clock", "config", "drift", "enrolment", "gateway", "http", "metrics", "sms", "store"]),
-    ("app", &["subscriber::code::KeyChanged", "subscriber::code::Keyring", "threads"]),
+    ("app", &["subscriber::code::KeyChanged", "threads"]),
     // It has each room read its settings, and what stands in the files that they name.
     ("config", &["http", "keys", "log", "msisdn", "sms", "store", "subscriber"]),
+    ("init", &["enrolment", "http::auth", "keys"]),
     ("keys", &["http::auth", "subscriber::code"]),
     ("log", &[]),
     ("http", &["clock", "gateway", "log", "metrics", "subscriber", "threads"]),
-    ("http", &["call", "named", "store::Decided", "store::StoreError"]),
-    // The one room that draws randomness: before the lock, as an argument of the decision.
+    // It draws what it names requests by.
+    ("http", &["call", "entropy", "named", "store::Decided", "store::StoreError"]),
+    // It draws what a decision needs: before the lock, as an argument.
     (
         "gateway",
         &["call", "clock", "entropy", "metrics", "msisdn::Msisdn", "named", "sms", "store", "subscriber"],
@@ -37,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("entropy", &["clock::Timestamp"]),
     ("call", &["named"]),
     ("clock", &[]),
-    ("metrics", &["call", "named", "subscriber::verdict"]),
+    ("metrics", &["call", "named", "subscriber"]),
     ("msisdn", &[]),
     ("named", &[]),
     ("shutdown", &[]),

@@ -19,7 +19,8 @@ use tokio::net::TcpStream;
 use crate::support::client::{AUDITOR_KEY, CORE_KEY, Client, Reply};
 use crate::support::house::{House, Plan, wait_until_ready};
 use crate::support::payment::{
-    HARD_TOKEN_USER, Issued, SUBSCRIBERS, challenge_path, claim_body, generate_body, on_sms_otp, verify_body,
+    HARD_TOKEN_USER, Issued, SUBSCRIBERS, challenge_path, claim_body, generate_body, on_sms_otp,
+    sms_reference_path, verify_body,
 };
 use crate::support::{blocking, within};
 use document::{Document, Kind, open_objects, text};
@@ -29,12 +30,13 @@ const EXAMPLE_USER: usize = SUBSCRIBERS;
 const POSTS: [&str; 4] = ["generate", "verify", "resend", "cancel"];
 /// What is documented and cannot be provoked from outside: the first comes with a journal whose disk fails,
 /// the second with changes of the registry. `gateway::tests` and `http::api::tests` provoke them from inside.
-const NOT_PROVOKED: [(&str, &str, &str); 7] = [
+const NOT_PROVOKED: [(&str, &str, &str); 8] = [
     ("generate", "503", "outcome-unknown"),
     ("verify", "503", "outcome-unknown"),
     ("resend", "503", "outcome-unknown"),
     ("cancel", "503", "outcome-unknown"),
     ("getChallenge", "503", "outcome-unknown"),
+    ("getChallengeByReference", "503", "outcome-unknown"),
     ("generate", "503", "unavailable:phone_changed"),
     ("resend", "503", "unavailable:phone_changed"),
 ];
@@ -76,6 +78,9 @@ impl Witness<'_> {
             loop {
                 let reply = client.get(&issued.path()).await;
                 self.saw("getChallenge", &reply);
+                let reference = text(&reply.json()["sms_reference"]);
+                let by_reference = client.get(&sms_reference_path(issued.user, &reference)).await;
+                self.saw("getChallengeByReference", &by_reference);
                 if reply.json()["delivery"] == "delivered" {
                     return;
                 }
@@ -159,6 +164,8 @@ async fn heads_and_bodies(witness: &mut Witness<'_>, house: &House) {
         }
         let reply = client.get(&unknown_challenge).await;
         assert_eq!(witness.saw("getChallenge", &reply), expected);
+        let reply = client.get(&sms_reference_path(0, "0000")).await;
+        assert_eq!(witness.saw("getChallengeByReference", &reply), expected);
     }
     for call in POSTS {
         let path = format!("/v1/otp/{call}");
@@ -174,6 +181,8 @@ async fn heads_and_bodies(witness: &mut Witness<'_>, house: &House) {
     let mut client = house.client().await;
     let reply = client.get(&unknown_challenge).await;
     assert_eq!(witness.saw("getChallenge", &reply), "404 not-found");
+    let reply = client.get(&sms_reference_path(0, "0000")).await;
+    assert_eq!(witness.saw("getChallengeByReference", &reply), "404 not-found");
     for path in ["/", "/v1/otp", "/v1/otp/verify/", "/v1/otp/verify?code=482913", "/metrics"] {
         let reply = client.send("POST", path, &[], "{}").await;
         assert_eq!(witness.saw("beside", &reply), "404 not-found");
@@ -459,6 +468,7 @@ fn a_reply_that_is_not_as_documented_is_found() {
         let problem = if status < 400 { "application/json" } else { "application/problem+json" };
         headers.insert("content-type", HeaderValue::from_static(problem));
         headers.insert("cache-control", HeaderValue::from_static("no-store"));
+        headers.insert("x-request-id", HeaderValue::from_static("core-1"));
         headers.insert(header.0, HeaderValue::from_static(header.1));
         let status = StatusCode::from_u16(status).expect("a status");
         Reply { status, headers, body: body.to_string().into() }
@@ -483,6 +493,7 @@ fn a_reply_that_is_not_as_documented_is_found() {
         reply(200, ("date", "now"), with("verdict", json!("fine"))),
         reply(200, ("content-type", "text/plain"), approved.clone()),
         reply(200, ("cache-control", "private"), approved.clone()),
+        reply(200, ("x-request-id", "core 1"), approved.clone()),
         reply(202, ("date", "now"), approved.clone()),
         reply(422, ("date", "now"), locked),
         reply(422, ("date", "now"), retitled),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway_sandbox::Configuration;
 use otp_gateway::app::App;
 use otp_gateway::clock::Clock;
 use otp_gateway::config::Config;
@@ -10,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::client::{CORE_KEY, Client};
-use crate::support::house::{House, Plan, wait_until_ready};
+use crate::support::house::{House, MASTER_KEY, Plan, wait_until_ready};
 use crate::support::payment::generate_body;
 use crate::support::{blocking, within};
 
@@ -145,4 +146,28 @@ async fn the_admin_listener_answers_what_it_is_asked_and_nothing_else() {
         assert_eq!(admin.get(path).await.status.as_u16(), status, "{path}");
     }
     assert_eq!(admin.send("DELETE", "/metrics", &[], "").await.status.as_u16(), 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_and_master_keys_that_are_read_again_count_at_once_and_with_a_mistake_none_does() {
+    let mut house = House::new().await;
+    let mut client = house.client().await;
+    // A key of the same number with other bytes: the clients stay as they were, too.
+    house.configuration = house.configuration.with_client("core-2", "core", "otpgw_second");
+    house.sandbox.write_configuration(&house.configuration).expect("a file");
+    assert!(house.reload_with_keys(&format!("1 {}\n", "77".repeat(32))).is_err());
+    client.key = Some("otpgw_second");
+    assert_eq!(client.post("generate", &generate_body(0)).await.status, 401);
+
+    let both = format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32));
+    house.reload_with_keys(&both).expect("a known key and a new one");
+    assert_eq!(client.post("generate", &generate_body(0)).await.status, 201);
+    client.key = Some(CORE_KEY);
+    assert_eq!(client.post("generate", &generate_body(1)).await.status, 201);
+
+    let alone = Configuration::new(house.simulator.smpp_addr(), "gateway");
+    house.sandbox.write_configuration(&alone.with_client("core-2", "core", "otpgw_second")).expect("a file");
+    house.reload().expect("the same keys");
+    assert_eq!(client.post("generate", &generate_body(1)).await.status, 401, "it is no client any more");
+    house.drain().await;
 }

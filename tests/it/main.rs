@@ -8,4 +8,5 @@ mod hostile;
 mod lifecycle;
 mod lists;
 mod support;
+mod support_call;
 mod wrong_configurations;

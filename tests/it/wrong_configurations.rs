@@ -9,6 +9,11 @@ use tempfile::TempDir;
 
 const GOOD: &str = include_str!("../../gateway.example.toml");
 
+/// The example has no key, and is refused for that.
+fn with_a_key(example: &str) -> String {
+    example.replace(&"0".repeat(64), &"ab".repeat(32))
+}
+
 /// A folder with the files that the example names.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -40,7 +45,7 @@ fn changed(from: &str, to: &str) -> (String, usize) {
 /// Every mistake of `toml`, without the path of the folder.
 fn mistakes(folder: &TempDir, toml: &str) -> Vec<String> {
     let path = folder.path().join("gateway.toml");
-    std::fs::write(&path, toml).expect("a file");
+    std::fs::write(&path, with_a_key(toml)).expect("a file");
     std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("a mode");
     let shown = Config::load(&path).expect_err(toml).to_string();
     shown.replace(&format!("{}/", folder.path().display()), "").lines().map(str::to_owned).collect()
@@ -251,7 +256,7 @@ fn abuse_18_a_wrong_setting_is_reported_with_place_key_what_was_found_and_what_i
 fn abuse_71_no_file_that_decides_may_be_written_by_others_than_its_owner() {
     let folder = folder();
     let path = folder.path().join("gateway.toml");
-    std::fs::write(&path, GOOD).expect("a file");
+    std::fs::write(&path, with_a_key(GOOD)).expect("a file");
     let mode = |name: &str, mode: u32| {
         std::fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).expect("a mode");
     };
@@ -271,8 +276,8 @@ fn abuse_71_no_file_that_decides_may_be_written_by_others_than_its_owner() {
     }
 }
 
-/// Five mistakes in five sections.
-const FIVE: &str = "[[clients]]
+/// Six mistakes in five sections.
+const SIX: &str = "[[clients]]
 name = \"core 1\"
 roles = [\"core\"]
 key_sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"
@@ -292,7 +297,7 @@ rate = \"fast\"
 fn abuse_18_all_mistakes_are_reported_at_once_one_a_line_and_end_the_program_with_64() {
     let folder = folder();
     let path = folder.path().join("gateway.toml");
-    std::fs::write(&path, FIVE).expect("a file");
+    std::fs::write(&path, SIX).expect("a file");
     std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("a mode");
     for command in ["check-config", "serve"] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
@@ -304,6 +309,8 @@ fn abuse_18_all_mistakes_are_reported_at_once_one_a_line_and_end_the_program_wit
             told,
             "gateway.toml:2:8: clients[0].name: found \"core 1\", \
              allowed 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'\n\
+             gateway.toml:4:14: clients[0].key_sha256: found only zeros, \
+             allowed what `otp-gateway key new api` prints: the example has no key\n\
              gateway.toml:7:8: subscribers.file: found nosuch.csv: No such file or directory, \
              allowed a file that can be read\n\
              gateway.toml:10:12: challenge.attempts: found 6, allowed 1 to 5\n\
@@ -321,7 +328,7 @@ fn what_is_logged_to_something_else_than_a_terminal_has_no_colours() {
     // It logs a few lines, and ends since the port is in use.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let listen = taken.local_addr().expect("an address").to_string();
-    let toml = GOOD.replace("127.0.0.1:9464", &listen).replace("127.0.0.1:8080", "127.0.0.1:0");
+    let toml = with_a_key(GOOD).replace("127.0.0.1:9464", &listen).replace("127.0.0.1:8080", "127.0.0.1:0");
     std::fs::write(&path, toml).expect("a file");
     std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
     let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));

@@ -38,9 +38,9 @@ const SIMULATOR_COUNTS: [(&str, &str); 7] = [
 ];
 /// Names to print, and the series of the gateway.
 const GATEWAY_COUNTS: [(&str, &str); 5] = [
-    ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\"}"),
-    ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\"}"),
-    ("dropped", "otpgw_sms_submits_total{outcome=\"dropped\"}"),
+    ("throttled", "otpgw_sms_submits_total{outcome=\"throttled\",smsc=\"main\"}"),
+    ("in doubt", "otpgw_sms_submits_total{outcome=\"unknown\",smsc=\"main\"}"),
+    ("dropped", "otpgw_sms_dropped_total"),
     ("links lost", "otpgw_sms_link_failures_total"),
     ("circuit opened", "otpgw_sms_smsc_circuit_opened_total{smsc=\"main\"}"),
 ];

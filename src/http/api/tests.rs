@@ -1,7 +1,9 @@
 //! A client hangs up at every point where a call waits: hyper then drops the call's future.
 
 use std::collections::VecDeque;
+use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use hyper::body::Frame;
@@ -90,7 +92,7 @@ impl House {
         let hash = key_sha256(KEY);
         let client = format!("[[clients]]\nname = \"core\"\nroles = [\"core\"]\nkey_sha256 = \"{hash}\"\n");
         let clients = settings::from_toml(&client, Clients::read).unwrap();
-        let api = Api::new(Arc::new(gateway), clients, clock, metrics, &Config::default());
+        let api = Api::new(Arc::new(gateway), clients, clock, metrics, &Config::default(), true);
         Self { api, queue, marks }
     }
 
@@ -224,4 +226,98 @@ async fn abuse_61_a_mark_that_fails_is_reported_as_unknown_and_the_repeated_call
         assert!((200..300).contains(&known.status), "{call:?}: {}", known.json);
         assert_eq!(known.replayed, call != Call::Challenge);
     }
+}
+
+/// What is logged while `run` runs, one JSON object a line.
+fn logged(run: impl FnOnce()) -> Vec<Value> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let subscriber =
+        tracing_subscriber::fmt().json().with_writer(Arc::new(Shared(Arc::clone(&log)))).finish();
+    tracing::subscriber::with_default(subscriber, run);
+    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for &Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_decision_has_a_line_by_which_a_support_call_is_traced_without_code_or_number() {
+    for (call, verdict) in [(Call::Verify, "approved"), (Call::Resend, "resent"), (Call::Cancel, "cancelled")]
+    {
+        let (house, body) = ready_for(call).await;
+        let lines = logged(|| {
+            house.call_for(WAITS_MAX, call, "key", &body).unwrap();
+            house.call_for(WAITS_MAX, call, "key", &body).unwrap();
+        });
+        assert_eq!(lines.len(), 2, "{call:?}: {lines:?}");
+        for (line, replayed) in lines.iter().zip([false, true]) {
+            let fields = &line["fields"];
+            assert_eq!((&line["level"], &line["target"]), (&json!("INFO"), &json!("otp_gateway::decisions")));
+            let id = ChallengeId::parse(body["challenge_id"].as_str().unwrap()).unwrap();
+            let expected = json!({
+                "call": call.name(), "verdict": verdict, "client": "core", "replayed": replayed,
+                "challenge_id": id.to_string(), "sms_reference": id.sms_reference().as_str(),
+                "status": if call == Call::Resend { 202 } else { 200 },
+                "request_id": fields["request_id"], "micros": 0,
+            });
+            assert_eq!(*fields, expected);
+            assert!(fields["request_id"].as_str().unwrap().len() > 16, "one that we made");
+            let text = line.to_string();
+            let code = body["code"].as_str().unwrap_or("no code");
+            assert!(!text.contains(&format!("\"{code}\"")) && !text.contains("8123456745"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_has_its_line_too_and_a_look_up_or_nonsense_has_none() {
+    let (house, mut claim) = ready_for(Call::Challenge).await;
+    let verdicts = |lines: &[Value]| -> Vec<String> {
+        lines.iter().map(|line| line["fields"]["verdict"].as_str().unwrap().to_owned()).collect()
+    };
+    let refused = logged(|| {
+        house.call_for(WAITS_MAX, Call::Resend, "early", &claim).unwrap();
+        // Of a resend that was refused nothing is remembered; this key is of another call.
+        house.call_for(WAITS_MAX, Call::Generate, "first", &json!({
+            "subscriber": {"corporate_id": "ACME01", "user_id": "BUDI"}, "purpose": "login", "locale": "en"
+        })).unwrap();
+        house
+            .call_for(
+                WAITS_MAX,
+                Call::Generate,
+                "none",
+                &json!({
+                    "subscriber": {"corporate_id": "ACME01", "user_id": "SITI"}, "purpose": "login"
+                }),
+            )
+            .unwrap();
+        claim["challenge_id"] = "00".repeat(16).into();
+        house.call_for(WAITS_MAX, Call::Cancel, "unknown", &claim).unwrap();
+    });
+    let expected = ["too_early", "idempotency_key_reused", "unknown_subscriber", "unknown_challenge"];
+    assert_eq!(verdicts(&refused), expected);
+    let none = logged(|| {
+        house.call_for(WAITS_MAX, Call::Challenge, "look", &claim).unwrap();
+        house.call_for(WAITS_MAX, Call::Verify, "nonsense", &json!({"code": "123456"})).unwrap();
+    });
+    assert_eq!(none, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn decisions_need_not_be_logged() {
+    let (mut house, body) = ready_for(Call::Verify).await;
+    house.api.logs_decisions = false;
+    let lines = logged(|| drop(house.call_for(WAITS_MAX, Call::Verify, "key", &body).unwrap()));
+    assert_eq!(lines, Vec::<Value>::new());
 }

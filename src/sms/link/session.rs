@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
         }
         self.advance(now);
         let written = self.output.write_to(sink, now);
-        self.in_flight.wrote(self.output.written_total(), self.context.metrics, now);
+        self.in_flight.wrote(self.output.written_total(), self.context.smsc, now);
         written?;
         self.advance(now);
         let backlog = self.sending.has_backlog() && self.wants_items(now);

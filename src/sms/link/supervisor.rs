@@ -96,6 +96,7 @@ impl<R: Fn(&Item) -> Option<(Code, Duration)>> Link<R> {
             release,
             reports,
             metrics: &metrics.sms,
+            smsc: &self.smsc.metrics,
         };
         let session = Session::new(context, clock.now());
         Connection::new(socket, session, &self.lane, reports, clock).run(shutdown).await

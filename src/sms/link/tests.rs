@@ -325,7 +325,7 @@ async fn s3_an_answer_that_has_come_counts_however_late_we_look() {
     assert_eq!(peer.stream.try_write(&bytes).unwrap(), bytes.len());
     running.clock.advance(Duration::from_secs(60));
     assert_eq!(running.report().await, (1, Delivery::Accepted));
-    assert_eq!(running.metrics.sms.submits.of(SubmitOutcome::Unknown).get(), 0);
+    assert_eq!(running.metrics.smsc("main").submits.of(SubmitOutcome::Unknown).get(), 0);
     drop(peer);
     running.stop().await;
 }
@@ -368,11 +368,11 @@ async fn l8_what_the_kernel_did_not_take_is_sent_once_by_the_next_link() {
     let mut peer = script.accept_later(&running).await;
     drop(stuck);
     peer.bind().await;
-    let sent_first = running.metrics.sms.submitted.get();
+    let sent_first = running.metrics.smsc("main").written.get();
     let all = ROUNDS as u64 * u64::from(COUNT);
     assert!(sent_first > 0 && sent_first < all, "{sent_first} of {all} were taken by the kernel");
     // What got no answer has opened the circuit: it is probed after a while.
-    running.pass_until(|metrics| metrics.sms.submitted.get() > sent_first).await;
+    running.pass_until(|metrics| metrics.smsc("main").written.get() > sent_first).await;
     for _ in sent_first..all {
         let submit = peer.submit().await;
         peer.accept(submit.sequence).await;

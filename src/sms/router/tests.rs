@@ -3,7 +3,6 @@ use std::cell::Cell;
 use super::smsc::STEADY_AFTER;
 use super::*;
 use crate::clock::Timestamp;
-use crate::metrics::SubmitOutcome;
 use crate::sms::destination::Prefix;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Outbox, outbox};
@@ -349,7 +348,7 @@ fn s11_what_is_too_old_is_dropped_and_told_within_a_second_wherever_it_waits() {
     assert_eq!(house.reported(), []);
     house.pass(SECOND);
     assert_eq!(house.reported(), [(1, Delivery::Expired), (2, Delivery::Expired)]);
-    assert_eq!(house.metrics.sms.submits.of(SubmitOutcome::Dropped).get(), 2);
+    assert_eq!(house.metrics.sms.dropped.get(), 2);
     assert_eq!(house.metrics.sms.outbox_items.get(), 1);
     house.bind(0);
     assert_eq!(house.all(0), [3]);

@@ -170,3 +170,17 @@ pub(crate) async fn wait_until_ready(admin: SocketAddr, ready: bool) {
     };
     within(as_expected, "the link to be as expected").await;
 }
+
+impl House {
+    /// Writes this text as the file of master keys, and has the gateway read its configuration again.
+    pub(crate) fn reload_with_keys(&self, keys: &str) -> Result<(), String> {
+        self.sandbox.write("master.keys", keys).expect("a file");
+        self.reload()
+    }
+
+    /// Has the gateway read its configuration again, as SIGHUP would.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        let config = Config::load(&self.sandbox.configuration()).expect("a good configuration");
+        self.app().reload(config).map_err(|changed| changed.to_string())
+    }
+}

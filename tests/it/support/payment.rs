@@ -83,6 +83,10 @@ pub(crate) fn challenge_path(user: usize, challenge_id: &str) -> String {
     format!("/v1/subscribers/{CORPORATE_ID}/{}/challenges/{challenge_id}", user_id(user))
 }
 
+pub(crate) fn sms_reference_path(user: usize, reference: &str) -> String {
+    format!("/v1/subscribers/{CORPORATE_ID}/{}/sms-references/{reference}", user_id(user))
+}
+
 pub(crate) fn transaction() -> Value {
     json!({"reference": "TRX-000123", "amount": "125000000", "currency": "IDR",
            "beneficiary_account": "1234567890", "beneficiary_name": "PT ABC"})

@@ -7,7 +7,7 @@ use smpp::pdu::{CommandId, SequenceNumber};
 use tokio::sync::mpsc;
 
 use crate::clock::Timestamp;
-use crate::metrics::SmsMetrics;
+use crate::metrics::{SmsMetrics, SmscMetrics};
 use crate::sms::DeliveryReport;
 use crate::sms::link::settings::Settings;
 use crate::sms::outbox::Item;
@@ -38,6 +38,8 @@ pub(in crate::sms::link) struct Context<'a> {
     pub(in crate::sms::link) release: &'a dyn Fn(&Item) -> Option<(Code, Duration)>,
     pub(in crate::sms::link) reports: &'a mpsc::Sender<DeliveryReport>,
     pub(in crate::sms::link) metrics: &'a SmsMetrics,
+    /// Those of this SMSC.
+    pub(in crate::sms::link) smsc: &'a SmscMetrics,
 }
 
 impl Context<'_> {
@@ -53,6 +55,7 @@ impl Context<'_> {
         let delivery =
             self.receipts.borrow_mut().expect_by_reference(reference, sent, Delivery::Unknown, now);
         if delivery != Delivery::Unknown {
+            self.smsc.reported(delivery);
             self.report_late(sent, delivery, "early receipt not reported: too many reports wait");
         }
     }

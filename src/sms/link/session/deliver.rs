@@ -8,6 +8,7 @@ use smpp::tlv::{Tag, Tlvs};
 use super::context::Context;
 use crate::clock::Timestamp;
 use crate::metrics::ReceiptOutcome;
+use crate::sms::DeliveryReport;
 use crate::sms::link::settings::ReceiptHandset;
 use crate::sms::receipts::{Handset, Incoming};
 
@@ -68,7 +69,13 @@ impl<'a> Deliver<'a> {
             ReceiptHandset::Off => Handset::UNSAID,
         };
         let incoming = Incoming { receipt, handset, reference };
-        let report = |report| context.reports.try_send(report).is_ok();
+        let report = |report: DeliveryReport| {
+            let is_taken = context.reports.try_send(report).is_ok();
+            if is_taken {
+                context.smsc.reported(report.delivery);
+            }
+            is_taken
+        };
         let mut receipts = context.receipts.borrow_mut();
         let outcome = receipts.received(&incoming, now, report);
         metrics.receipts.of(outcome).inc();

@@ -6,7 +6,7 @@ use smpp::status::CommandStatus;
 
 use super::context::Context;
 use crate::clock::Timestamp;
-use crate::metrics::{SmsMetrics, SubmitOutcome};
+use crate::metrics::{SmsMetrics, SmscMetrics, SubmitOutcome};
 use crate::sms::link::log_throttle::LogThrottle;
 use crate::sms::link::submits::{FullyWritten, NotTaken, Refusal, Submits};
 use crate::sms::outbox::Outgoing;
@@ -38,8 +38,8 @@ pub(super) struct InFlight<'a> {
 
 impl<'a> InFlight<'a> {
     /// The session has written `total` bytes by now.
-    pub(super) fn wrote(&mut self, total: u64, metrics: &SmsMetrics, now: Timestamp) {
-        metrics.submitted.inc_by(self.submits.wrote(total, now));
+    pub(super) fn wrote(&mut self, total: u64, metrics: &SmscMetrics, now: Timestamp) {
+        metrics.written.inc_by(self.submits.wrote(total, now));
     }
 
     /// Sets this session's share of the gauge.
@@ -71,13 +71,14 @@ impl<'a> InFlight<'a> {
             Some(Taken::Yes)
         } else if let Some(sent) = self.submits.answered_late(answer.sequence) {
             let delivery = context.receipts.borrow_mut().accepted(message_id, sent, now);
+            context.smsc.reported(delivery);
             context.report_late(sent, delivery, LATE_NOT_REPORTED);
             None
         } else {
             context.metrics.anomalies.inc();
             return None;
         };
-        context.metrics.submits.of(SubmitOutcome::Accepted).inc();
+        context.smsc.submits.of(SubmitOutcome::Accepted).inc();
         taken
     }
 
@@ -94,7 +95,7 @@ impl<'a> InFlight<'a> {
             return self.on_submit_refused(submit, status, context, now);
         }
         if let Some(sent) = self.submits.answered_late(sequence) {
-            context.metrics.submits.of(SubmitOutcome::Rejected).inc();
+            context.smsc.submits.of(SubmitOutcome::Rejected).inc();
             tracing::warn!(challenge = %sent.challenge, %status, "submit rejected late");
             context.report_late(sent, Delivery::Rejected, LATE_NOT_REPORTED);
         } else {
@@ -110,7 +111,7 @@ impl<'a> InFlight<'a> {
         context: &Context<'a>,
         now: Timestamp,
     ) -> Option<Taken> {
-        let Context { lane, settings, metrics, .. } = context;
+        let Context { lane, settings, smsc, .. } = context;
         match Refusal::of(status, &settings.retry_statuses) {
             Refusal::Throttled(not_taken) => {
                 self.on_not_now(submit, Trouble::Throttled, not_taken, status, context, now);
@@ -122,7 +123,7 @@ impl<'a> InFlight<'a> {
             Refusal::Failed(not_taken) => match lane.failed(submit.outgoing(), now) {
                 Some(failover) => {
                     failover.send(submit.take_back(not_taken), now);
-                    metrics.submits.of(SubmitOutcome::Rerouted).inc();
+                    smsc.submits.of(SubmitOutcome::Rerouted).inc();
                 }
                 None => self.on_rejected(submit, status, context, now),
             },
@@ -148,7 +149,7 @@ impl<'a> InFlight<'a> {
             Some(again) => {
                 let outcome =
                     if again.is_elsewhere() { SubmitOutcome::Rerouted } else { SubmitOutcome::Throttled };
-                context.metrics.submits.of(outcome).inc();
+                context.smsc.submits.of(outcome).inc();
                 again.send(submit.take_back(not_taken), now);
             }
             None => self.on_rejected(submit, status, context, now),
@@ -162,7 +163,7 @@ impl<'a> InFlight<'a> {
         context: &Context<'a>,
         now: Timestamp,
     ) {
-        context.metrics.submits.of(SubmitOutcome::Rejected).inc();
+        context.smsc.submits.of(SubmitOutcome::Rejected).inc();
         let sent = submit.rejected();
         match self.rejected.should_log(now) {
             Some(suppressed) => {
@@ -174,7 +175,7 @@ impl<'a> InFlight<'a> {
 
     /// Reports as unknown what got no response in time.
     pub(super) fn give_up_overdue(&mut self, context: &Context<'a>, now: Timestamp) {
-        let Context { settings, lane, metrics, .. } = context;
+        let Context { settings, lane, smsc: metrics, .. } = context;
         if self.submits.due(settings.response_timer).is_none_or(|due| now < due) {
             return;
         }
@@ -194,8 +195,8 @@ impl<'a> InFlight<'a> {
     /// The session is over: adds to `unsent` what was not written in full, in its order, and reports the rest
     /// as unknown.
     pub(super) fn end(mut self, unsent: &mut Vec<Outgoing>, context: &Context<'a>, now: Timestamp) {
-        let Context { settings, lane, metrics, .. } = context;
-        self.publish_count(0, metrics);
+        let Context { settings, lane, smsc: metrics, .. } = context;
+        self.publish_count(0, context.metrics);
         let (mut count, mut last) = (0, None);
         let in_doubt = |submit: FullyWritten<'a>| {
             count += 1;
@@ -229,6 +230,7 @@ fn on_accepted(submit: FullyWritten<'_>, message_id: &[u8], context: &Context<'_
         (b"", Some(reference)) => receipts.expect_by_reference(reference, sent, Delivery::Accepted, now),
         _ => receipts.accepted(message_id, sent, now),
     };
+    context.smsc.reported(delivery);
     submit.accepted(delivery);
 }
 
@@ -241,5 +243,5 @@ fn in_doubt(submit: FullyWritten<'_>, context: &Context<'_>, now: Timestamp) -> 
 }
 
 fn observe_duration(submit: &FullyWritten<'_>, context: &Context<'_>, now: Timestamp) {
-    context.metrics.submit_duration.observe(now.since(submit.at()).as_secs_f64());
+    context.smsc.submit_duration.observe(now.since(submit.at()).as_secs_f64());
 }

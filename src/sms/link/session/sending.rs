@@ -195,7 +195,7 @@ impl Sending {
 }
 
 fn drop_item(outgoing: &Outgoing, report: Permit<'_, DeliveryReport>, context: &Context<'_>, now: Timestamp) {
-    context.metrics.submits.of(SubmitOutcome::Dropped).inc();
+    context.smsc.submits.of(SubmitOutcome::Dropped).inc();
     context.lane.unsent(outgoing, now);
     let item = &outgoing.item;
     let in_time = item.expires_at.since(now) >= LEFT_MIN;

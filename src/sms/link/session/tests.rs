@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::Clock;
-use crate::metrics::{Metrics, SmsMetrics};
+use crate::metrics::{Metrics, SmsMetrics, SmscMetrics};
 use crate::sms::DeliveryReport;
 use crate::sms::outbox::tests::{item, phone};
 use crate::sms::outbox::{Item, Outbox, outbox};
@@ -73,14 +73,24 @@ struct Parts {
     release: &'static dyn Fn(&Item) -> Option<(Code, Duration)>,
     reports: &'static mpsc::Sender<DeliveryReport>,
     metrics: &'static SmsMetrics,
+    smsc: &'static SmscMetrics,
 }
 
 impl Parts {
     fn session(self, lane: &'static Lane, now: Timestamp) -> Session<'static> {
-        let Self { settings, role, receipts, next_reference, release, reports, metrics } = self;
-        let password = "secret08";
-        let context =
-            Context { settings, password, role, lane, receipts, next_reference, release, reports, metrics };
+        let Self { settings, role, receipts, next_reference, release, reports, metrics, smsc } = self;
+        let context = Context {
+            settings,
+            password: "secret08",
+            role,
+            lane,
+            receipts,
+            next_reference,
+            release,
+            reports,
+            metrics,
+            smsc,
+        };
         Session::new(context, now)
     }
 }
@@ -155,6 +165,7 @@ impl Esme {
             release: &**leak(release),
             reports: leak(sender),
             metrics: &metrics.sms,
+            smsc: leak(metrics.smsc("main")),
         };
         let session = parts.session(lane, START);
         Self { session, wait: None, outbox, routes, lane, parts, reports, metrics, clock }

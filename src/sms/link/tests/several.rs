@@ -182,7 +182,7 @@ async fn s6a_what_one_link_was_refused_frees_its_slot_and_any_link_tries_it_agai
     running.send(1);
     let throttled = slow.submit().await;
     slow.refuse(throttled.sequence, CommandStatus::ESME_RTHROTTLED).await;
-    until(|| running.metrics.sms.submits.of(SubmitOutcome::Throttled).get() == 1).await;
+    until(|| running.metrics.smsc("a").submits.of(SubmitOutcome::Throttled).get() == 1).await;
     running.send(2);
     let submit = quick.submit().await;
     quick.accept(submit.sequence).await;
@@ -273,7 +273,7 @@ async fn s4_with_black_holes_and_lost_links_no_send_is_accepted_twice() {
     })
     .await;
     assert!(
-        sent >= 250 && running.metrics.sms.submits.of(SubmitOutcome::Unknown).get() > 0,
+        sent >= 250 && running.metrics.smsc("main").submits.of(SubmitOutcome::Unknown).get() > 0,
         "{sent} sent, and none was in doubt"
     );
     assert_eq!(simulator.repeated(), 0);

@@ -52,7 +52,7 @@ fn s4_abuse_46_a_submit_without_an_answer_is_unknown_and_never_sent_again() {
     let submits = esme.submits();
     assert_eq!(submits.iter().map(|submit| submit.1).collect::<Vec<_>>(), [2], "its slot is free");
     assert_eq!(esme.reported(), [(1, Delivery::Unknown)]);
-    assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Unknown).get(), 1);
+    assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Unknown).get(), 1);
     assert_eq!(esme.end(), (vec![], vec![(2, Delivery::Unknown)]));
 }
 
@@ -86,7 +86,7 @@ fn s5_what_was_written_in_full_when_the_link_died_is_unknown_and_the_rest_goes_b
     };
     // Two whole submits and a part of the third.
     assert_eq!(esme.step(2 * one + 5).len(), 2 * one + 5);
-    assert_eq!(esme.metrics.sms.submitted.get(), 2);
+    assert_eq!(esme.metrics.smsc("main").written.get(), 2);
     esme.session.lost(End::Closed);
     let (queued, mut reported) = esme.end();
     assert_eq!(queued, [3, 4, 5, 6, 7]);
@@ -125,7 +125,7 @@ fn s6a_what_is_throttled_frees_its_slot_and_is_tried_again_after_a_pause() {
         assert_ne!(again[0].0, first[0].0);
         let accepted = [2, 3, 4].map(|number| (number, Delivery::Accepted));
         assert_eq!(esme.reported(), accepted, "a refusal for now is no news");
-        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Throttled).get(), 1);
+        assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Throttled).get(), 1);
     }
 }
 
@@ -142,11 +142,11 @@ fn s6a_what_is_refused_again_and_again_is_told_as_failed_after_five_tries_well_b
             seen.extend(esme.reported());
             assert!(esme.now().since(START) <= TTL / 3 + SECOND);
         }
-        assert_eq!(esme.metrics.sms.submitted.get(), 15);
+        assert_eq!(esme.metrics.smsc("main").written.get(), 15);
         seen.sort_unstable_by_key(|report| report.0);
         assert_eq!(seen, [1, 2, 3].map(|number| (number, Delivery::Rejected)));
-        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Throttled).get(), 12);
-        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Rejected).get(), 3);
+        assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Throttled).get(), 12);
+        assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Rejected).get(), 3);
     }
 }
 
@@ -220,7 +220,7 @@ fn other_refusals_are_final() {
     assert_eq!(esme.reported(), (0..=9).map(|number| (number, Delivery::Rejected)).collect::<Vec<_>>());
     esme.pass(RETRY_PAUSE);
     assert_eq!(esme.submits(), []);
-    assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Rejected).get(), 10);
+    assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Rejected).get(), 10);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn what_the_smsc_could_not_deal_with_goes_to_another_link_once_and_is_final_with
         let sequence = esme.submits()[0].0;
         esme.refuse(sequence, status);
         assert_eq!(esme.reported(), [(2, Delivery::Rejected)]);
-        assert_eq!(esme.metrics.sms.submits.of(SubmitOutcome::Rerouted).get(), 1);
+        assert_eq!(esme.metrics.smsc("main").submits.of(SubmitOutcome::Rerouted).get(), 1);
     }
 }
 

@@ -46,7 +46,10 @@ fn a_dead_code_is_dropped_and_reported() {
     esme.send(1);
     assert_eq!(esme.submits(), []);
     assert_eq!(esme.reported(), [(1, Delivery::Dropped)]);
-    assert_eq!((*asked.lock().unwrap(), esme.metrics.sms.submits.of(SubmitOutcome::Dropped).get()), (1, 1));
+    assert_eq!(
+        (*asked.lock().unwrap(), esme.metrics.smsc("main").submits.of(SubmitOutcome::Dropped).get()),
+        (1, 1)
+    );
 }
 
 #[test]
