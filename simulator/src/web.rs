@@ -31,6 +31,7 @@ use crate::inbox::{Inbox, Page};
 use crate::metrics::Metrics;
 use crate::smsc::Smsc;
 use behavior::{TOML, Written, profile_list};
+use counters::Asked;
 use details::Full;
 use list::List;
 use originate::Originated;
@@ -181,8 +182,10 @@ async fn set_behavior(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn counters(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(counters::counters(&web.metrics, &web.inbox.counts(), web.smsc.running().as_ref()))
+async fn counters(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Problem> {
+    let asked = Asked::parse(&uri)?;
+    let counters = counters::counters(&web.metrics, &web.inbox, web.smsc.running().as_ref(), &asked);
+    Ok(Json(counters).into_response())
 }
 
 async fn about(State(web): State<Arc<Web>>) -> impl IntoResponse {
@@ -201,8 +204,11 @@ const NOT_FOUND: Problem = Problem::new(
     "There are /, /messages, /messages/stream, /messages/{id}, /behavior, /behavior/profiles, /counters, \
      /about and /metrics.",
 );
-const ENDLESS: Problem =
-    Problem::new(StatusCode::BAD_REQUEST, "bad-query", "A stream takes to, with, since and last.");
+const ENDLESS: Problem = Problem::new(
+    StatusCode::BAD_REQUEST,
+    "bad-query",
+    "A stream takes to, with, text, find, since and last.",
+);
 const NO_EVENT: Problem =
     Problem::new(StatusCode::BAD_REQUEST, "bad-query", "Last-Event-ID must be the id of an earlier event.");
 const NO_MESSAGE: Problem =
