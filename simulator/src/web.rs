@@ -184,7 +184,7 @@ async fn set_behavior(
 
 async fn counters(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Problem> {
     let asked = Asked::parse(&uri)?;
-    let counters = counters::counters(&web.metrics, &web.inbox, web.smsc.running().as_ref(), &asked);
+    let counters = counters::counters(&web.metrics, &web.inbox, &web.smsc.in_force(), &asked);
     Ok(Json(counters).into_response())
 }
 

@@ -4,12 +4,13 @@ use axum::http::Uri;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use super::behavior;
 use super::problem::Problem;
 use super::query::{self, parse_number, parsed};
 use crate::clock;
 use crate::inbox::{Address, Inbox};
 use crate::metrics::Metrics;
-use crate::smsc::Running;
+use crate::smsc::{InForce, Running};
 
 /// Handsets whose messages are counted in one call: more than the page draws.
 const HANDSETS_MAX: usize = 100;
@@ -38,7 +39,7 @@ fn numbers<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Vec<Address>>, D
 }
 
 /// What has been counted since the start, and what there is now. The names are those of the metrics.
-pub(super) fn counters(metrics: &Metrics, inbox: &Inbox, running: Option<&Running>, asked: &Asked) -> Value {
+pub(super) fn counters(metrics: &Metrics, inbox: &Inbox, in_force: &InForce, asked: &Asked) -> Value {
     let (submits, receipts, counts) = (&metrics.submits, &metrics.receipts, inbox.counts());
     let numbers = asked.handsets.iter().flatten();
     let handsets: Map<_, _> =
@@ -48,7 +49,8 @@ pub(super) fn counters(metrics: &Metrics, inbox: &Inbox, running: Option<&Runnin
         json!({ "name": name, "number": number, "seconds_left": left })
     };
     json!({
-        "scenario_step": running.map(step),
+        "scenario_step": in_force.step.as_ref().map(step),
+        "behavior": behavior::shown(in_force),
         "sessions_bound": metrics.sessions_bound.get(),
         "submits": {
             "accepted": submits.accepted.get(),

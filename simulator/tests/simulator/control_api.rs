@@ -73,6 +73,26 @@ async fn the_steps_of_a_scenario_follow_each_other_and_are_shown() {
 }
 
 #[tokio::test]
+async fn what_is_in_force_is_told_with_its_name_its_health_and_its_beginning() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let told = || async { get(web, "/counters").await.json()["behavior"].clone() };
+    let began = told().await;
+    assert_eq!((&began["title"], &began["healthy"]), (&"Your own".into(), &true.into()));
+    assert_eq!(put(web, Profile::named("dead").unwrap().toml).await.status, 204);
+    let dead = told().await;
+    assert_eq!(
+        (&dead["profile"], &dead["title"], &dead["healthy"]),
+        (&"dead".into(), &"Dead".into(), &false.into())
+    );
+    assert!(began["since"].as_str() <= dead["since"].as_str(), "{began} {dead}");
+    assert_eq!(told().await, dead, "it has changed by itself");
+    assert_eq!(put(web, "scenario = \"calm\"\n[[phase]]\nname = \"calm\"\n").await.status, 204);
+    let step = told().await;
+    assert_eq!((&step["title"], &step["healthy"]), (&"calm".into(), &true.into()));
+}
+
+#[tokio::test]
 async fn l4_a_dead_smsc_answers_no_bind_and_its_sessions_go_quiet_with_the_next_submit() {
     let simulator = simulator(Config::default()).await;
     let mut before = Esme::bound(&simulator).await;
