@@ -41,15 +41,32 @@ export function messages(count) {
   return count === 1 ? "1 message" : `${counted.format(count)} messages`;
 }
 
+export function handsets(count) {
+  return count === 1 ? "1 handset" : `${counted.format(count)} handsets`;
+}
+
+/** Fills a line of the list. */
+export function fillLine(line, message) {
+  const reply = isReply(message);
+  line.querySelector(".line-number").textContent = `+${handsetOf(message)}`;
+  line.querySelector(".line-from").textContent = reply ? `to ${message.to}` : message.from;
+  line.querySelector(".line-text").textContent = message.text;
+  fillTime(line, message);
+}
+
+function fillTime(element, message) {
+  const time = element.querySelector("time");
+  time.dateTime = message.time;
+  time.textContent = timeOfDay(message.time);
+}
+
 /** Fills what a message shows of itself, on the wall and in a conversation. */
 export function fillBubble(bubble, message) {
   const reply = isReply(message);
   bubble.classList.toggle("sent", reply);
   bubble.querySelector(".bubble-from").textContent = reply ? `to ${message.to}` : message.from;
   bubble.querySelector(".bubble-text").textContent = message.text;
-  const time = bubble.querySelector("time");
-  time.dateTime = message.time;
-  time.textContent = timeOfDay(message.time);
+  fillTime(bubble, message);
   bubble.querySelector(".bubble-note").textContent = note(message);
 }
 
