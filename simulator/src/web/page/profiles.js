@@ -32,7 +32,16 @@ export class Profiles {
 
   /** Which of them is in force; null for none. */
   mark(name) {
-    for (const button of this.#buttons()) button.setAttribute("aria-pressed", String(button.dataset.name === name));
+    for (const button of this.#buttons()) {
+      const inForce = button.dataset.name === name;
+      if (inForce && button.getAttribute("aria-pressed") === "false") this.#bringIntoView(button);
+      button.setAttribute("aria-pressed", String(inForce));
+    }
+  }
+
+  /** Along the bar alone: the page stays where it is. */
+  #bringIntoView(button) {
+    this.#bar.scrollLeft = button.offsetLeft - this.#bar.offsetLeft - (this.#bar.clientWidth - button.offsetWidth) / 2;
   }
 
   #buttons() {
