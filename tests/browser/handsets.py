@@ -85,6 +85,9 @@ class Tests:
         page.click("#wanted")
         page.until("document.querySelector('#thread .facts dd')")
 
+    def show_as(self, page, view):
+        page.click(f"[name=view][value={view}] + span")
+
     def facts(self, page):
         return dict(page.script("[...document.querySelectorAll('#thread .facts > div')]"
                                 ".map((row) => [row.children[0].innerText, row.children[1].innerText])"))
@@ -119,6 +122,7 @@ class Tests:
         self.open(page)
         page.until(f"document.querySelectorAll('.handset').length === {HANDSETS_MAX}")
         check(not page.script(shown("628120990000")), "the oldest handset is still on the wall")
+        page.until(f"document.querySelector('#bound').innerText.startsWith('The newest {HANDSETS_MAX} of ')")
         page.fill("#search", "0900064")
         page.until("document.querySelectorAll('#found-wall .handset').length === 1")
         check(page.script(shown("628120900064")), page.text("#found-wall"))
@@ -244,6 +248,18 @@ class Tests:
 
     def test_a_code_is_copied_also_without_leave_to_use_the_clipboard(self, page):
         page.grant("clipboardReadWrite", "clipboardSanitizedWrite")
+        self.open(page)
+        for text, code in (
+            ("Bank: kode 482913 utk bayar IDR 1.250.000 rek 7890.\n@bank.example #482914", "482914"),
+            ("Your OTP is 0042, pay 1,250,000 to 7890", "0042"),
+            ("\u0631\u0645\u0632\u0643 \u0647\u0648 482913", "482913"),
+            ("Paid 1,250,000 to 7890 at 16:15", None),
+            ("Shopping 12345 for 7890", None),
+            ("Call +628110000001", None),
+            ("Your code is 12", None),
+        ):
+            found = page.script(f"import('/code.js').then(({{ codeIn }}) => codeIn({json.dumps(text)}))")
+            check(found == code, f"{text}: {found}")
         self.submit("628110000075", "Bank: kode 482913 utk bayar IDR 1.250.000 rek 7890 ref 0W3G.\n@bank.example #482913")
         self.submit("628110000075", "Your code is 55 0. Pay 1,250,000 by 16:15. Kode: 0042")
         self.submit("628110000075", "no digits here")
@@ -270,7 +286,7 @@ class Tests:
         wanted = self.submit("628110000077", "the wanted row")
         self.open(page)
         page.until(shown("628110000077"))
-        page.click("[name=view][value=list] + span")
+        self.show_as(page, "list")
         lines = "[...document.querySelectorAll('#list .line')]"
         page.until(f"{lines}.length > 400 && {lines}[0].innerText.includes('the wanted row')")
         check(page.script("document.querySelector('#wall').hidden"), "the wall is still there")
@@ -281,6 +297,8 @@ class Tests:
         self.open(page)
         page.until(f"{lines}.length === {LINES_MAX}")
         check(page.script("document.querySelector('#wall').hidden"), "the choice is forgotten")
+        page.fill("#search", "more")
+        page.until("document.querySelector('#bound').innerText.includes('newest that were found')")
         page.fill("#search", "the wanted row")
         page.until("document.querySelectorAll('#found-list .line').length === 1")
         page.click("#found-list .line")
@@ -591,7 +609,7 @@ class Tests:
     def test_it_can_be_read_at_every_width_in_light_and_dark(self, page):
         self.submit("628110000031", "A longer text, so that it goes over a line or two. Kode 482913.", tlvs=MARK)
         self.submit("628110000031", "\u0631\u0645\u0632\u0643 \u0647\u0648 482913", coding=8)
-        for width, height, dark in ((1280, 900, False), (1280, 900, True), (390, 844, False), (390, 844, True)):
+        for width, height, dark in ((1280, 900, False), (1280, 900, True), (360, 780, False), (360, 780, True)):
             name = f"handsets-{width}-{'dark' if dark else 'light'}"
             page.look(width, height, dark)
             self.open(page)
@@ -618,6 +636,22 @@ class Tests:
             page.fill("#search", "62899")
             page.until("!document.querySelector('#empty').hidden")
             picture("5-none")
+            page.fill("#search", "6281100000")
+            self.show_as(page, "list")
+            page.until("document.querySelectorAll('#found-list .line').length > 1")
+            picture("6-list")
+            page.click(".profile[data-name='throttling']")
+            page.until("!document.querySelector('#sick').hidden")
+            page.click("#clear")
+            picture("7-question")
+            page.key("Escape")
+            page.click("#found-list .line")
+            page.until("document.querySelector('#thread .facts dd')")
+            picture("8-sick")
+            page.click("#heal")
+            page.until("document.querySelector('#sick').hidden")
+            page.key("Escape")
+            self.show_as(page, "wall")
         page.look(320, 640)
         no_overflow(page, "320")
 

@@ -3,11 +3,11 @@
 /** As browsers read it from an SMS (https://wicg.github.io/sms-one-time-codes/): the last line is @host #code. */
 const BOUND = /^@\S+ #(\d{4,10})$/m;
 
-/** Behind the word that announces it, in the languages that banks here write. */
-const ANNOUNCED = /(?:code|kode|otp|pin)\D{0,12}?\b(\d{4,10})\b(?![.,]\d)/i;
+/** Behind the word that announces it, and no part of an amount. */
+const ANNOUNCED = /\b(?:code|kode|otp|pin)\b\D{0,12}?\b(\d{4,10})\b(?![.,]\d)/i;
 
-/** Without the word: digits that are no part of an amount or of an account. */
-const ALONE = /(?<![\d.,+])\b(\d{4,8})\b(?![.,]?\d)/;
+/** In whatever language: the only digits that there are. */
+const ALONE = /^\D*\b(\d{4,10})\b\D*$/;
 
 /** The code's digits, or null. */
 export function codeIn(text) {

@@ -3,6 +3,7 @@
 
 import { Details } from "./details.js";
 import { counted, fillBubble, handsetOf, isReply, messages } from "./format.js";
+import { Reply } from "./reply.js";
 import { moveFocus, rove } from "./roving.js";
 
 /** Messages kept and drawn; the inbox API has the older ones. */
@@ -12,6 +13,7 @@ const element = (id) => document.getElementById(id);
 
 export class Conversation {
   #feed;
+  #reply;
   #number = null;
   #thread = element("thread");
   #template = element("message-template");
@@ -28,6 +30,7 @@ export class Conversation {
   /** chosen(id): somebody wants to see this message's details, or with null no more. */
   constructor(feed, chosen) {
     this.#feed = feed;
+    this.#reply = new Reply(feed);
     this.#thread.addEventListener("click", (event) => {
       const bubble = event.target.closest("button.bubble");
       if (bubble) chosen(bubble.getAttribute("aria-expanded") === "true" ? null : bubble.dataset.id);
@@ -38,16 +41,6 @@ export class Conversation {
     });
     this.#thread.addEventListener("keydown", (event) => {
       moveFocus(event, this.#bubbles(), (at) => ({ ArrowUp: at - 1, ArrowDown: at + 1 }));
-    });
-    element("reply").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    });
-    element("reply-text").addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        element("reply").requestSubmit();
-      }
     });
   }
 
@@ -67,14 +60,13 @@ export class Conversation {
     this.#number = number;
     this.#meanwhile = [];
     element("conversation-title").textContent = `+${number}`;
-    element("reply-to").value = "";
-    this.#tell("");
+    this.#reply.begin(number);
     this.#drawCount();
     let page = { messages: [] };
     try {
       page = await (await this.#feed.call(`/messages?with=${number}&last=${MESSAGES_MAX}`)).json();
     } catch {
-      if (number === this.#number) this.#tell("The messages could not be read. The simulator may have stopped.");
+      if (number === this.#number) this.#reply.tell("The messages could not be read. The simulator may have stopped.");
     }
     if (number !== this.#number) return;
     const seen = new Set(page.messages.map((message) => message.id));
@@ -91,7 +83,6 @@ export class Conversation {
     this.#number = null;
     this.#total = null;
     this.#thread.replaceChildren();
-    element("reply-text").value = "";
   }
 
   /** A message came, to this handset or another one. */
@@ -103,11 +94,12 @@ export class Conversation {
       return;
     }
     const { scrollHeight, scrollTop, clientHeight } = this.#thread;
-    const atEnd = scrollHeight - scrollTop - clientHeight < 60;
+    // Who reads a message's details is not led away from them.
+    const follows = this.#details === null && scrollHeight - scrollTop - clientHeight < 60;
     this.#append(message);
-    if (!isReply(message)) this.#suggest(message);
+    this.#suggest(message);
     this.#drawCount();
-    if (atEnd) this.#thread.scrollTop = this.#thread.scrollHeight;
+    if (follows) this.#thread.scrollTop = this.#thread.scrollHeight;
   }
 
   /** The inbox was emptied. */
@@ -149,10 +141,8 @@ export class Conversation {
     return this.#details && first.contains(this.#details.element) ? second : first;
   }
 
-  /** Who wrote is who is written to, unless somebody else has been typed. */
   #suggest(message) {
-    const to = element("reply-to");
-    if (to.value === "" && message) to.value = message.from;
+    if (message && !isReply(message)) this.#reply.suggest(message.from);
   }
 
   #drawCount() {
@@ -195,7 +185,7 @@ export class Conversation {
   }
 
   #expand(bubble) {
-    this.#tell(bubble ? "" : "This message is not in the inbox any more, or it is another handset's.");
+    this.#reply.tell(bubble ? "" : "This message is not in the inbox any more, or it is another handset's.");
     if (!bubble) {
       focusInside(element("conversation-title"));
       return;
@@ -224,27 +214,6 @@ export class Conversation {
 
   #bubbles() {
     return [...this.#thread.querySelectorAll("button.bubble")];
-  }
-
-  async #send() {
-    const text = element("reply-text");
-    const body = { from: this.#number, to: element("reply-to").value.trim(), text: text.value };
-    this.#tell("");
-    try {
-      await this.#feed.call("/messages", {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-      });
-      text.value = "";
-    } catch (error) {
-      this.#tell(error.detail ?? "It was not sent. The simulator may have stopped.");
-    }
-    text.focus();
-  }
-
-  #tell(what) {
-    const told = element("reply-told");
-    told.textContent = what;
-    told.hidden = what === "";
   }
 }
 

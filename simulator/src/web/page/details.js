@@ -43,7 +43,7 @@ export class Details {
     try {
       message = await (await this.#feed.call(`/messages/${this.#id}`)).json();
     } catch (error) {
-      if (error.status === 404) this.#gone();
+      if (error.status === 404 && !this.#closed) this.#gone();
       return;
     }
     if (!this.#closed) this.#draw(message);

@@ -10,6 +10,14 @@ export function timeOfDay(instant) {
   return clock.format(new Date(instant));
 }
 
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+/** The time of day, and of another day than today which one. */
+export function timeSince(instant) {
+  const date = day.format(new Date(instant));
+  return date === day.format(new Date()) ? timeOfDay(instant) : `${date}, ${timeOfDay(instant)}`;
+}
+
 export function duration(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 120) return `${seconds} s`;

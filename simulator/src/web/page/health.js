@@ -1,7 +1,7 @@
 // The sign that stands over every view while the simulator is not healthy: what
 // it does instead, since when, and a way back.
 
-import { timeOfDay } from "./format.js";
+import { timeSince } from "./format.js";
 
 const TITLE = document.title;
 
@@ -19,7 +19,7 @@ export class Health {
 
   /** What is in force, and what its profile says of itself. */
   show({ title, healthy, since }, description) {
-    const said = healthy ? "" : `Not healthy: ${title}, since ${timeOfDay(since)}`;
+    const said = healthy ? "" : `Not healthy: ${title}, since ${timeSince(since)}.`;
     const chip = element("behavior-name");
     chip.textContent = title;
     chip.hidden = false;

@@ -5,7 +5,7 @@ import { fillLine, handsetOf } from "./format.js";
 import { moveFocus, rove, settle } from "./roving.js";
 
 /** Messages kept and drawn; older ones are found by the search. */
-export const LINES_MAX = 500;
+const LINES_MAX = 500;
 
 export class List {
   #list;
@@ -37,6 +37,10 @@ export class List {
   /** Lines that are drawn. */
   get size() {
     return this.#list.childElementCount;
+  }
+
+  get isFull() {
+    return this.size === LINES_MAX;
   }
 
   /** The numbers whose messages are to be counted: none, since no line says how many there are. */

@@ -7,8 +7,9 @@ import { Clear } from "./clear.js";
 import { Conversation } from "./conversation.js";
 import { Counters } from "./counters.js";
 import { Feed } from "./feed.js";
-import { counted, messages } from "./format.js";
+import { counted } from "./format.js";
 import { Health } from "./health.js";
+import { noteBound, noteEmpty, noteLost } from "./notes.js";
 import { Panel } from "./panel.js";
 import { Profiles } from "./profiles.js";
 import { Search } from "./search.js";
@@ -18,8 +19,6 @@ import { Views } from "./views.js";
 const DRAW_MS = 200;
 /** Between announcements to screen readers. */
 const ANNOUNCE_MS = 5_000;
-/** What may be a whole number with its country code. */
-const WHOLE_NUMBER = /^[1-9]\d{5,19}$/;
 
 const element = (id) => document.getElementById(id);
 
@@ -32,8 +31,8 @@ const STATES = {
 
 /** Messages that went by unread, and those that came since they were announced last. */
 const passed = { lost: 0, unannounced: 0 };
-/** Messages in the inbox, as the simulator said last. */
-let kept = 0;
+/** What is in the inbox, as the simulator said last. */
+let kept = { messages: 0, handsets: 0 };
 let drawing = false;
 let ready = false;
 
@@ -65,13 +64,13 @@ const health = new Health(heal);
 const clear = new Clear(feed);
 
 const counters = new Counters(feed, countedNumbers, ({ inbox, handsets, behavior: inForce }) => {
-  kept = inbox.messages;
+  kept = inbox;
   views.shown.count(handsets);
   conversation.count(handsets);
   clear.count(inbox);
   profiles.mark(inForce.profile);
   health.show(inForce, descriptionOf(inForce));
-  drawBound();
+  noteBound(views, search, kept);
 });
 
 const search = new Search(feed, {
@@ -82,6 +81,7 @@ const search = new Search(feed, {
   found(messages) {
     views.addFound(messages);
     draw();
+    counters.read();
   },
 });
 
@@ -113,38 +113,9 @@ function requestDraw() {
 
 function draw() {
   views.shown.draw();
-  drawNotice();
-  drawEmpty();
-  drawBound();
-}
-
-function drawNotice() {
-  const notice = element("notice");
-  notice.hidden = passed.lost === 0;
-  notice.textContent =
-    `${counted.format(passed.lost)} messages went by faster than this page reads, or before it was opened. ` +
-    "Shown are the newest.";
-}
-
-function drawEmpty() {
-  const searching = search.text !== "";
-  const number = search.text.replace(/[\s+()./-]/g, "");
-  element("empty").hidden = !ready || views.shown.size > 0 || (searching && !search.answered);
-  element("about").hidden = searching || element("about-smpp").textContent === "";
-  element("empty-title").textContent = searching ? "Nothing found" : "No messages yet";
-  element("empty-text").textContent = searching
-    ? "No message in the inbox has this in its number, its sender or its text."
-    : "Bind to the SMSC and submit a message: its handset appears here at once.";
-  element("empty-write").hidden = !WHOLE_NUMBER.test(number);
-  element("empty-write").textContent = `Write from +${number}`;
-  element("empty-write").dataset.number = number;
-}
-
-/** What a list that is full leaves out. */
-function drawBound() {
-  const { size } = views.shown;
-  element("bound").hidden = views.kind !== "list" || search.text !== "" || size === 0 || size >= kept;
-  element("bound").textContent = `The newest ${counted.format(size)} of ${messages(kept)}. The search looks at all of them.`;
+  noteLost(passed.lost);
+  noteEmpty(ready && views.shown.size === 0, search);
+  noteBound(views, search, kept);
 }
 
 function countedNumbers() {

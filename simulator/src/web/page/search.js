@@ -18,6 +18,7 @@ export class Search {
   /** Where to read on; null until the first answer. */
   #cursor = null;
   #reading = false;
+  #cut = false;
   /** Whether messages came since the last look. */
   #stale = false;
   /** Counts what was looked for, so that a late answer is known to be old. */
@@ -39,6 +40,11 @@ export class Search {
     return this.#cursor !== null;
   }
 
+  /** Whether there is more than the newest of what is found. */
+  get isCut() {
+    return this.#cut;
+  }
+
   /** Somebody typed: looks once they pause. */
   type(text) {
     clearTimeout(this.#timer);
@@ -52,6 +58,7 @@ export class Search {
     this.#text = text.trim();
     this.#run += 1;
     this.#cursor = null;
+    this.#cut = false;
     this.#handlers.began(this.#text);
     if (this.#text === "") return;
     await this.#read(`last=${FOUND_MAX}`);
@@ -79,6 +86,7 @@ export class Search {
     this.#reading = false;
     if (cursor === null) return;
     this.#cursor = cursor;
+    this.#cut ||= messages.length >= FOUND_MAX;
     this.#handlers.found(messages);
   }
 

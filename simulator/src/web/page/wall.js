@@ -47,6 +47,10 @@ export class Wall {
     return this.#handsets.size;
   }
 
+  get isFull() {
+    return this.size === HANDSETS_MAX;
+  }
+
   /** The numbers whose messages are to be counted. */
   get numbers() {
     return [...this.#handsets.keys()];
