@@ -618,7 +618,8 @@ class Tests:
 
             def picture(state):
                 page.screenshot(os.path.join(self.pictures, f"{name}-{state}.png"), whole=False)
-                check(page.script(CONTRAST) == [], f"{name} {state}: {page.script(CONTRAST)}")
+                faint = page.script(CONTRAST)
+                check(faint == [], f"{name} {state}: {faint}")
                 no_overflow(page, f"{name} {state}")
 
             page.until(shown("628110000031"))

@@ -1,6 +1,6 @@
 // The one-time code in a text, and a button that copies it.
 
-/** As browsers read it from an SMS (https://wicg.github.io/sms-one-time-codes/): the last line is @host #code. */
+/** As browsers read it from an SMS (WICG, origin-bound one-time codes): the last line is @host #code. */
 const BOUND = /^@\S+ #(\d{4,10})$/m;
 
 /** Behind the word that announces it, and no part of an amount. */
