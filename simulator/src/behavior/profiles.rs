@@ -25,7 +25,7 @@ impl Profile {
 
     /// The profile that says the same as `behavior`.
     pub(crate) fn of(behavior: &Behavior) -> Option<&'static Self> {
-        // The page asks every second, and reading all of them again takes longer than everything else that it asks for.
+        // Pages ask every second: reading all of them again would be the most of the answer's work.
         static BEHAVIORS: LazyLock<Vec<Behavior>> =
             LazyLock::new(|| PROFILES.iter().map(Profile::behavior).collect());
         let at = BEHAVIORS.iter().position(|one| one == behavior)?;
