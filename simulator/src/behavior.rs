@@ -58,6 +58,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use settings::{Section, own};
 
+/// An SMSC that answers no later than this is none that a person takes for slow.
+const PROMPT_MAX: Duration = Duration::from_millis(100);
+
 /// The most rules: every submit may be held against each.
 pub const RULES_MAX: usize = 100;
 
@@ -223,6 +226,14 @@ impl Behavior {
         toml::to_string(self).expect("every value has a form in TOML")
     }
 
+    /// Whether this is an SMSC on a good day: it answers at once, or nearly so, and all else is as when nothing is
+    /// written.
+    pub(crate) fn is_healthy(&self) -> bool {
+        let prompt = matches!(self.submit.latency, Delay::Fixed(always) if always.value() <= PROMPT_MAX);
+        let submit = Submit { latency: Delay::ZERO, ..self.submit.clone() };
+        prompt && Self { seed: 1, submit, ..self.clone() } == Self::default()
+    }
+
     /// This behaviour, with every answer after `latency`, cut to a day; of a scenario, in every step.
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.submit.latency = Delay::fixed(latency);
@@ -243,6 +254,23 @@ mod tests {
     fn nothing_written_is_a_healthy_smsc() {
         assert_eq!(Behavior::from_toml("").unwrap(), Behavior::default());
         assert_eq!(Behavior::from_json("{}").unwrap(), Behavior::default());
+    }
+
+    #[test]
+    fn a_good_day_is_prompt_and_has_no_faults() {
+        let healthy = |text: &str| Behavior::from_toml(text).unwrap().is_healthy();
+        assert!(healthy("") && healthy("seed = 7\nsubmit.latency = \"100ms\""));
+        for text in [
+            "submit.latency = \"101ms\"",
+            "submit.latency = \"spikes 0ms 9s 1%\"",
+            "submit.rate = 1",
+            "receipts.copies = 2",
+            "session.bind = \"refuse\"",
+            "[[rule]]\nsubmit.response = \"none\"",
+            "scenario = \"healthy\"",
+        ] {
+            assert!(!healthy(text), "{text}");
+        }
     }
 
     #[test]

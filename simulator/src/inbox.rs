@@ -7,12 +7,14 @@
 mod address;
 mod cursor;
 mod details;
+mod handsets;
 mod history;
 mod id;
 mod message;
 mod needle;
 mod reading;
 mod ring;
+mod search;
 mod validity;
 mod wire;
 
@@ -34,6 +36,7 @@ pub use needle::Needle;
 pub use reading::{Filter, Page};
 pub use ring::Counts;
 use ring::Ring;
+pub use search::Search;
 pub use validity::Validity;
 pub(crate) use wire::{Wire, state_name, timestamp};
 
@@ -62,7 +65,7 @@ impl Inbox {
 
     /// The place from which at most the newest `count` messages that `filter` admits are read.
     pub(crate) fn cursor_before_last(&self, count: u64, filter: &Filter) -> Cursor {
-        if filter.to.is_none() && filter.with.is_none() && filter.text.is_none() {
+        if filter.is_open() {
             let ring = self.ring();
             return Cursor(ring.head().saturating_sub(count).max(ring.tail()));
         }
@@ -135,6 +138,11 @@ impl Inbox {
     /// What went through since the start, and what is kept.
     pub fn counts(&self) -> Counts {
         self.ring().counts()
+    }
+
+    /// How many messages the handset `number` has in the inbox.
+    pub fn messages_of(&self, number: &Address) -> usize {
+        self.ring().messages_of(number)
     }
 
     /// The message with this id, as [`MessageId`] is written or in any form that the SMSC may have given it

@@ -152,7 +152,7 @@ mod tests {
     fn renders_every_result_from_the_start_and_the_inbox_as_it_is() {
         let metrics = Metrics::new();
         metrics.submits.accepted.inc();
-        let counts = Counts { delivered: 3, dropped: 1, messages: 2, bytes: 700 };
+        let counts = Counts { delivered: 3, dropped: 1, messages: 2, handsets: 1, bytes: 700 };
         metrics.render(&counts);
         let text = String::from_utf8(metrics.render(&counts)).unwrap();
         for line in [

@@ -34,11 +34,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::behavior::Behavior;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::metrics::Metrics;
 pub use handset::HandsetError;
 pub(crate) use shared::Smsc;
-pub(crate) use stages::Running;
+pub(crate) use stages::{InForce, Running};
 
 /// SMPP connections of a listener at a time, bound or not: each costs its buffers.
 const CONNECTIONS_MAX: usize = 512;
@@ -107,12 +107,12 @@ impl Smsc {
 
     /// Changes it from the next bind and submit on. A scenario begins with its first step.
     pub(crate) fn set_behavior(&self, behavior: Behavior) {
-        self.stages.set(behavior, clock::now());
+        self.stages.set(behavior, &Moment::present());
     }
 
-    /// The step in force, if a scenario runs.
-    pub(crate) fn running(&self) -> Option<Running> {
-        self.stages.running()
+    /// What is in force: the behaviour that was set, or a step of its scenario.
+    pub(crate) fn in_force(&self) -> InForce {
+        self.stages.in_force()
     }
 
     /// Goes through the steps of scenarios until the simulator shuts down.

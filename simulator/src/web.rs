@@ -31,6 +31,7 @@ use crate::inbox::{Inbox, Page};
 use crate::metrics::Metrics;
 use crate::smsc::Smsc;
 use behavior::{TOML, Written, profile_list};
+use counters::Asked;
 use details::Full;
 use list::List;
 use originate::Originated;
@@ -181,8 +182,10 @@ async fn set_behavior(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn counters(State(web): State<Arc<Web>>) -> impl IntoResponse {
-    Json(counters::counters(&web.metrics, &web.inbox.counts(), web.smsc.running().as_ref()))
+async fn counters(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, Problem> {
+    let asked = Asked::parse(&uri)?;
+    let counters = counters::counters(&web.metrics, &web.inbox, &web.smsc.in_force(), &asked);
+    Ok(Json(counters).into_response())
 }
 
 async fn about(State(web): State<Arc<Web>>) -> impl IntoResponse {
@@ -201,8 +204,11 @@ const NOT_FOUND: Problem = Problem::new(
     "There are /, /messages, /messages/stream, /messages/{id}, /behavior, /behavior/profiles, /counters, \
      /about and /metrics.",
 );
-const ENDLESS: Problem =
-    Problem::new(StatusCode::BAD_REQUEST, "bad-query", "A stream takes to, with, since and last.");
+const ENDLESS: Problem = Problem::new(
+    StatusCode::BAD_REQUEST,
+    "bad-query",
+    "A stream takes to, with, text, find, since and last.",
+);
 const NO_EVENT: Problem =
     Problem::new(StatusCode::BAD_REQUEST, "bad-query", "Last-Event-ID must be the id of an earlier event.");
 const NO_MESSAGE: Problem =
@@ -220,13 +226,25 @@ const ASSETS: &[Asset] = &[
     ("/", include_str!("web/page/index.html")),
     ("/page.css", include_str!("web/page/page.css")),
     ("/page.js", include_str!("web/page/page.js")),
-    ("/feed.js", include_str!("web/page/feed.js")),
-    ("/wall.js", include_str!("web/page/wall.js")),
-    ("/panel.js", include_str!("web/page/panel.js")),
-    ("/conversation.js", include_str!("web/page/conversation.js")),
-    ("/details.js", include_str!("web/page/details.js")),
+    ("/address.js", include_str!("web/page/address.js")),
     ("/behavior.js", include_str!("web/page/behavior.js")),
+    ("/clear.js", include_str!("web/page/clear.js")),
+    ("/code.js", include_str!("web/page/code.js")),
+    ("/conversation.js", include_str!("web/page/conversation.js")),
+    ("/counters.js", include_str!("web/page/counters.js")),
+    ("/details.js", include_str!("web/page/details.js")),
+    ("/feed.js", include_str!("web/page/feed.js")),
     ("/format.js", include_str!("web/page/format.js")),
+    ("/health.js", include_str!("web/page/health.js")),
+    ("/list.js", include_str!("web/page/list.js")),
+    ("/notes.js", include_str!("web/page/notes.js")),
+    ("/panel.js", include_str!("web/page/panel.js")),
+    ("/profiles.js", include_str!("web/page/profiles.js")),
+    ("/reply.js", include_str!("web/page/reply.js")),
+    ("/roving.js", include_str!("web/page/roving.js")),
+    ("/search.js", include_str!("web/page/search.js")),
+    ("/views.js", include_str!("web/page/views.js")),
+    ("/wall.js", include_str!("web/page/wall.js")),
     ("/words.js", include_str!("web/page/words.js")),
     ("/icon.svg", include_str!("web/page/icon.svg")),
 ];

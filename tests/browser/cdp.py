@@ -145,7 +145,9 @@ KEYS = {
     "Home": {"key": "Home", "code": "Home", "windowsVirtualKeyCode": 36},
     "End": {"key": "End", "code": "End", "windowsVirtualKeyCode": 35},
     "ArrowUp": {"key": "ArrowUp", "code": "ArrowUp", "windowsVirtualKeyCode": 38},
+    "ArrowDown": {"key": "ArrowDown", "code": "ArrowDown", "windowsVirtualKeyCode": 40},
     "ArrowRight": {"key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39},
+    "Backspace": {"key": "Backspace", "code": "Backspace", "windowsVirtualKeyCode": 8},
     "Space": {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
 
@@ -184,6 +186,11 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         calm = {"name": "prefers-reduced-motion", "value": "reduce"}
         self.send("Emulation.setEmulatedMedia", {"features": [scheme, calm]})
+
+    def grant(self, *permissions):
+        """Lets the pages of this tab do what a browser asks its user about."""
+        self._browser.send("Browser.grantPermissions",
+                           {"permissions": permissions, "browserContextId": self._context})
 
     def open(self, url):
         loads = self._loads

@@ -13,13 +13,15 @@ from program import Program
 from runner import passes, summary
 
 THROTTLED = 0x58
-# As in wall.js and conversation.js.
-HANDSETS_MAX, BUBBLES_MAX, MESSAGES_MAX = 60, 5, 200
+# As in wall.js, conversation.js and list.js.
+HANDSETS_MAX, BUBBLES_MAX, MESSAGES_MAX, LINES_MAX = 60, 5, 200, 500
+# Messages that a page reads when it is opened, as in feed.js.
+OPENING_MESSAGES = 500
 # The simulator's, for each session.
 WINDOW = 256
 TOKEN = "open-sesame"
 # What the browser says by itself of a reply that refuses; the page has to say it, too.
-REFUSALS = ("status of 401", "status of 409", "status of 422")
+REFUSALS = ("status of 401", "status of 404", "status of 409", "status of 422")
 MARK = tlv(0x0204, b"\0\7") + tlv(0x1400, bytes(range(17)))
 
 
@@ -33,7 +35,7 @@ class Simulator(Program):
 
 
 def handset(number):
-    return f"document.querySelector('.handset-open[data-number=\"{number}\"]')"
+    return f"document.querySelector('.wall:not([hidden]) .handset-open[data-number=\"{number}\"]')"
 
 
 def shown(number):
@@ -59,14 +61,21 @@ class Tests:
         check(status == 0, f"refused with {status:#x}")
         return message_id
 
-    def open(self, page, simulator=None):
-        page.open((simulator or self.simulator).web + "/")
+    def submit_all(self, esme, messages):
+        """Submits many messages: as many at a time as may be unanswered."""
+        for batch in range(0, len(messages), WINDOW):
+            sent = [esme.send(to, text) for to, text in messages[batch:batch + WINDOW]]
+            check(all(esme.answer(one)[0] == 0 for one in sent), "refused")
+
+    def open(self, page, simulator=None, place=""):
+        page.open("about:blank")  # From one place of a page to another, nothing would be loaded.
+        page.open((simulator or self.simulator).web + "/" + place)
         page.until("document.querySelector('#state').dataset.state === 'live'")
 
     def conversation(self, page, number):
         """Opens a handset's conversation by a click, and waits for its messages."""
         page.until(shown(number))
-        page.click(f".handset-open[data-number='{number}']")
+        page.click(f".wall:not([hidden]) .handset-open[data-number='{number}']")
         page.until("document.querySelectorAll('#thread .message').length > 0")
 
     def details(self, page, text):
@@ -75,6 +84,9 @@ class Tests:
                     f".find((node) => node.innerText.includes({json.dumps(text)})).id = 'wanted'")
         page.click("#wanted")
         page.until("document.querySelector('#thread .facts dd')")
+
+    def show_as(self, page, view):
+        page.click(f"[name=view][value={view}] + span")
 
     def facts(self, page):
         return dict(page.script("[...document.querySelectorAll('#thread .facts > div')]"
@@ -110,16 +122,237 @@ class Tests:
         self.open(page)
         page.until(f"document.querySelectorAll('.handset').length === {HANDSETS_MAX}")
         check(not page.script(shown("628120990000")), "the oldest handset is still on the wall")
+        page.until(f"document.querySelector('#bound').innerText.startsWith('The newest {HANDSETS_MAX} of ')")
         page.fill("#search", "0900064")
-        page.until("[...document.querySelectorAll('.handset')].filter((one) => !one.hidden).length === 1")
-        check(page.script(shown("628120900064")), page.text("#wall"))
+        page.until("document.querySelectorAll('#found-wall .handset').length === 1")
+        check(page.script(shown("628120900064")), page.text("#found-wall"))
         page.fill("#search", "62 812-0990 000")
         page.until(shown("628120990000"))
-        check("the oldest of all" in page.text("#wall"), page.text("#wall"))
+        check("the oldest of all" in page.text("#found-wall"), page.text("#found-wall"))
         page.fill("#search", "628999999")
         page.until("!document.querySelector('#empty').hidden")
-        check("No such handset" in page.text("#empty"), page.text("#empty"))
+        check("Nothing found" in page.text("#empty"), page.text("#empty"))
         check("Write from +628999999" in page.text("#empty"), page.text("#empty"))
+
+    def test_counters_are_the_simulator_s_however_late_a_page_is_opened(self, page):
+        late = Simulator(self.binary)
+        try:
+            esme = Esme(late.ready)
+            of_one = [("628110000050", f"message {count}") for count in range(300)]
+            others = [(f"62812000{count % (HANDSETS_MAX + 10):04}", "x") for count in range(OPENING_MESSAGES)]
+            self.submit_all(esme, of_one + others)
+            self.submit_all(esme, of_one[:1])
+            self.open(page, late)
+            page.until(f"document.querySelector('#messages').textContent === '{len(of_one) + len(others) + 1}'")
+            check(page.text("#handsets") == str(HANDSETS_MAX + 11), page.text("#handsets"))
+            page.until(f"{handset('628110000050')}?.closest('.handset').innerText.includes('301 messages')")
+            self.conversation(page, "628110000050")
+            page.until("document.querySelector('#conversation-sub').textContent"
+                       f" === 'the newest {MESSAGES_MAX} of 301 messages'")
+            esme.close()
+        finally:
+            late.stop()
+        page.until("document.querySelector('#state').textContent === 'Reconnecting'")
+        page.complaints.clear()
+
+    def test_a_search_looks_at_text_sender_reference_and_every_spelling_of_a_number(self, page):
+        self.submit("628110000061", "kode 482913 utk masuk, ref QX7Z")
+        self.submit("628110000062", "kode 111111, ref QX7Y", source="OtherBank")
+        self.submit("628110000063", "neither of them")
+        self.open(page)
+
+        def found(what, *numbers):
+            page.fill("#search", what)
+            page.until(f"JSON.stringify([...document.querySelectorAll('#found-wall:not([hidden]) .handset-open')]"
+                       f".map((one) => one.dataset.number).sort()) === '{json.dumps(numbers, separators=(',', ':'))}'")
+
+        found("#qx7z", "628110000061")
+        found("ref QX7", "628110000061", "628110000062")
+        found("otherbank", "628110000062")
+        found("0811 0000 061", "628110000061")
+        found("+62 811-0000-063", "628110000063")
+        found("0811000006", "628110000061", "628110000062", "628110000063")
+        page.fill("#search", "#QX7")
+        page.until("!document.querySelector('#empty').hidden")
+        check("Nothing found" in page.text("#empty"), "a part of a reference finds it")
+        found("ref QX7", "628110000061", "628110000062")
+        self.submit("628110000064", "kode 222222, ref QX7A")
+        self.submit("628110000065", "no such thing")
+        page.until(shown("628110000064"))
+        check(not page.script(shown("628110000065")), "it shows what nobody looks for")
+        page.fill("#search", "x")
+        page.key("Backspace")
+        page.until(shown("628110000065"))
+
+    def test_a_link_leads_to_a_number_and_to_a_message(self, page):
+        old = self.submit("628110000071", "the first of many")
+        self.submit_all(self.esme, [("628110000071", f"and {count}") for count in range(MESSAGES_MAX + 5)])
+        last = self.submit("628110000071", "the last of many")
+        self.open(page, place="#/628110000071")
+        page.until("document.activeElement.id === 'conversation-title'")
+        page.until(f"{bubbles()}.length === {MESSAGES_MAX}")
+        check(page.text("#conversation-title") == "+628110000071", page.text("#conversation-title"))
+        for message_id, text in ((last, "the last of many"), (old, "the first of many")):
+            self.open(page, place=f"#/628110000071/{message_id}")
+            page.until("document.querySelector('#thread .facts dd')")
+            check(self.facts(page)["message_id"] == message_id, str(self.facts(page)))
+            check(text in page.text("#thread [aria-current=true]"), page.text("#thread [aria-current=true]"))
+            check(page.script("document.activeElement.ariaCurrent") == "true", "the focus is not at the message")
+        self.open(page, place="#/628110000071/00000000000000ff")
+        page.until("document.querySelector('#reply-told').innerText.includes('not in the inbox any more')")
+
+    def test_the_address_follows_what_is_shown_and_back_and_forward_work(self, page):
+        one = self.submit("628110000072", "of one")
+        self.submit("628110000073", "of another")
+        self.open(page)
+
+        def at(place):
+            page.until(f"location.hash === {json.dumps(place)}")
+
+        self.conversation(page, "628110000072")
+        at("#/628110000072")
+        self.details(page, "of one")
+        at(f"#/628110000072/{one}")
+        page.click(".wall:not([hidden]) .handset-open[data-number='628110000073']")
+        at("#/628110000073")
+        page.click("#behavior-open")
+        at("#/behavior")
+        page.script("history.back()")
+        page.until("document.querySelector('#conversation-title').innerText === '+628110000073'")
+        page.script("history.back()")
+        page.until("document.querySelector('#thread .facts dd')")
+        check(self.facts(page)["message_id"] == one, str(self.facts(page)))
+        page.script("history.back()")
+        page.until("document.querySelectorAll('#thread .details').length === 0")
+        at("#/628110000072")
+        page.script("history.forward()")
+        page.until("document.querySelectorAll('#thread .details').length === 1")
+        page.key("Escape")
+        at("#/")
+        check(page.script("document.querySelector('#panel').hidden"), "the panel is still there")
+
+    def test_details_come_into_view_when_they_are_opened(self, page):
+        self.submit_all(self.esme, [("628110000074", f"line {count}") for count in range(30)])
+        for width, height in ((1280, 900), (360, 740)):
+            page.look(width, height)
+            self.open(page)
+            self.conversation(page, "628110000074")
+            page.until(f"{bubbles()}.length === 30")
+            self.details(page, "line 29")
+            page.until("""(() => {
+                const box = (one) => document.querySelector(one).getBoundingClientRect();
+                const [thread, bubble, details] = ["#thread", "#wanted", "#thread .details"].map(box);
+                const all = details.bottom <= thread.bottom;
+                const beginning = bubble.top >= thread.top && bubble.top < thread.top + 30;
+                return bubble.top >= thread.top && (all || beginning);
+            })()""")
+            no_overflow(page, f"details at {width}")
+
+    def test_a_code_is_copied_also_without_leave_to_use_the_clipboard(self, page):
+        page.grant("clipboardReadWrite", "clipboardSanitizedWrite")
+        self.open(page)
+        for text, code in (
+            ("Bank: kode 482913 utk bayar IDR 1.250.000 rek 7890.\n@bank.example #482914", "482914"),
+            ("Your OTP is 0042, pay 1,250,000 to 7890", "0042"),
+            ("\u0631\u0645\u0632\u0643 \u0647\u0648 482913", "482913"),
+            ("Paid 1,250,000 to 7890 at 16:15", None),
+            ("Shopping 12345 for 7890", None),
+            ("Call +628110000001", None),
+            ("Your code is 12", None),
+        ):
+            found = page.script(f"import('/code.js').then(({{ codeIn }}) => codeIn({json.dumps(text)}))")
+            check(found == code, f"{text}: {found}")
+        self.submit("628110000075", "Bank: kode 482913 utk bayar IDR 1.250.000 rek 7890 ref 0W3G.\n@bank.example #482913")
+        self.submit("628110000075", "Your code is 55 0. Pay 1,250,000 by 16:15. Kode: 0042")
+        self.submit("628110000075", "no digits here")
+        self.open(page)
+        self.conversation(page, "628110000075")
+
+        def copies(text, code):
+            self.details(page, text)
+            page.until(f"document.querySelector('#thread .code-row button').innerText === 'Copy code {code}'")
+            page.click("#thread .code-row button")
+            page.until(f"document.querySelector('#thread .code-row').innerText.includes('{code} is copied')")
+            check(page.script("navigator.clipboard.readText()") == code, "something else is in the clipboard")
+            check(page.script("document.activeElement.matches('.code-row button')"), "the focus has gone elsewhere")
+            page.script("document.querySelector('#wanted').removeAttribute('id')")
+
+        copies("IDR 1.250.000", "482913")
+        page.script("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
+        copies("Your code is", "0042")
+        self.details(page, "no digits")
+        check(page.script("document.querySelector('#thread .code-row').hidden"), "a code where there is none")
+
+    def test_a_list_stands_beside_the_wall_and_is_remembered(self, page):
+        self.submit_all(self.esme, [("628110000076", f"row {count}") for count in range(LINES_MAX + 20)])
+        wanted = self.submit("628110000077", "the wanted row")
+        self.open(page)
+        page.until(shown("628110000077"))
+        self.show_as(page, "list")
+        lines = "[...document.querySelectorAll('#list .line')]"
+        page.until(f"{lines}.length > 400 && {lines}[0].innerText.includes('the wanted row')")
+        check(page.script("document.querySelector('#wall').hidden"), "the wall is still there")
+        self.submit_all(self.esme, [("628110000076", f"more {count}") for count in range(LINES_MAX + 20)])
+        page.until(f"{lines}[0].innerText.includes('more {LINES_MAX + 19}')")
+        check(page.script(f"{lines}.length") == LINES_MAX, page.script(f"{lines}.length"))
+        page.until("document.querySelector('#bound').innerText.startsWith('The newest 500 of ')")
+        self.open(page)
+        page.until(f"{lines}.length === {LINES_MAX}")
+        check(page.script("document.querySelector('#wall').hidden"), "the choice is forgotten")
+        page.fill("#search", "more")
+        page.until("document.querySelector('#bound').innerText.includes('newest that were found')")
+        page.fill("#search", "the wanted row")
+        page.until("document.querySelectorAll('#found-list .line').length === 1")
+        page.click("#found-list .line")
+        page.until("document.querySelector('#thread .facts dd')")
+        check(page.script("location.hash") == f"#/628110000077/{wanted}", page.script("location.hash"))
+        page.key("Escape")
+        page.until("document.activeElement.matches('#found-list .line')")
+        page.fill("#search", "row 1")
+        page.until("document.querySelectorAll('#found-list .line').length > 10")
+        page.script("document.querySelector('#found-list .line').focus()")
+        page.key("ArrowDown")
+        check(page.script(f"document.activeElement === document.querySelectorAll('#found-list .line')[1]"), "the down arrow")
+        page.key("Enter")
+        page.until("document.querySelector('#thread [aria-current=true]')?.innerText.includes('row 1')")
+
+    def test_a_profile_is_one_click_away_and_a_sign_says_so_in_every_view(self, page):
+        self.submit("628110000078", "in bad times")
+        other = self.browser.page()
+        for one in (page, other):
+            self.open(one)
+            check(one.script("document.querySelector('#sick').hidden"), "a sign on a good day")
+        page.click(".profile[data-name='throttling']")
+        for one in (page, other):
+            one.until("/Not healthy: Throttling, since \\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#sick').innerText)")
+            check("ESME_RTHROTTLED" in one.text("#sick"), one.text("#sick"))
+            check(one.text("#behavior-name") == "Throttling", one.text("#behavior-name"))
+            check(one.script("document.title").startswith("\u26a0 Throttling"), one.script("document.title"))
+        check(page.script("document.querySelector('.profile[aria-pressed=true]').dataset.name") == "throttling", "the profile")
+        statuses = [self.esme.submit("628110000078", f"try {count}")[0] for count in range(60)]
+        check(THROTTLED in statuses, str(statuses))
+
+        def seen(where):
+            hit = page.script("(() => { const box = document.querySelector('#heal').getBoundingClientRect();"
+                              " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.id; })()")
+            check(hit == "heal", f"{where}: the sign is covered by {hit}")
+
+        for width, height in ((1280, 900), (360, 740)):
+            page.look(width, height)
+            for place in ("#/", "#/628110000078", "#/behavior"):
+                self.open(page, place=place)
+                page.until("!document.querySelector('#sick').hidden")
+                page.until("document.querySelector('#sick').getBoundingClientRect().height > 0")
+                page.script("scrollTo(0, 10000)")
+                seen(f"{place} at {width}")
+                no_overflow(page, f"{place} at {width}")
+        page.click("#heal")
+        for one in (page, other):
+            one.until("document.querySelector('#sick').hidden")
+            check(one.text("#behavior-name") in ("Healthy", ""), one.text("#behavior-name"))
+        check(page.script("document.activeElement.id") == "behavior-title", page.script("document.activeElement.id"))
+        check(all(self.esme.submit("628110000078", "well")[0] == 0 for _ in range(60)), "it is not healthy again")
+        other.close()
 
     def test_a_conversation_shows_messages_both_ways_as_they_come(self, page):
         self.submit("628110000002", "first")
@@ -285,8 +518,9 @@ class Tests:
             check("behind a token" not in page.text("body"), "it is shown without a token")
             page.type("wrong")
             page.key("Enter")
-            # The form is hidden until the refusal comes; what is typed before that is lost.
-            page.until("!document.querySelector('#token-form').hidden && document.activeElement.id === 'token'")
+            # The form that says so comes with the refusal; what is typed before it is there is lost.
+            page.until("document.querySelector('#token-told').getClientRects().length > 0")
+            page.until("document.activeElement.id === 'token'")
             check(page.script("document.querySelector('#token').value") == "", "the wrong token is still there")
             page.type(TOKEN)
             page.key("Enter")
@@ -323,6 +557,7 @@ class Tests:
         page.type("/")
         check(focused("#search"), "a slash does not lead to the search")
         page.type("6281100000")
+        page.until("document.querySelectorAll('#found-wall .handset').length > 2")
         tab_to(".handset-open[data-number='628110000023']")
         page.key("ArrowRight")
         check(focused("[data-number='628110000022']"), "the right arrow")
@@ -361,9 +596,7 @@ class Tests:
         self.open(page)
         texts = [(f"62813{count % 150:08}", f"message {count}") for count in range(3_000)]
         texts += [("628140000000", f"of many {count}") for count in range(MESSAGES_MAX + 100)]
-        for batch in range(0, len(texts), WINDOW):
-            sent = [self.esme.send(to, text) for to, text in texts[batch:batch + WINDOW]]
-            check(all(self.esme.answer(one)[0] == 0 for one in sent), "refused")
+        self.submit_all(self.esme, texts)
         page.until(f"document.querySelector('#wall').innerText.includes('of many {MESSAGES_MAX + 99}')")
         self.conversation(page, "628140000000")
         page.until(f"document.querySelectorAll('#thread .message').length === {MESSAGES_MAX}")
@@ -378,14 +611,15 @@ class Tests:
     def test_it_can_be_read_at_every_width_in_light_and_dark(self, page):
         self.submit("628110000031", "A longer text, so that it goes over a line or two. Kode 482913.", tlvs=MARK)
         self.submit("628110000031", "\u0631\u0645\u0632\u0643 \u0647\u0648 482913", coding=8)
-        for width, height, dark in ((1280, 900, False), (1280, 900, True), (390, 844, False), (390, 844, True)):
+        for width, height, dark in ((1280, 900, False), (1280, 900, True), (360, 780, False), (360, 780, True)):
             name = f"handsets-{width}-{'dark' if dark else 'light'}"
             page.look(width, height, dark)
             self.open(page)
 
             def picture(state):
                 page.screenshot(os.path.join(self.pictures, f"{name}-{state}.png"), whole=False)
-                check(page.script(CONTRAST) == [], f"{name} {state}: {page.script(CONTRAST)}")
+                faint = page.script(CONTRAST)
+                check(faint == [], f"{name} {state}: {faint}")
                 no_overflow(page, f"{name} {state}")
 
             page.until(shown("628110000031"))
@@ -405,8 +639,44 @@ class Tests:
             page.fill("#search", "62899")
             page.until("!document.querySelector('#empty').hidden")
             picture("5-none")
+            page.fill("#search", "628110000031")
+            self.show_as(page, "list")
+            page.until("document.querySelectorAll('#found-list .line').length > 1")
+            picture("6-list")
+            page.click(".profile[data-name='throttling']")
+            page.until("!document.querySelector('#sick').hidden")
+            page.click("#clear")
+            picture("7-question")
+            page.key("Escape")
+            page.click("#found-list .line")
+            page.until("document.querySelector('#thread .facts dd')")
+            picture("8-sick")
+            page.click("#heal")
+            page.until("document.querySelector('#sick').hidden")
+            page.key("Escape")
+            self.show_as(page, "wall")
         page.look(320, 640)
         no_overflow(page, "320")
+
+    def test_zy_clearing_is_asked_about_first(self, page):
+        for number in ("628110000042", "628110000043", "628110000043"):
+            self.submit(number, "to be kept")
+        self.open(page)
+        page.until("document.querySelector('#clear').ariaDisabled === 'false'")
+        kept = page.until("document.querySelector('#messages').textContent")
+        page.script("document.querySelector('#clear').focus()")
+        page.key("Enter")
+        page.until("document.querySelector('#clear-dialog').open")
+        said = page.text("#clear-dialog")
+        check(f"{kept} messages on {page.text('#handsets')} handsets will be lost" in said, said)
+        check(page.script("document.activeElement.id") == "clear-keep", "the safe answer has not the focus")
+        page.key("Escape")
+        page.until("!document.querySelector('#clear-dialog').open && document.activeElement.id === 'clear'")
+        page.key("Enter")
+        page.key("Enter")
+        page.until("!document.querySelector('#clear-dialog').open && document.activeElement.id === 'clear'")
+        check(page.text("#messages") == kept, "it is cleared without an answer")
+        page.until(shown("628110000042"))
 
     def test_zz_clearing_empties_the_wall_and_the_conversation(self, page):
         """Last, since it takes everybody's messages."""
@@ -414,8 +684,13 @@ class Tests:
         self.open(page)
         self.conversation(page, "628110000041")
         page.click("#clear")
+        page.until("document.activeElement.id === 'clear-keep'")
+        page.key("Tab")
+        page.key("Enter")
         page.until("document.querySelectorAll('.handset').length === 0")
         page.until("document.querySelectorAll('.message').length === 0")
+        page.until("document.activeElement.id === 'clear' && document.activeElement.ariaDisabled === 'true'")
+        check(page.text("#messages") == "0" and page.text("#handsets") == "0", page.text(".counters"))
         check("No messages yet" in page.text("#empty"), page.text("#empty"))
         check("127.0.0.1" in page.text("#about-smpp"), page.text("#about"))
         self.submit("628110000041", "after it")

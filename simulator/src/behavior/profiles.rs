@@ -1,5 +1,7 @@
 //! Behaviours ready made: the good days and the bad ones.
 
+use std::sync::LazyLock;
+
 use super::Behavior;
 
 /// A behaviour with a name.
@@ -19,6 +21,15 @@ impl Profile {
     /// The profile called `name`.
     pub fn named(name: &str) -> Option<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    /// The profile that says the same as `behavior`.
+    pub(crate) fn of(behavior: &Behavior) -> Option<&'static Self> {
+        // Pages ask every second: reading all of them again would be the most of the answer's work.
+        static BEHAVIORS: LazyLock<Vec<Behavior>> =
+            LazyLock::new(|| PROFILES.iter().map(Profile::behavior).collect());
+        let at = BEHAVIORS.iter().position(|one| one == behavior)?;
+        PROFILES.get(at)
     }
 
     /// The behaviour.
@@ -149,9 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn every_profile_but_the_healthy_one_is_other_than_healthy() {
+    fn every_profile_but_the_healthy_one_is_known_not_to_be_healthy() {
         let healthy = profiles()[0].behavior();
         assert!(healthy.rules.is_empty());
-        assert!(profiles().iter().skip(1).all(|profile| profile.behavior() != healthy));
+        assert!(healthy.is_healthy());
+        for profile in &profiles()[1..] {
+            assert!(!profile.behavior().is_healthy(), "{}", profile.name);
+        }
+        assert_eq!(Profile::of(&Profile::named("dead").unwrap().behavior()).unwrap().name, "dead");
+        assert!(Profile::of(&Behavior::from_toml("seed = 99").unwrap()).is_none());
     }
 }

@@ -10,7 +10,7 @@ use smpp::pdu::MessageState;
 
 use super::address::Address;
 use super::cursor::Cursor;
-use super::details::Details;
+use super::details::{Details, Direction};
 use super::history::{History, ReceiptOutcome, ReceiptSent};
 use super::id::MessageId;
 use super::validity::Validity;
@@ -175,6 +175,14 @@ impl Message {
     /// The handset's number, without `+`.
     pub fn to(&self) -> &Address {
         &self.draft.to
+    }
+
+    /// Whose conversation it belongs to.
+    pub fn handset(&self) -> &Address {
+        match self.details().direction {
+            Direction::ToHandset => self.to(),
+            Direction::FromHandset => self.from(),
+        }
     }
 
     /// The text, decoded and put together from its segments.

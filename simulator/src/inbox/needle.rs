@@ -24,6 +24,12 @@ impl Needle {
         let needle = &self.bytes[..self.length];
         text.as_bytes().windows(self.length).any(|part| part.eq_ignore_ascii_case(needle))
     }
+
+    /// Whether it stands in `text` with neither a letter nor a digit beside it.
+    pub(super) fn is_a_word_of(&self, text: &str) -> bool {
+        let word = |character: char| character.is_alphanumeric();
+        text.split(|character| !word(character)).any(|part| part.len() == self.length && self.is_in(part))
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::address::Address;
 use super::cursor::Cursor;
 use super::message::Message;
 use super::needle::Needle;
+use super::search::Search;
 
 /// Which messages to read, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Filter {
     pub with: Option<Address>,
     /// Only messages whose text has this in it.
     pub text: Option<Needle>,
+    /// Only messages in which a person finds this.
+    pub find: Option<Search>,
     /// Only messages after this place.
     pub since: Cursor,
     /// At most this many messages.
@@ -24,15 +27,21 @@ pub struct Filter {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { to: None, with: None, text: None, since: Cursor::START, limit: usize::MAX }
+        Self { to: None, with: None, text: None, find: None, since: Cursor::START, limit: usize::MAX }
     }
 }
 
 impl Filter {
+    /// Whether it admits every message.
+    pub(super) const fn is_open(&self) -> bool {
+        self.to.is_none() && self.with.is_none() && self.text.is_none() && self.find.is_none()
+    }
+
     pub(super) fn admits(&self, message: &Message) -> bool {
         self.to.as_ref().is_none_or(|to| to == message.to())
             && self.with.as_ref().is_none_or(|with| with == message.to() || with == message.from())
             && self.text.is_none_or(|text| text.is_in(message.text()))
+            && self.find.is_none_or(|search| search.finds(message))
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::address::Address;
 use super::cursor::Cursor;
 use super::details::Direction;
+use super::handsets::Handsets;
 use super::id::MessageId;
 use super::message::Message;
 use super::reading::{Filter, Page};
@@ -28,6 +30,8 @@ pub struct Counts {
     pub dropped: u64,
     /// Messages kept now.
     pub messages: usize,
+    /// Handsets that have one of them.
+    pub handsets: usize,
     /// Bytes kept now: of the messages' records and texts.
     pub bytes: usize,
 }
@@ -57,6 +61,8 @@ pub(super) struct Ring {
     messages_max: usize,
     bytes_max: usize,
     listed: Kept,
+    /// Whose messages these are.
+    handsets: Handsets,
     /// What no handset shows, and some that were shown since.
     unlisted: Kept,
     /// All of the above, by their ids and those of their parts.
@@ -76,6 +82,7 @@ impl Ring {
             messages_max: messages_max.max(1),
             bytes_max,
             listed: Kept::default(),
+            handsets: Handsets::default(),
             unlisted: Kept::default(),
             by_id: HashMap::new(),
             head: 0,
@@ -99,8 +106,13 @@ impl Ring {
             delivered: self.delivered,
             dropped: self.dropped,
             messages: self.listed.messages.len(),
+            handsets: self.handsets.len(),
             bytes: self.listed.bytes,
         }
+    }
+
+    pub(super) fn messages_of(&self, number: &Address) -> usize {
+        self.handsets.messages_of(number)
     }
 
     pub(super) fn find(&self, id: MessageId) -> Option<&Arc<Message>> {
@@ -114,6 +126,7 @@ impl Ring {
         self.delivered += u64::from(message.details().direction == Direction::ToHandset);
         message.list_at(Cursor(self.head));
         self.listed.push(message);
+        self.handsets.add(*message.handset());
         while self.listed.messages.len() > self.messages_max
             || (self.listed.bytes > self.bytes_max && self.listed.messages.len() > 1)
         {
@@ -121,6 +134,7 @@ impl Ring {
                 break;
             };
             self.dropped += 1;
+            self.handsets.remove(oldest.handset());
             self.forget(&oldest);
         }
     }
@@ -156,6 +170,7 @@ impl Ring {
 
     pub(super) fn clear(&mut self) {
         self.listed = Kept::default();
+        self.handsets = Handsets::default();
         self.unlisted = Kept::default();
         self.by_id.clear();
         self.head += 1;

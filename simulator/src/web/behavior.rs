@@ -3,9 +3,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::problem::{Place, Problem};
 use crate::behavior::{Behavior, Mistake, Mistakes, Profile, profiles};
+use crate::inbox::timestamp;
+use crate::smsc::InForce;
 
 /// The content type of a behaviour as people write it.
 pub(super) const TOML: &str = "application/toml";
@@ -26,14 +29,30 @@ impl Written {
         {
             return text.clone();
         }
-        let profile = profiles().iter().find(|profile| profile.behavior() == *in_use);
-        profile.map_or_else(|| in_use.to_toml(), |profile| profile.toml.to_owned())
+        Profile::of(in_use).map_or_else(|| in_use.to_toml(), |profile| profile.toml.to_owned())
     }
 
     fn place(&self) -> MutexGuard<'_, Option<(Behavior, String)>> {
         // Nothing in this module panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is in force, in short: whose it is, and whether it is a good day.
+pub(super) fn shown(in_force: &InForce) -> Value {
+    let InForce { behavior, step, since } = in_force;
+    let profile = Profile::of(behavior);
+    let title = match (profile, step) {
+        (Some(profile), _) => profile.title,
+        (None, Some(step)) => &step.name,
+        (None, None) => "Your own",
+    };
+    json!({
+        "profile": profile.map(|profile| profile.name),
+        "title": title,
+        "healthy": behavior.is_healthy(),
+        "since": timestamp(*since),
+    })
 }
 
 /// A profile as JSON.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::extract;
 use axum::http::Uri;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
-use crate::inbox::{Address, Cursor, Filter, Inbox, Needle};
+use crate::inbox::{Address, Cursor, Filter, Inbox, Needle, Search};
 
 /// The longest wait of a long poll; longer ones would look like dead connections to whatever is in between.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ pub(super) struct Query {
     with: Option<Address>,
     #[serde(deserialize_with = "text")]
     text: Option<Needle>,
+    #[serde(deserialize_with = "find")]
+    find: Option<Search>,
     #[serde(deserialize_with = "cursor")]
     since: Option<RunCursor>,
     #[serde(deserialize_with = "wait")]
@@ -38,27 +41,33 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Reads `to`, `with`, `text`, `since`, `wait`, `limit` and `last`.
+    /// Reads `to`, `with`, `text`, `find`, `since`, `wait`, `limit` and `last`.
     pub(super) fn parse(uri: &Uri) -> Result<Self, Problem> {
-        match extract::Query::try_from_uri(uri) {
-            Ok(extract::Query(query)) => Ok(query),
-            // The source begins with the parameter's name.
-            Err(refused) => {
-                Err(Problem::bad_query(refused.source().map_or_else(String::new, ToString::to_string)))
-            }
-        }
+        read(uri)
     }
 
     /// What it means for `inbox`, in this run of the simulator.
     pub(super) fn filter(&self, inbox: &Inbox, instance: u32) -> Filter {
         let limit = self.limit.unwrap_or(LIMIT_MAX);
-        let filter = Filter { to: self.to, with: self.with, text: self.text, limit, since: Cursor::START };
+        let Self { to, with, text, find, .. } = *self;
+        let filter = Filter { to, with, text, find, limit, since: Cursor::START };
         let since = match (self.since, self.last) {
             (Some(since), _) => since.in_run(instance),
             (None, Some(last)) => inbox.cursor_before_last(last, &filter),
             (None, None) => Cursor::START,
         };
         Filter { since, ..filter }
+    }
+}
+
+/// Reads the parameters that a call takes.
+pub(super) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    match extract::Query::try_from_uri(uri) {
+        Ok(extract::Query(query)) => Ok(query),
+        // The source begins with the parameter's name.
+        Err(refused) => {
+            Err(Problem::bad_query(refused.source().map_or_else(String::new, ToString::to_string)))
+        }
     }
 }
 
@@ -96,13 +105,20 @@ fn cursor<'de, D: Deserializer<'de>>(text: D) -> Result<Option<RunCursor>, D::Er
 }
 
 fn number<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Address>, D::Error> {
+    parsed(text, parse_number, "must be a phone number of 1 to 20 digits")
+}
+
+pub(super) fn parse_number(text: &str) -> Option<Address> {
     // A `+` in a query means a blank, so `to=+62812…` arrives with one.
-    let number = |text: &str| Address::new(text.trim().as_bytes()).filter(Address::is_number);
-    parsed(text, number, "must be a phone number of 1 to 20 digits")
+    Address::new(text.trim().as_bytes()).filter(Address::is_number)
 }
 
 fn text<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Needle>, D::Error> {
     parsed(text, Needle::new, "must be 1 to 64 bytes of text")
+}
+
+fn find<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Search>, D::Error> {
+    parsed(text, Search::new, "must be 1 to 64 bytes of what is looked for")
 }
 
 fn wait<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Duration>, D::Error> {
@@ -119,7 +135,7 @@ fn last<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
     parsed(text, |text| text.parse().ok(), "must be a number of messages")
 }
 
-fn parsed<'de, D: Deserializer<'de>, T>(
+pub(super) fn parsed<'de, D: Deserializer<'de>, T>(
     text: D,
     parse: impl FnOnce(&str) -> Option<T>,
     allowed: &str,
@@ -137,11 +153,12 @@ mod tests {
 
     #[test]
     fn reads_every_parameter() {
-        let query =
-            parse("to=%2B628120001234&with=62811&text=kode+1&since=0000000a-7&wait=5s&limit=3&last=9")
-                .unwrap();
+        let query = parse(
+            "to=%2B628120001234&with=62811&text=kode+1&find=0812&since=0000000a-7&wait=5s&limit=3&last=9",
+        )
+        .unwrap();
         assert_eq!((query.to, query.with), (Address::new(b"628120001234"), Address::new(b"62811")));
-        assert_eq!(query.text, Needle::new("kode 1"));
+        assert_eq!((query.text, query.find), (Needle::new("kode 1"), Search::new("0812")));
         assert_eq!(query.since.map(|since| since.in_run(10)), Some(Cursor(7)));
         assert_eq!(query.wait, Some(Duration::from_secs(5)));
         assert_eq!((query.limit, query.last), (Some(3), Some(9)));
@@ -160,6 +177,7 @@ mod tests {
             "to=%2",
             "to=%FF",
             "text=",
+            "find=+",
             "wait=61s",
             "wait=soon",
             "limit=0",

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use smpp::pdu::{Body, DataCoding, SubmitSm};
 use smpp::status::CommandStatus;
 use smpp::tlv::{Tag, TlvBuffer};
@@ -69,6 +70,26 @@ async fn the_steps_of_a_scenario_follow_each_other_and_are_shown() {
     assert_eq!(get(web, "/counters").await.json()["scenario_step"]["seconds_left"], serde_json::Value::Null);
     assert_eq!(get(web, "/behavior").await.body, toml, "it is shown as it was written");
     esme.submit(3, text(b"x")).await;
+}
+
+#[tokio::test]
+async fn what_is_in_force_is_told_with_its_name_its_health_and_its_beginning() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let told = || async { get(web, "/counters").await.json()["behavior"].clone() };
+    let began = told().await;
+    assert_eq!((&began["title"], &began["healthy"]), (&"Your own".into(), &true.into()));
+    assert_eq!(put(web, Profile::named("dead").unwrap().toml).await.status, 204);
+    let dead = told().await;
+    assert_eq!(
+        (&dead["profile"], &dead["title"], &dead["healthy"]),
+        (&"dead".into(), &"Dead".into(), &false.into())
+    );
+    assert!(began["since"].as_str() <= dead["since"].as_str(), "{began} {dead}");
+    assert_eq!(told().await, dead, "it has changed by itself");
+    assert_eq!(put(web, "scenario = \"calm\"\n[[phase]]\nname = \"calm\"\n").await.status, 204);
+    let step = told().await;
+    assert_eq!((&step["title"], &step["healthy"]), (&"calm".into(), &true.into()));
 }
 
 #[tokio::test]
@@ -196,6 +217,33 @@ async fn counters_count_what_the_metrics_count() {
     assert_eq!((&counters["sessions_bound"], &counters["submits"]["accepted"]), (&1.into(), &1.into()));
     assert_eq!((&counters["messages"]["delivered"], &counters["inbox"]["messages"]), (&1.into(), &1.into()));
     assert_eq!(counters["receipts"]["sent"], 0);
+}
+
+#[tokio::test]
+async fn messages_are_counted_for_each_handset_whoever_has_read_them() {
+    let simulator = simulator(Config { inbox_messages_max: 3, ..Config::default() }).await;
+    let web = simulator.web_addr();
+    let counted = |numbers: &'static str| async move {
+        let counters = get(web, &format!("/counters?handsets={numbers}")).await.json();
+        let inbox = &counters["inbox"];
+        (inbox["messages"].clone(), inbox["handsets"].clone(), counters["handsets"].clone())
+    };
+    let mut esme = Esme::bound(&simulator).await;
+    for (sequence, number) in (2..).zip(["62833", "62811", "62822", "62811"]) {
+        let destination = smpp::pdu::Address::international(number.as_bytes());
+        esme.submit(sequence, SubmitSm { destination, ..text(b"x") }).await;
+    }
+    let counts = json!({"62811": 2, "62822": 1, "62833": 0});
+    assert_eq!(counted("62811,%2B62822,62833").await, (3.into(), 2.into(), counts));
+    let reply = r#"{"from":"62822","to":"BANK","text":"STOP"}"#;
+    assert_eq!(write(web, "POST /messages", "application/json", reply).await.status, 201);
+    assert_eq!(counted("62822").await, (3.into(), 2.into(), json!({"62822": 2})));
+    simulator.inbox().clear();
+    assert_eq!(counted("62811").await, (0.into(), 0.into(), json!({"62811": 0})));
+    let many = vec!["62811"; 101].join(",");
+    for wrong in ["handsets=", "handsets=62811,", "handsets=BANK", "to=62811", &format!("handsets={many}")] {
+        assert_eq!(get(web, &format!("/counters?{wrong}")).await.status, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]

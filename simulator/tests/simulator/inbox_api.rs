@@ -42,6 +42,37 @@ async fn messages_are_listed_filtered_and_read_on_from_a_cursor() {
 }
 
 #[tokio::test]
+async fn what_a_person_looks_for_is_found_in_text_sender_number_and_reference() {
+    let simulator = simulator(Config::default()).await;
+    let web = simulator.web_addr();
+    let messages = [
+        ("6281298765432", "kode 482913, ref BW1D"),
+        ("6285700000001", "kode 111111, ref BW1E"),
+        ("6285700000001", "081298765432 has called you"),
+    ];
+    deliver(&simulator, &messages).await;
+    let found = |what: &'static str| async move { get(web, &format!("/messages?find={what}")).await.json() };
+    let [first, second, third] = messages.map(|(_, text)| text);
+    for (what, expected) in [
+        ("%23bw1d", vec![first]),
+        ("482913", vec![first]),
+        ("081298765432", vec![first, third]),
+        ("0812-9876%205432", vec![first]),
+        ("%2B62%20812", vec![first]),
+        ("0857", vec![second, third]),
+        ("KODE", vec![first, second]),
+        ("0813", vec![]),
+    ] {
+        assert_eq!(texts(&found(what).await), expected, "{what}");
+    }
+    assert_eq!(texts(&get(web, "/messages?find=BANK&last=1").await.json()), [third]);
+    let cursor = found("kode").await["cursor"].as_str().unwrap().to_owned();
+    deliver(&simulator, &[("62811", "no"), ("62811", "kode 3")]).await;
+    let more = get(web, &format!("/messages?find=kode&since={cursor}")).await.json();
+    assert_eq!(texts(&more), ["kode 3"]);
+}
+
+#[tokio::test]
 async fn a_long_poll_waits_for_its_number() {
     let simulator = simulator(Config::default()).await;
     let web = simulator.web_addr();

@@ -13,12 +13,12 @@ export class Behavior {
    *  known to be old. */
   #version = 0;
   #text = element("behavior-text");
-  /** Told the name of what is in use. */
-  #named;
+  #changed;
 
-  constructor(feed, named) {
+  /** changed(): something else is in use; what it waits for is awaited. */
+  constructor(feed, changed) {
     this.#feed = feed;
-    this.#named = named;
+    this.#changed = changed;
     element("profile").addEventListener("change", () => this.#begin());
     element("behavior-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -34,6 +34,11 @@ export class Behavior {
       event.preventDefault();
       this.#apply();
     });
+  }
+
+  /** What there is to begin with. */
+  get profiles() {
+    return this.#profiles;
   }
 
   /** Reads the profiles and what is in use. */
@@ -59,11 +64,24 @@ export class Behavior {
     if (untouched) this.#show(inUse);
   }
 
+  /** Puts a profile in use. What somebody is writing stays as it is. */
+  async use(name) {
+    const { toml } = this.#profiles.find((profile) => profile.name === name);
+    const untouched = this.#text.value === this.#inUse;
+    await this.#put(toml);
+    if (untouched) this.#show(toml);
+    else this.#edited();
+  }
+
+  async #put(text) {
+    await this.#feed.call("/behavior", { method: "PUT", headers: { "Content-Type": "application/toml" }, body: text });
+    this.#uses(text);
+    await this.#changed();
+  }
+
   #uses(text) {
     this.#inUse = text;
     this.#version += 1;
-    const profile = this.#profileOf(text);
-    this.#named(profile?.title ?? "Your own", profile?.name ?? "");
   }
 
   #profileOf(text) {
@@ -108,12 +126,11 @@ export class Behavior {
   async #apply() {
     const text = this.#text.value;
     try {
-      await this.#feed.call("/behavior", { method: "PUT", headers: { "Content-Type": "application/toml" }, body: text });
+      await this.#put(text);
     } catch (error) {
       this.#refused(error);
       return;
     }
-    this.#uses(text);
     this.#text.removeAttribute("aria-invalid");
     this.#tell("good", `Applied at ${timeOfDay(Date.now())}.`);
   }

@@ -2,7 +2,9 @@
 // details on demand, and a line to write from it.
 
 import { Details } from "./details.js";
-import { fillBubble, handsetOf, isReply, messages } from "./format.js";
+import { counted, fillBubble, handsetOf, isReply, messages } from "./format.js";
+import { Reply } from "./reply.js";
+import { moveFocus, rove } from "./roving.js";
 
 /** Messages kept and drawn; the inbox API has the older ones. */
 const MESSAGES_MAX = 200;
@@ -11,31 +13,34 @@ const element = (id) => document.getElementById(id);
 
 export class Conversation {
   #feed;
+  #reply;
   #number = null;
   #thread = element("thread");
   #template = element("message-template");
-  #total = 0;
-  #cut = false;
+  /** How many messages the handset has; null until the simulator said so. */
+  #total = null;
+  /** The message whose details are open, and they. */
+  #id = null;
   #details = null;
+  /** Done when the beginning has been read. */
+  #read;
   /** What came while the beginning was being read. */
   #meanwhile = null;
 
-  constructor(feed) {
+  /** chosen(id): somebody wants to see this message's details, or with null no more. */
+  constructor(feed, chosen) {
     this.#feed = feed;
+    this.#reply = new Reply(feed);
     this.#thread.addEventListener("click", (event) => {
       const bubble = event.target.closest("button.bubble");
-      if (bubble) this.#toggle(bubble);
+      if (bubble) chosen(bubble.getAttribute("aria-expanded") === "true" ? null : bubble.dataset.id);
     });
-    this.#thread.addEventListener("keydown", (event) => this.#move(event));
-    element("reply").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
+    this.#thread.addEventListener("focusin", (event) => {
+      const bubble = event.target.closest("button.bubble");
+      if (bubble) rove(this.#thread, "button.bubble", bubble);
     });
-    element("reply-text").addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        element("reply").requestSubmit();
-      }
+    this.#thread.addEventListener("keydown", (event) => {
+      moveFocus(event, this.#bubbles(), (at) => ({ ArrowUp: at - 1, ArrowDown: at + 1 }));
     });
   }
 
@@ -43,39 +48,41 @@ export class Conversation {
     return this.#number;
   }
 
-  async open(number) {
-    if (number === this.#number) return;
+  /** Opens the handset's messages, and of them the one called `id`, if there is one. */
+  async open(number, id) {
+    if (number !== this.#number) this.#read = this.#load(number);
+    await this.#read;
+    if (number === this.#number) await this.#select(id);
+  }
+
+  async #load(number) {
     this.close();
     this.#number = number;
     this.#meanwhile = [];
     element("conversation-title").textContent = `+${number}`;
-    element("reply-to").value = "";
-    this.#tell("");
-    this.#count();
+    this.#reply.begin(number);
+    this.#drawCount();
     let page = { messages: [] };
     try {
       page = await (await this.#feed.call(`/messages?with=${number}&last=${MESSAGES_MAX}`)).json();
     } catch {
-      if (number === this.#number) this.#tell("The messages could not be read. The simulator may have stopped.");
+      if (number === this.#number) this.#reply.tell("The messages could not be read. The simulator may have stopped.");
     }
     if (number !== this.#number) return;
-    this.#cut = page.messages.length === MESSAGES_MAX;
     const seen = new Set(page.messages.map((message) => message.id));
-    const rest = this.#meanwhile.filter((message) => !seen.has(message.id));
+    const all = [...page.messages, ...this.#meanwhile.filter((message) => !seen.has(message.id))];
     this.#meanwhile = null;
-    for (const message of [...page.messages, ...rest]) this.#append(message);
-    this.#suggest([...page.messages, ...rest].findLast((message) => !isReply(message)));
-    this.#count();
+    for (const message of all) this.#append(message);
+    this.#suggest(all.findLast((message) => !isReply(message)));
+    this.#drawCount();
     this.#thread.scrollTop = this.#thread.scrollHeight;
   }
 
   close() {
     this.#collapse();
     this.#number = null;
-    this.#total = 0;
-    this.#cut = false;
+    this.#total = null;
     this.#thread.replaceChildren();
-    element("reply-text").value = "";
   }
 
   /** A message came, to this handset or another one. */
@@ -87,11 +94,12 @@ export class Conversation {
       return;
     }
     const { scrollHeight, scrollTop, clientHeight } = this.#thread;
-    const atEnd = scrollHeight - scrollTop - clientHeight < 60;
+    // Who reads a message's details is not led away from them.
+    const follows = this.#details === null && scrollHeight - scrollTop - clientHeight < 60;
     this.#append(message);
-    if (!isReply(message)) this.#suggest(message);
-    this.#count();
-    if (atEnd) this.#thread.scrollTop = this.#thread.scrollHeight;
+    this.#suggest(message);
+    this.#drawCount();
+    if (follows) this.#thread.scrollTop = this.#thread.scrollHeight;
   }
 
   /** The inbox was emptied. */
@@ -100,92 +108,116 @@ export class Conversation {
     this.#collapse();
     this.#thread.replaceChildren();
     this.#total = 0;
-    this.#cut = false;
-    this.#count();
+    this.#drawCount();
+  }
+
+  /** Writes how many messages the handset has: `counts` by number. */
+  count(counts) {
+    if (this.#number === null) return;
+    this.#total = counts[this.#number] ?? this.#total;
+    this.#drawCount();
   }
 
   #append(message) {
+    const line = this.#newLine(message);
+    this.#thread.append(line);
+    while (this.#thread.childElementCount > MESSAGES_MAX) this.#oldest().remove();
+    const bubble = this.#thread.querySelector("button.bubble[tabindex='0']") ?? line.querySelector(".bubble");
+    rove(this.#thread, "button.bubble", bubble);
+  }
+
+  #newLine(message) {
     const line = this.#template.content.firstElementChild.cloneNode(true);
     const bubble = line.querySelector(".bubble");
     line.classList.toggle("sent", isReply(message));
     fillBubble(bubble, message);
     bubble.dataset.id = message.id;
-    this.#thread.append(line);
-    this.#total += 1;
-    while (this.#thread.childElementCount > MESSAGES_MAX) {
-      const oldest = this.#thread.firstElementChild;
-      if (this.#details && oldest.contains(this.#details.element)) this.#collapse();
-      oldest.remove();
-      this.#cut = true;
-    }
-    this.#rove(this.#thread.querySelector("button.bubble[tabindex='0']") ?? bubble);
+    return line;
   }
 
-  /** Who wrote is who is written to, unless somebody else has been typed. */
+  /** The line to give up: not the one whose details are being read. */
+  #oldest() {
+    const [first, second] = this.#thread.children;
+    return this.#details && first.contains(this.#details.element) ? second : first;
+  }
+
   #suggest(message) {
-    const to = element("reply-to");
-    if (to.value === "" && message) to.value = message.from;
+    if (message && !isReply(message)) this.#reply.suggest(message.from);
   }
 
-  #count() {
-    const shown = Math.min(this.#total, MESSAGES_MAX);
-    element("conversation-sub").textContent = this.#cut ? `the newest ${messages(shown)}` : messages(shown);
+  #drawCount() {
+    const shown = this.#thread.querySelectorAll(".message:not(.older)").length;
+    const total = Math.max(this.#total ?? 0, shown);
+    element("conversation-sub").textContent =
+      total > shown && shown > 0 ? `the newest ${counted.format(shown)} of ${messages(total)}` : messages(total);
   }
 
-  #toggle(bubble) {
-    const open = bubble.getAttribute("aria-expanded") === "true";
+  /** Opens the details of a message, and closes the others. */
+  async #select(id) {
+    if (id === this.#id) return;
     this.#collapse();
-    this.#rove(bubble);
-    if (open) return;
+    this.#id = id;
+    if (id === null) return;
+    const number = this.#number;
+    const bubble = this.#bubbleOf(id) ?? (await this.#fetchBubble(id));
+    if (number === this.#number && id === this.#id) this.#expand(bubble);
+  }
+
+  #bubbleOf(id) {
+    return this.#bubbles().find((bubble) => bubble.dataset.id === id);
+  }
+
+  /** A message that is older than the newest, or that is called by another of its ids. */
+  async #fetchBubble(id) {
+    let message;
+    try {
+      message = await (await this.#feed.call(`/messages/${id}`)).json();
+    } catch {
+      return undefined;
+    }
+    if (handsetOf(message) !== this.#number) return undefined;
+    const known = this.#bubbleOf(message.id);
+    if (known) return known;
+    const line = this.#newLine(message);
+    line.classList.add("older");
+    this.#thread.prepend(line);
+    return line.querySelector(".bubble");
+  }
+
+  #expand(bubble) {
+    this.#reply.tell(bubble ? "" : "This message is not in the inbox any more, or it is another handset's.");
+    if (!bubble) {
+      focusInside(element("conversation-title"));
+      return;
+    }
+    rove(this.#thread, "button.bubble", bubble);
     bubble.setAttribute("aria-expanded", "true");
-    this.#details = new Details(this.#feed, element("details-template"), bubble.dataset.id);
+    bubble.setAttribute("aria-current", "true");
+    this.#details = new Details(this.#feed, element("details-template"), bubble.dataset.id, () => {
+      this.#details?.element.scrollIntoView({ block: "nearest" });
+      // Of details that are higher than the window, the beginning is seen.
+      bubble.scrollIntoView({ block: "nearest" });
+    });
     bubble.after(this.#details.element);
-    this.#details.element.scrollIntoView({ block: "nearest" });
-    bubble.scrollIntoView({ block: "nearest" });
+    focusInside(bubble);
   }
 
   #collapse() {
+    this.#id = null;
     if (!this.#details) return;
-    this.#details.element.previousElementSibling?.setAttribute("aria-expanded", "false");
+    const bubble = this.#details.element.previousElementSibling;
+    bubble?.setAttribute("aria-expanded", "false");
+    bubble?.removeAttribute("aria-current");
     this.#details.close();
     this.#details = null;
   }
 
-  /** One stop for Tab in the whole list; the arrows go on from there. */
-  #rove(bubble) {
-    for (const other of this.#thread.querySelectorAll("button.bubble[tabindex='0']")) other.tabIndex = -1;
-    bubble.tabIndex = 0;
+  #bubbles() {
+    return [...this.#thread.querySelectorAll("button.bubble")];
   }
+}
 
-  #move(event) {
-    const bubbles = [...this.#thread.querySelectorAll("button.bubble")];
-    const at = bubbles.indexOf(document.activeElement);
-    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: bubbles.length - 1 }[event.key];
-    if (at < 0 || to === undefined) return;
-    event.preventDefault();
-    const bubble = bubbles[Math.min(Math.max(to, 0), bubbles.length - 1)];
-    this.#rove(bubble);
-    bubble.focus();
-  }
-
-  async #send() {
-    const text = element("reply-text");
-    const body = { from: this.#number, to: element("reply-to").value.trim(), text: text.value };
-    this.#tell("");
-    try {
-      await this.#feed.call("/messages", {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-      });
-      text.value = "";
-    } catch (error) {
-      this.#tell(error.detail ?? "It was not sent. The simulator may have stopped.");
-    }
-    text.focus();
-  }
-
-  #tell(what) {
-    const told = element("reply-told");
-    told.textContent = what;
-    told.hidden = what === "";
-  }
+/** Leads who came by a link to what it is about; who pressed something in the panel is there already. */
+function focusInside(wanted) {
+  if (!element("panel").contains(document.activeElement)) wanted.focus({ preventScroll: true });
 }

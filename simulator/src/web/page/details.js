@@ -1,6 +1,7 @@
 // One message in full: what became of it, its receipts, how long it is valid,
 // and the fields that brought it.
 
+import { offerCode } from "./code.js";
 import { countdown, isReply, timeOfDay } from "./format.js";
 import * as words from "./words.js";
 
@@ -16,12 +17,15 @@ export class Details {
   #timers = [];
   #expires = null;
   #closed = false;
+  #drawn;
   element;
 
-  constructor(feed, template, id) {
+  /** drawn(): it has its size now. */
+  constructor(feed, template, id, drawn) {
     this.#feed = feed;
     this.#template = template;
     this.#id = id;
+    this.#drawn = drawn;
     this.element = this.#template.content.firstElementChild.cloneNode(true);
     this.#look();
     this.#timers.push(setInterval(() => this.#look(), LOOK_MS), setInterval(() => this.#tick(), TICK_MS));
@@ -39,7 +43,7 @@ export class Details {
     try {
       message = await (await this.#feed.call(`/messages/${this.#id}`)).json();
     } catch (error) {
-      if (error.status === 404) this.#gone();
+      if (error.status === 404 && !this.#closed) this.#gone();
       return;
     }
     if (!this.#closed) this.#draw(message);
@@ -48,6 +52,13 @@ export class Details {
   #gone() {
     this.#part(".details-name").textContent = "No longer in the inbox";
     for (const timer of this.#timers) clearInterval(timer);
+    this.#settle();
+  }
+
+  /** The first time that something is there to be seen. */
+  #settle() {
+    this.#drawn?.();
+    this.#drawn = null;
   }
 
   #draw(message) {
@@ -57,7 +68,9 @@ export class Details {
     this.#part(".details-since").textContent = message.done ? `at ${timeOfDay(message.done)}` : "";
     this.#drawLife(message);
     this.#drawReceipts(message);
+    offerCode(this.#part(".code-row"), message.text);
     fill(this.#part(".facts"), facts(message));
+    this.#settle();
   }
 
   #drawLife(message) {

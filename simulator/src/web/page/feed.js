@@ -7,7 +7,7 @@ const RETRY_MAX_MS = 10_000;
 /** Longest piece of a stream without an event's end; beyond, it is not ours. */
 const EVENT_CHARACTERS_MAX = 1_000_000;
 
-/** Messages shown on opening the page; older ones are found by number. */
+/** Messages shown on opening the page; older ones are found by the search. */
 const OPENING_MESSAGES = 500;
 
 export class TokenNeeded extends Error {}

@@ -10,6 +10,14 @@ export function timeOfDay(instant) {
   return clock.format(new Date(instant));
 }
 
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+/** The time of day, and of another day than today which one. */
+export function timeSince(instant) {
+  const date = day.format(new Date(instant));
+  return date === day.format(new Date()) ? timeOfDay(instant) : `${date}, ${timeOfDay(instant)}`;
+}
+
 export function duration(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 120) return `${seconds} s`;
@@ -41,15 +49,32 @@ export function messages(count) {
   return count === 1 ? "1 message" : `${counted.format(count)} messages`;
 }
 
+export function handsets(count) {
+  return count === 1 ? "1 handset" : `${counted.format(count)} handsets`;
+}
+
+/** Fills a line of the list. */
+export function fillLine(line, message) {
+  const reply = isReply(message);
+  line.querySelector(".line-number").textContent = `+${handsetOf(message)}`;
+  line.querySelector(".line-from").textContent = reply ? `to ${message.to}` : message.from;
+  line.querySelector(".line-text").textContent = message.text;
+  fillTime(line, message);
+}
+
+function fillTime(element, message) {
+  const time = element.querySelector("time");
+  time.dateTime = message.time;
+  time.textContent = timeOfDay(message.time);
+}
+
 /** Fills what a message shows of itself, on the wall and in a conversation. */
 export function fillBubble(bubble, message) {
   const reply = isReply(message);
   bubble.classList.toggle("sent", reply);
   bubble.querySelector(".bubble-from").textContent = reply ? `to ${message.to}` : message.from;
   bubble.querySelector(".bubble-text").textContent = message.text;
-  const time = bubble.querySelector("time");
-  time.dateTime = message.time;
-  time.textContent = timeOfDay(message.time);
+  fillTime(bubble, message);
   bubble.querySelector(".bubble-note").textContent = note(message);
 }
 

@@ -1,23 +1,24 @@
-// Wires the stream to the wall and the conversation, and both to the controls.
+// Wires the stream to the views and the conversation, and all of them to the
+// controls and to the page's address.
 
+import { Address, BEHAVIOR, conversationAt, NOTHING } from "./address.js";
 import { Behavior } from "./behavior.js";
+import { Clear } from "./clear.js";
 import { Conversation } from "./conversation.js";
+import { Counters } from "./counters.js";
 import { Feed } from "./feed.js";
 import { counted } from "./format.js";
+import { Health } from "./health.js";
+import { noteBound, noteEmpty, noteLost } from "./notes.js";
 import { Panel } from "./panel.js";
-import { handsetCount, Wall } from "./wall.js";
+import { Profiles } from "./profiles.js";
+import { Search } from "./search.js";
+import { Views } from "./views.js";
 
 /** Between draws: quick to the eye, and slow enough to read at full load. */
 const DRAW_MS = 200;
-/** Between looks at the counters. */
-const COUNTERS_MS = 1_000;
 /** Between announcements to screen readers. */
 const ANNOUNCE_MS = 5_000;
-const SEARCH_MS = 250;
-/** From so many digits on, a number that is not on the wall is asked for. */
-const SEARCH_DIGITS = 6;
-/** Messages read of a number that is not on the wall: more than it draws. */
-const FOUND_MESSAGES = 100;
 
 const element = (id) => document.getElementById(id);
 
@@ -28,23 +29,23 @@ const STATES = {
   locked: "Token needed",
 };
 
-const totals = { messages: 0, lost: 0, sinceAnnounced: 0 };
-/** What the simulator had delivered when it was asked last. */
-let delivered = null;
+/** Messages that went by unread, and those that came since they were announced last. */
+const passed = { lost: 0, unannounced: 0 };
+/** What is in the inbox, as the simulator said last. */
+let kept = { messages: 0, handsets: 0 };
 let drawing = false;
 let ready = false;
 
-const wall = new Wall(element("wall"), element("handset-template"), element("bubble-template"), openHandset);
+const address = new Address(show);
+const panel = new Panel(() => address.go(NOTHING));
+const views = new Views((number, id) => address.go(conversationAt(number, id)));
 
 const feed = new Feed({
   state(name) {
     const state = element("state");
     state.dataset.state = name;
     state.textContent = STATES[name];
-    if (name === "live") {
-      ready = true;
-      requestDraw();
-    }
+    if (name === "live") begin();
   },
   events(events) {
     for (const { type, data } of events) take(type, data);
@@ -56,40 +57,46 @@ const feed = new Feed({
   },
 });
 
-const conversation = new Conversation(feed);
+const conversation = new Conversation(feed, (id) => address.go(conversationAt(conversation.number, id)));
+const behavior = new Behavior(feed, () => counters.read());
+const profiles = new Profiles(element("profiles"), use);
+const health = new Health(heal);
+const clear = new Clear(feed);
 
-const behavior = new Behavior(feed, (title, name) => {
-  const chip = element("behavior-name");
-  chip.textContent = title;
-  chip.hidden = false;
-  chip.dataset.name = name;
+const counters = new Counters(feed, countedNumbers, ({ inbox, handsets, behavior: inForce }) => {
+  kept = inbox;
+  views.shown.count(handsets);
+  conversation.count(handsets);
+  clear.count(inbox);
+  profiles.mark(inForce.profile);
+  health.show(inForce, descriptionOf(inForce));
+  noteBound(views, search, kept);
 });
 
-const panel = new Panel((sheet) => {
-  if (sheet === "conversation") {
-    const { number } = conversation;
-    conversation.close();
-    wall.mark(null);
-    if (!wall.focus(number)) element("search").focus();
-  } else {
-    element("behavior-open").setAttribute("aria-expanded", "false");
-    element("behavior-open").focus();
-  }
+const search = new Search(feed, {
+  began(text) {
+    views.search(text !== "");
+    requestDraw();
+  },
+  found(messages) {
+    views.addFound(messages);
+    draw();
+    counters.read();
+  },
 });
 
 function take(type, data) {
   if (type === "message") {
-    totals.messages += 1;
-    totals.sinceAnnounced += 1;
-    wall.add(data);
+    passed.unannounced += 1;
+    views.add(data);
     conversation.take(data);
   } else if (type === "lost") {
-    totals.lost += data.lost;
-    totals.messages += data.lost;
+    passed.lost += data.lost;
   } else if (type === "cleared") {
-    Object.assign(totals, { messages: 0, lost: 0, sinceAnnounced: 0 });
-    wall.clear();
+    Object.assign(passed, { lost: 0, unannounced: 0 });
+    views.clear();
     conversation.clear();
+    if (conversation.number !== null) address.go(conversationAt(conversation.number));
   }
 }
 
@@ -99,144 +106,104 @@ function requestDraw() {
   setTimeout(() => {
     drawing = false;
     draw();
+    counters.read();
+    search.goOn();
   }, DRAW_MS);
 }
 
 function draw() {
-  wall.draw();
-  element("messages").textContent = counted.format(totals.messages);
-  element("handsets").textContent = handsetCount(wall);
-  element("clear").disabled = totals.messages === 0;
-  drawNotice();
-  drawEmpty();
+  views.shown.draw();
+  noteLost(passed.lost);
+  noteEmpty(ready && views.shown.size === 0, search);
+  noteBound(views, search, kept);
 }
 
-function drawNotice() {
-  const notice = element("notice");
-  notice.hidden = totals.lost === 0;
-  notice.textContent =
-    `${counted.format(totals.lost)} messages went by faster than this page reads, or before it was opened. ` +
-    "The handsets show the newest.";
+function countedNumbers() {
+  const open = conversation.number === null ? [] : [conversation.number];
+  return [...new Set([...open, ...views.shown.numbers])];
 }
 
-function drawEmpty() {
-  const digits = searched();
-  const searching = element("search").value.trim() !== "";
-  element("empty").hidden = !ready || wall.shown > 0;
-  element("about").hidden = searching || element("about-smpp").textContent === "";
-  element("empty-title").textContent = searching ? "No such handset" : "No messages yet";
-  element("empty-text").textContent = searching
-    ? "No message of this number is in the inbox. Type the whole number to look among older ones, too."
-    : "Bind to the SMSC and submit a message: its handset appears here at once.";
-  element("empty-write").hidden = digits.length < SEARCH_DIGITS;
-  element("empty-write").textContent = `Write from +${digits}`;
+function descriptionOf({ profile }) {
+  const known = behavior.profiles.find(({ name }) => name === profile);
+  return known?.description ?? "Settings of somebody's own are in force.";
 }
 
-setInterval(() => {
-  if (ready && !document.hidden) readCounters();
-}, COUNTERS_MS);
-
-function stepInWords({ name, seconds_left: left }) {
-  return left === null ? name : `${name}, ${counted.format(left)} s left`;
-}
-
-async function readCounters() {
+async function use(name) {
   try {
-    const counters = await (await feed.call("/counters")).json();
-    const now = performance.now();
-    if (delivered !== null) {
-      const rate = ((counters.messages.delivered - delivered.count) * 1_000) / (now - delivered.at);
-      element("rate").textContent = counted.format(Math.max(0, Math.round(rate)));
-    }
-    delivered = { count: counters.messages.delivered, at: now };
-    element("sessions").textContent = counted.format(counters.sessions_bound);
-    element("accepted").textContent = counted.format(counters.submits.accepted);
-    const { submits, faults } = counters;
-    element("refused").textContent = counted.format(submits.throttled + submits.refused + faults.refused);
-    element("expired").textContent = counted.format(counters.messages.expired);
-    element("receipts").textContent = counted.format(counters.receipts.acknowledged);
-    const step = counters.scenario_step;
-    element("step-row").hidden = step === null;
-    element("step").textContent = step === null ? "" : stepInWords(step);
+    await behavior.use(name);
   } catch {
-    // The state shows whether the simulator is there.
+    element("announcer").textContent = "The behaviour could not be changed";
   }
 }
 
+/** The button goes with the sign; the focus does not. */
+async function heal() {
+  await use("healthy");
+  element(panel.sheet === null ? "behavior-open" : `${panel.sheet}-title`).focus();
+}
+
 setInterval(() => {
-  if (totals.sinceAnnounced === 0) return;
-  const count = totals.sinceAnnounced;
+  const count = passed.unannounced;
+  if (count === 0) return;
   element("announcer").textContent = count === 1 ? "1 new message" : `${counted.format(count)} new messages`;
-  totals.sinceAnnounced = 0;
+  passed.unannounced = 0;
 }, ANNOUNCE_MS);
 
-// A handset's conversation, and the behaviour.
+// What is beside the handsets: a conversation, or the behaviour.
 
-function openHandset(number) {
-  element("behavior-open").setAttribute("aria-expanded", "false");
-  conversation.open(number);
-  wall.mark(number);
-  panel.open("conversation");
-}
-
-element("behavior-open").addEventListener("click", () => {
-  if (panel.sheet === "behavior") {
+function show({ sheet, number, id }) {
+  const before = { sheet: panel.sheet, number: conversation.number };
+  views.mark(number);
+  element("behavior-open").setAttribute("aria-expanded", String(sheet === "behavior"));
+  if (sheet === "conversation") conversation.open(number, id);
+  else conversation.close();
+  if (sheet === null) {
     panel.close();
+    leave(before);
     return;
   }
-  conversation.close();
-  wall.mark(null);
-  element("behavior-open").setAttribute("aria-expanded", "true");
-  panel.open("behavior");
+  panel.open(sheet);
+  const anew = sheet !== before.sheet || number !== before.number;
+  if (anew && id === null) element(`${sheet}-title`).focus({ preventScroll: true });
+  if (sheet === "behavior") refreshBehavior();
+}
+
+/** The focus goes back to where the panel was opened from. */
+function leave({ sheet, number }) {
+  if (sheet === "behavior") element("behavior-open").focus();
+  else if (sheet === "conversation" && !views.shown.focus(number)) element("search").focus();
+}
+
+function refreshBehavior() {
   behavior.refresh().catch(() => {
     // The state shows whether the simulator is there.
   });
-});
-
-element("empty-write").addEventListener("click", () => openHandset(searched()));
-
-// Search: at once among the handsets on the wall, then in the inbox.
-
-let searchTimer;
-
-function searched() {
-  return element("search").value.replace(/\D/g, "");
 }
 
-element("search").addEventListener("input", (event) => {
-  wall.search(event.target.value);
-  drawEmpty();
-  clearTimeout(searchTimer);
-  searchTimer = setTimeout(find, SEARCH_MS);
+element("behavior-open").addEventListener("click", () => {
+  address.go(panel.sheet === "behavior" ? NOTHING : BEHAVIOR);
 });
+
+element("empty-write").addEventListener("click", (event) => {
+  address.go(conversationAt(event.currentTarget.dataset.number));
+});
+
+// The search, the views, the token, and the keys that work everywhere.
+
+element("search").addEventListener("input", (event) => search.type(event.target.value));
 
 element("search-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  clearTimeout(searchTimer);
-  await find();
-  if (searched() !== "" && wall.first) openHandset(wall.first);
+  await search.begin(element("search").value);
+  if (search.text !== "" && views.shown.first) address.go(conversationAt(views.shown.first));
 });
 
-async function find() {
-  const digits = searched();
-  if (digits.length < SEARCH_DIGITS || wall.shown > 0) return;
-  try {
-    const reply = await feed.call(`/messages?with=${digits}&last=${FOUND_MESSAGES}`);
-    const { messages } = await reply.json();
-    if (messages.length > 0) wall.replace(digits, messages);
-  } catch {
-    // The state shows whether the simulator is there; the wall stays as it is.
-  }
-  draw();
-}
+for (const choice of document.querySelectorAll("[name=view]")) choice.addEventListener("change", requestDraw);
 
-element("clear").addEventListener("click", async () => {
-  try {
-    await feed.call("/messages", { method: "DELETE", headers: { "Content-Type": "application/json" } });
-    element("announcer").textContent = "Inbox cleared";
-  } catch {
-    element("announcer").textContent = "The inbox could not be cleared";
-  }
+element("skip").addEventListener("click", (event) => {
+  // The address says what is shown, not where the focus is.
+  event.preventDefault();
+  element("main").focus();
 });
 
 element("token-form").addEventListener("submit", (event) => {
@@ -244,18 +211,31 @@ element("token-form").addEventListener("submit", (event) => {
   feed.token = element("token").value;
   element("token").value = "";
   element("token-form").hidden = true;
+  element("token-told").hidden = false;
   open();
 });
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+  const typing = event.target.matches("input:not([type=radio]), textarea, select");
+  if (document.querySelector("dialog[open]")) return;
   if (event.key === "/" && !typing) {
     event.preventDefault();
     element("search").focus();
-  } else if (event.key === "Escape") {
-    panel.close();
+  } else if (event.key === "Escape" && panel.sheet !== null) {
+    address.go(NOTHING);
   }
 });
+
+/** The stream is there: for the first time, or again. */
+function begin() {
+  if (!ready) {
+    ready = true;
+    counters.run();
+    address.apply();
+  }
+  if (search.text !== "") search.begin(search.text);
+  requestDraw();
+}
 
 async function open() {
   try {
@@ -265,7 +245,8 @@ async function open() {
     element("about-tls-row").hidden = about.tls === undefined;
     element("about-system-id").textContent = about.system_ids.join(", ");
     await behavior.load();
-    readCounters();
+    profiles.offer(behavior.profiles);
+    await counters.read();
   } catch {
     // The stream tells what is wrong.
   }

@@ -1,5 +1,5 @@
 // What opens beside the wall, or over it in a narrow window: one sheet at a
-// time, closed by Escape, with the focus led there and back.
+// time, closed by Escape.
 
 const element = (id) => document.getElementById(id);
 
@@ -8,16 +8,13 @@ const NARROW = matchMedia("(max-width: 979px)");
 
 export class Panel {
   #sheet = null;
-  #closed;
-
-  /** closed(id): a sheet was closed, and the focus has to go somewhere. */
-  constructor(closed) {
-    this.#closed = closed;
-    for (const button of document.querySelectorAll(".close")) button.addEventListener("click", () => this.close());
+  /** left(): somebody wants to close it. */
+  constructor(left) {
+    for (const button of document.querySelectorAll(".close")) button.addEventListener("click", left);
     element("panel").addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      this.close();
+      left();
     });
     NARROW.addEventListener("change", () => this.#cover());
   }
@@ -32,16 +29,12 @@ export class Panel {
     this.#sheet = id;
     element("panel").hidden = false;
     this.#cover();
-    element(`${id}-title`).focus({ preventScroll: true });
   }
 
   close() {
-    const sheet = this.#sheet;
-    if (sheet === null) return;
     this.#sheet = null;
     element("panel").hidden = true;
     this.#cover();
-    this.#closed(sheet);
   }
 
   /** What is covered can be neither read nor reached. */

@@ -1,10 +1,11 @@
 // The wall: one handset for each number, newest first. What it holds and what
 // it draws is bounded, however many messages go by.
 
-import { counted, fillBubble, handsetOf, messages } from "./format.js";
+import { fillBubble, handsetOf, messages } from "./format.js";
+import { moveFocus, rove, settle } from "./roving.js";
 
-/** Handsets kept and drawn; older ones are found by number. */
-export const HANDSETS_MAX = 60;
+/** Handsets kept and drawn; older ones are found by the search. */
+const HANDSETS_MAX = 60;
 
 /** Messages kept and drawn on each handset: about what its screen shows. The
  *  conversation has more. */
@@ -20,7 +21,6 @@ export class Wall {
   /** Elements of handsets that left: removed with the next draw, so that what
    *  is seen changes only then. */
   #gone = [];
-  #search = "";
   #current = null;
 
   /** opened(number): somebody chose a handset. */
@@ -34,20 +34,26 @@ export class Wall {
     });
     list.addEventListener("focusin", (event) => {
       const button = event.target.closest(".handset-open");
-      if (button) this.#rove(button);
+      if (button) rove(list, ".handset-open", button);
     });
     list.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  get element() {
+    return this.#list;
   }
 
   get size() {
     return this.#handsets.size;
   }
 
-  /** Handsets that the search lets through. */
-  get shown() {
-    let shown = 0;
-    for (const number of this.#handsets.keys()) if (this.#matches(number)) shown += 1;
-    return shown;
+  get isFull() {
+    return this.size === HANDSETS_MAX;
+  }
+
+  /** The numbers whose messages are to be counted. */
+  get numbers() {
+    return [...this.#handsets.keys()];
   }
 
   /** The number of the first handset that is shown. */
@@ -58,20 +64,13 @@ export class Wall {
   /** Takes a message in; drawn with the next draw(). */
   add(message) {
     const number = handsetOf(message);
-    const handset = this.#handsets.get(number) ?? { number, total: 0, fresh: [], element: null };
+    const handset = this.#handsets.get(number) ?? { number, total: null, fresh: [], element: null };
     this.#handsets.delete(number);
     this.#handsets.set(number, handset);
-    handset.total += 1;
     handset.fresh.push(message);
     if (handset.fresh.length > BUBBLES_MAX) handset.fresh.shift();
     this.#changed.add(handset);
-    if (this.#handsets.size > HANDSETS_MAX) this.#drop(this.#oldest());
-  }
-
-  /** Puts the messages of one number on the wall, in place of what was there. */
-  replace(number, all) {
-    this.#drop(number);
-    for (const message of all) this.add(message);
+    if (this.#handsets.size > HANDSETS_MAX) this.#drop(this.#handsets.keys().next().value);
   }
 
   clear() {
@@ -81,18 +80,20 @@ export class Wall {
     this.#list.replaceChildren();
   }
 
-  search(text) {
-    this.#search = text.replace(/\D/g, "");
-    for (const handset of this.#handsets.values()) this.#showOrHide(handset);
-    this.#settle();
-  }
-
   draw() {
     for (const element of this.#gone) element.remove();
     this.#gone = [];
     for (const handset of this.#changed) this.#drawHandset(handset);
     this.#changed.clear();
-    this.#settle();
+    settle(this.#list, ".handset-open", this.#buttons());
+  }
+
+  /** Writes how many messages each handset has: `counts` by number. */
+  count(counts) {
+    for (const handset of this.#handsets.values()) {
+      handset.total = counts[handset.number] ?? handset.total;
+      if (handset.element) this.#drawCount(handset);
+    }
   }
 
   /** Marks the handset whose conversation is open. */
@@ -106,22 +107,6 @@ export class Wall {
     const button = this.#handsets.get(number)?.element?.querySelector(".handset-open") ?? this.#buttons()[0];
     if (button) button.focus();
     return Boolean(button);
-  }
-
-  #matches(number) {
-    return number.includes(this.#search);
-  }
-
-  /** The number to give up; not one that is being looked for, if possible. */
-  #oldest() {
-    if (this.#search) {
-      for (const number of this.#handsets.keys()) if (!this.#matches(number)) return number;
-    }
-    return this.#handsets.keys().next().value;
-  }
-
-  #showOrHide(handset) {
-    if (handset.element) handset.element.hidden = !this.#matches(handset.number);
   }
 
   #markOne(handset) {
@@ -147,15 +132,18 @@ export class Wall {
     for (const message of handset.fresh) bubbles.append(this.#newBubble(message));
     handset.fresh = [];
     while (bubbles.childElementCount > BUBBLES_MAX) bubbles.firstElementChild.remove();
-    const count = messages(handset.total);
-    element.querySelector(".count").textContent = count;
-    element.querySelector(".handset-open").setAttribute("aria-label", `Open +${handset.number}, ${count}`);
+    this.#drawCount(handset);
     restart(element, "fresh");
-    this.#showOrHide(handset);
     this.#markOne(handset);
     // Moving an element takes the focus from it: who is at a handset keeps it
     // where it is.
     if (isNew || !element.contains(document.activeElement)) this.#list.prepend(element);
+  }
+
+  #drawCount({ element, number, total }) {
+    const count = total === null ? "" : messages(total);
+    element.querySelector(".count").textContent = count;
+    element.querySelector(".handset-open").setAttribute("aria-label", `Open +${number}${count && `, ${count}`}`);
   }
 
   #newElement(handset) {
@@ -173,42 +161,22 @@ export class Wall {
   }
 
   #buttons() {
-    return [...this.#list.querySelectorAll(".handset:not([hidden]) .handset-open")];
-  }
-
-  /** The wall is one stop for Tab; the arrows go on from there. */
-  #rove(button) {
-    for (const other of this.#list.querySelectorAll(".handset-open[tabindex='0']")) other.tabIndex = -1;
-    button.tabIndex = 0;
-  }
-
-  /** There is always one handset that Tab stops at. */
-  #settle() {
-    const buttons = this.#buttons();
-    if (buttons.length > 0 && !buttons.some((button) => button.tabIndex === 0)) this.#rove(buttons[0]);
+    return [...this.#list.querySelectorAll(".handset-open")];
   }
 
   #move(event) {
     const buttons = this.#buttons();
-    const at = buttons.indexOf(document.activeElement);
-    if (at < 0) return;
-    const top = buttons[0].offsetParent.offsetTop;
-    const columns = buttons.filter((button) => button.offsetParent.offsetTop === top).length;
-    const to = {
+    const columns = columnsOf(buttons);
+    moveFocus(event, buttons, (at) => ({
       ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns,
-      Home: 0, End: buttons.length - 1,
-    }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    if (to < 0 || to >= buttons.length) return;
-    buttons[to].focus();
-    buttons[to].scrollIntoView({ block: "nearest" });
+    }));
   }
 }
 
-/** As many as are on the wall, and whether there are more. */
-export function handsetCount(wall) {
-  return counted.format(wall.size) + (wall.size >= HANDSETS_MAX ? "+" : "");
+/** How many stand beside each other. */
+function columnsOf(buttons) {
+  const top = buttons[0]?.offsetParent.offsetTop;
+  return buttons.filter((button) => button.offsetParent.offsetTop === top).length;
 }
 
 function restart(element, animation) {
