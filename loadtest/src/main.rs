@@ -8,6 +8,7 @@ mod echo;
 mod failure;
 mod faults;
 mod handsets;
+mod hostile;
 mod limit;
 mod median;
 mod metrics;
@@ -28,6 +29,7 @@ use crate::children::Pinned;
 use crate::echo::Echo;
 use crate::failure::Failure;
 use crate::faults::Faults;
+use crate::hostile::Hostile;
 use crate::limit::Limit;
 use crate::submit::Submit;
 use crate::window::Window;
@@ -46,6 +48,8 @@ enum Command {
     Limit(Limit),
     /// Send OTPs through an SMSC that fails in every way, and compare reports with handsets
     Faults(Faults),
+    /// Measure what honest callers notice of clients that mean ill
+    Hostile(Hostile),
     /// Measure how much of its window a link uses, by latency and number of binds
     Window(Window),
     /// Load an SMSC: submit as fast as its window allows
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Limit(limit) => limit.run(),
         Command::Faults(faults) => faults.run(),
+        Command::Hostile(hostile) => hostile.run(),
         Command::Window(window) => window.run(),
         Command::Submit(submit) => submit.run(),
         Command::EchoServer(echo) => echo.serve().map_err(Failure::io("the echo")),

@@ -45,6 +45,10 @@ pub(crate) struct Setup {
     pub(crate) behavior: String,
     /// Another SMSC, and what it does.
     pub(crate) second: Option<String>,
+    /// API connections that may be open; the gateway's default if none.
+    pub(crate) connections_max: Option<usize>,
+    /// Whether each decision has a line in the log.
+    pub(crate) logs_decisions: bool,
     /// How many networks the subscribers are in.
     pub(crate) networks: usize,
     /// How many of the subscribers, the last, are in networks that the simulator's profiles have sick, and in how many.
@@ -65,6 +69,8 @@ impl Setup {
             marked: false,
             behavior: String::new(),
             second: None,
+            connections_max: None,
+            logs_decisions: false,
             networks: 1,
             sick: 0,
             sick_networks: 1,
@@ -76,7 +82,7 @@ impl Setup {
 /// run can issue, so that the load decides how fast SMS leave, not a refusal.
 pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) -> Configuration {
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
-    Configuration::new(smsc, SYSTEM_ID)
+    let configuration = Configuration::new(smsc, SYSTEM_ID)
         .with_client("loadtest", "core", &secrets.api_key)
         .with("log.json", true)
         .with("codes.length", CODE_DIGITS)
@@ -93,6 +99,11 @@ pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) 
         .with("smsc.mark_tlv", if setup.marked { MARK_TAG } else { 0 })
         .with("smsc.registered_delivery", u8::from(setup.receipts))
         .with("smsc.receipts_max", 1_000_000)
+        .with("log.decisions", setup.logs_decisions);
+    match setup.connections_max {
+        Some(connections_max) => configuration.with("api.connections_max", connections_max),
+        None => configuration,
+    }
 }
 
 /// The subscribers, numbered from 0.
