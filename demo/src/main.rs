@@ -2,8 +2,11 @@
 //! and stops them cleanly.
 
 mod bank;
+mod challenge;
 mod clock;
 mod demo;
+mod details;
+mod exchange;
 mod gateway;
 mod outcome;
 mod payment;
