@@ -201,12 +201,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-const ASSETS: &[Asset] = &[
+pub(crate) const ASSETS: &[Asset] = &[
     ("/", include_str!("page/index.html")),
     ("/style.css", include_str!("page/style.css")),
+    ("/acts.js", include_str!("page/acts.js")),
+    ("/amount.js", include_str!("page/amount.js")),
     ("/app.js", include_str!("page/app.js")),
+    ("/attacks.js", include_str!("page/attacks.js")),
+    ("/bank.js", include_str!("page/bank.js")),
+    ("/countdown.js", include_str!("page/countdown.js")),
+    ("/delivery.js", include_str!("page/delivery.js")),
+    ("/dom.js", include_str!("page/dom.js")),
+    ("/exchange.js", include_str!("page/exchange.js")),
+    ("/form.js", include_str!("page/form.js")),
     ("/format.js", include_str!("page/format.js")),
     ("/handset.js", include_str!("page/handset.js")),
+    ("/language.js", include_str!("page/language.js")),
+    ("/notice.js", include_str!("page/notice.js")),
+    ("/render.js", include_str!("page/render.js")),
+    ("/restore.js", include_str!("page/restore.js")),
+    ("/state.js", include_str!("page/state.js")),
+    ("/texts-en.js", include_str!("page/texts-en.js")),
+    ("/texts-id.js", include_str!("page/texts-id.js")),
     ("/texts.js", include_str!("page/texts.js")),
     ("/logo.svg", include_str!("page/logo.svg")),
 ];

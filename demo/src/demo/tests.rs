@@ -322,16 +322,8 @@ async fn what_the_page_does_not_send_is_refused_and_changes_nothing() {
 async fn every_reply_is_protected_and_none_shows_the_key_or_a_whole_number() {
     let demo = start().await;
     let phone = demo.companies[0].users[0].phone.clone();
-    for path in [
-        "/",
-        "/style.css",
-        "/app.js",
-        "/format.js",
-        "/handset.js",
-        "/texts.js",
-        "/logo.svg",
-        "/api/companies",
-    ] {
+    let assets = crate::web::ASSETS.iter().map(|(path, _)| *path);
+    for path in assets.chain(["/api/companies"]) {
         let response = send(request(&demo, "GET", path, "")).await;
         assert_eq!(response.status(), 200, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap();

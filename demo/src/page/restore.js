@@ -1,0 +1,29 @@
+// Takes a payment over from the bank as it stands there: after a reload, and after an attack.
+
+import { sayIfChanged } from "/acts.js";
+import { call } from "/bank.js";
+import { sayDelivery } from "/delivery.js";
+import { writeDetails } from "/form.js";
+import { say, sayNothing } from "/notice.js";
+import { ENDED } from "/render.js";
+import { adopt, keepPaymentId, state } from "/state.js";
+
+// What the bank keeps under this id; `null` if nothing, and the id is forgotten.
+export async function kept(id) {
+  const payment = id === null ? null : await call("GET", `payments/${id}`);
+  if (payment?.outcome === "kept") return payment;
+  if (payment?.outcome === "not_found") keepPaymentId(null);
+  return null;
+}
+
+export function takeOver(id, payment) {
+  keepPaymentId(id);
+  writeDetails(payment.details);
+  adopt(payment.challenge);
+  state.receipt = payment.receipt;
+  sayNothing();
+  if (payment.challenge === null || payment.receipt !== null) return;
+  if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
+  else if (payment.details.amount !== payment.challenge.details.amount) sayIfChanged(payment.details);
+  else sayDelivery();
+}
