@@ -32,8 +32,9 @@ class Attacks:
             tiles = page.script("[...document.querySelectorAll('#attack-tiles i')].map((one) => one.dataset.outcome)")
             check(len(tiles) == sent and tiles.count("approved") == 1, str(tiles))
             check("IDR 12.500.000" in page.text("#receipt"), "the payment that was approved is not shown")
-            verified = page.script("[...document.querySelectorAll('#exchanges .status')].map((one) => one.textContent)"
-                                   ".filter((one) => one === '200 approved').length")
+            verified = page.until(
+                f"document.querySelectorAll('#exchanges li').length > {sent} && [...document.querySelectorAll("
+                "'#exchanges .status')].filter((one) => one.textContent === '200 approved').length")
             check(verified == 1, f"the exchange shows {verified} approvals")
 
     def test_guesses_at_once_are_compared_three_times_and_then_lock(self, page):

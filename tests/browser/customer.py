@@ -31,6 +31,9 @@ class Customer:
     def __init__(self, page, demo, company, user=0):
         self.page = page
         page.open(demo.bank)
+        if page.script("sessionStorage.length") > 0:  # Somebody else's payment in this tab.
+            page.script("sessionStorage.clear()")
+            page.open(demo.bank)
         page.until("document.querySelector('#company').options.length > 0")
         page.script(f"document.querySelector('#company').selectedIndex = {company}")
         page.script("document.querySelector('#company').dispatchEvent(new Event('change', {bubbles: true}))")

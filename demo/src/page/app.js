@@ -8,7 +8,7 @@ import { call } from "/bank.js";
 import { followDelivery } from "/delivery.js";
 import { el, setOptions } from "/dom.js";
 import { showExchanges } from "/exchange.js";
-import { SAMPLE, checkAmount, company, markInvalid, subscriber, translateMistakes, writeAmount, writeDetails } from "/form.js";
+import { SAMPLE, company, markInvalid, subscriber, translateMistakes, writeAmount, writeDetails } from "/form.js";
 import { hideHeadsUp, initHandset, translateHandset, watchHandset } from "/handset.js";
 import { rememberLanguage, rememberedLanguage, setLanguage } from "/language.js";
 import { forgetMistakes, say } from "/notice.js";
@@ -23,29 +23,28 @@ async function start() {
   setLanguage(rememberedLanguage());
   const reply = await call("GET", "companies");
   if (!Array.isArray(reply.companies)) return say("no_answer");
+  const payment = await kept(keptPaymentId());
+  // From here to the end at once: nobody can press what nothing listens to.
   state.companies = reply.companies;
   setOptions("company", state.companies.map((one) => one.name));
+  renderUsers();
   initHandset(reply.wall, useCode);
-  speak(rememberedLanguage());
-  await resume();
+  if (payment !== null) resume(payment);
   watchHandset(subscriber());
   initAttacks();
   listen();
-  render();
+  speak(rememberedLanguage());
   followDelivery();
   showExchanges(state.paymentId);
   setInterval(tick, TICK_MS);
 }
 
 // A page that was loaded anew goes on with its payment.
-async function resume() {
-  const id = keptPaymentId();
-  const payment = await kept(id);
-  if (payment === null) return;
+function resume(payment) {
   el("company").selectedIndex = state.companies.findIndex((one) => one.corporate_id === payment.corporate_id);
   renderUsers();
   el("user").selectedIndex = company().users.findIndex((one) => one.user_id === payment.user_id);
-  takeOver(id, payment);
+  takeOver(keptPaymentId(), payment);
 }
 
 function speak(language) {
@@ -84,10 +83,7 @@ function listen() {
   });
   el("user").addEventListener("change", userChosen);
   el("payment").addEventListener("input", typed);
-  el("amount").addEventListener("change", () => {
-    checkAmount();
-    render();
-  });
+  el("amount").addEventListener("change", writeAmount);
   el("code").addEventListener("input", typed);
   el("payment").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -70,12 +70,6 @@ function problem(name, details) {
   return found === undefined ? null : `amount_${found}`;
 }
 
-// The amount is judged when it has been typed.
-export function checkAmount() {
-  markInvalid("amount", problem("amount"));
-  writeAmount();
-}
-
 // Says at a field what is wrong with it, by the name of the sentence, in whatever language is chosen.
 export function markInvalid(id, key, values = {}) {
   el(`${id}-error`).textContent = key === null ? "" : t(key, values);
