@@ -15,7 +15,7 @@ use crate::challenge::Challenge;
 use crate::clock;
 use crate::details::{Details, DetailsForm};
 use crate::exchange::Exchange;
-use crate::gateway::{Body, Call, Gateway, Locale, Unanswered};
+use crate::gateway::{ActRequest, Call, Gateway, Locale, Unanswered};
 use crate::outcome::{Answer, Kept, Outcome};
 use crate::payment::{Payment, Payments, Receipt, SubscriberId};
 use crate::sample::Company;
@@ -109,8 +109,8 @@ impl Bank {
         if payment.receipt.is_some() {
             return Outcome::AlreadyConfirmed;
         }
-        let body = Body { locale: Some(form.locale), ..body(&payment, None) };
-        let Ok(answer) = self.ask(&payment, Call::Generate, &body).await else { return Outcome::NoAnswer };
+        let request = ActRequest { locale: Some(form.locale), ..request(&payment, None) };
+        let Ok(answer) = self.ask(&payment, Call::Generate, &request).await else { return Outcome::NoAnswer };
         let refusal = answer.refusal();
         let Some((challenge, terms)) = answer.issued() else { return refusal };
         if let Some(kept) = self.payments().find(id) {
@@ -146,8 +146,8 @@ impl Bank {
         if !is_code(&form.code) {
             return Outcome::InvalidCode;
         }
-        let body = Body { code: Some(&form.code), ..body(&payment, Some(&challenge.id)) };
-        let answer = self.ask(&payment, Call::Verify, &body).await;
+        let request = ActRequest { code: Some(&form.code), ..request(&payment, Some(&challenge.id)) };
+        let answer = self.ask(&payment, Call::Verify, &request).await;
         self.verified(&payment, &challenge.id, answer)
     }
 
@@ -191,8 +191,8 @@ impl Bank {
     async fn claim(&self, id: &str, call: Call) -> Result<Answer, Outcome> {
         let payment = self.payment(id).ok_or(Outcome::NotFound)?;
         let challenge = payment.challenge.as_ref().ok_or(Outcome::UnknownChallenge)?;
-        let body = body(&payment, Some(&challenge.id));
-        self.ask(&payment, call, &body).await.map_err(|Unanswered| Outcome::NoAnswer)
+        let request = request(&payment, Some(&challenge.id));
+        self.ask(&payment, call, &request).await.map_err(|Unanswered| Outcome::NoAnswer)
     }
 
     /// The payment was approved: exactly the details that the gateway was asked about are made, and once,
@@ -210,12 +210,17 @@ impl Bank {
 
     /// One act on a payment. A key that turns out to belong to another act, whose answer was lost, is left
     /// for the next one.
-    async fn ask(&self, payment: &Payment, call: Call, body: &Body<'_>) -> Result<Answer, Unanswered> {
+    async fn ask(
+        &self,
+        payment: &Payment,
+        call: Call,
+        request: &ActRequest<'_>,
+    ) -> Result<Answer, Unanswered> {
         let mut act = payment.act;
-        let mut answer = self.gateway.call(call, payment, &key(payment, act), body).await?;
+        let mut answer = self.gateway.call(call, payment, &key(payment, act), request).await?;
         if answer.is_key_reused() {
             act += 1;
-            answer = self.gateway.call(call, payment, &key(payment, act), body).await?;
+            answer = self.gateway.call(call, payment, &key(payment, act), request).await?;
         }
         if let Some(kept) = self.payments().find(&payment.id) {
             kept.act = kept.act.max(act + 1);
@@ -233,8 +238,8 @@ impl Bank {
     }
 }
 
-fn body<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> Body<'a> {
-    Body {
+fn request<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> ActRequest<'a> {
+    ActRequest {
         subscriber: &payment.subscriber,
         purpose: "payment",
         transaction: &payment.details,

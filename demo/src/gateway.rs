@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::{self, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper_util::client::legacy::Client;
@@ -17,7 +17,7 @@ use crate::clock;
 use crate::exchange::{Exchange, Exchanges, shortened};
 use crate::outcome::Answer;
 use crate::payment::Payment;
-pub(crate) use request::{Body, Locale};
+pub(crate) use request::{ActRequest, Locale};
 
 /// For one answer. The gateway decides in microseconds; this is for a machine that is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ pub(crate) struct Unanswered;
 
 /// The gateway's API, and the key to it.
 pub(crate) struct Gateway {
-    client: Client<HttpConnector, body::Body>,
+    client: Client<HttpConnector, Body>,
     addr: SocketAddr,
     authorization: String,
     exchanges: Mutex<Exchanges>,
@@ -79,24 +79,19 @@ impl Gateway {
         call: Call,
         payment: &Payment,
         idempotency_key: &str,
-        body: &Body<'_>,
+        act: &ActRequest<'_>,
     ) -> Result<Answer, Unanswered> {
-        let json = serde_json::to_string(body).map_err(|_| Unanswered)?;
+        let json = serde_json::to_string(act).map_err(|_| Unanswered)?;
         let shown = Exchange {
             payment: payment.id.clone(),
             method: "POST",
             path: call.path().into(),
             idempotency_key: Some(shortened(idempotency_key)),
-            request: serde_json::to_string(&body.masked()).ok(),
+            request: serde_json::to_string(&act.masked()).ok(),
             ..Exchange::default()
         };
         for _ in 0..TRIES {
-            let request = self
-                .request("POST", call.path())
-                .header(CONTENT_TYPE, "application/json")
-                .header("idempotency-key", idempotency_key)
-                .body(json.clone().into())
-                .map_err(|_| Unanswered)?;
+            let request = self.act(call, idempotency_key, json.clone())?;
             match self.exchange(request, shown.clone()).await {
                 Some(answer) if answer.is_outcome_unknown() => {
                     tracing::warn!(?call, "the gateway does not know the outcome");
@@ -109,11 +104,19 @@ impl Gateway {
         Err(Unanswered)
     }
 
+    fn act(&self, call: Call, idempotency_key: &str, json: String) -> Result<Request<Body>, Unanswered> {
+        self.request("POST", call.path())
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", idempotency_key)
+            .body(json.into())
+            .map_err(|_| Unanswered)
+    }
+
     /// What the gateway says of a payment's challenge. It changes nothing.
     pub(crate) async fn look_up(&self, payment: &Payment, challenge: &str) -> Option<Answer> {
         let (corporate_id, user_id) = (&payment.subscriber.corporate_id, &payment.subscriber.user_id);
         let path = format!("/v1/subscribers/{corporate_id}/{user_id}/challenges/{challenge}");
-        let request = self.request("GET", &path).body(body::Body::empty()).ok()?;
+        let request = self.request("GET", &path).body(Body::empty()).ok()?;
         let shown = Exchange { payment: payment.id.clone(), method: "GET", path, ..Exchange::default() };
         self.exchange(request, shown).await
     }
@@ -124,7 +127,7 @@ impl Gateway {
     }
 
     /// Sends a request, and keeps what came of it as `shown`.
-    async fn exchange(&self, request: Request<body::Body>, shown: Exchange) -> Option<Answer> {
+    async fn exchange(&self, request: Request<Body>, shown: Exchange) -> Option<Answer> {
         let sent_at = clock::now();
         let heard = clock::within(ANSWER_TIMEOUT, self.send(request)).await.unwrap_or(Err("too late".into()));
         let micros = clock::micros_since(sent_at);
@@ -139,11 +142,11 @@ impl Gateway {
 
     async fn send(
         &self,
-        request: Request<body::Body>,
+        request: Request<Body>,
     ) -> Result<(u16, String), Box<dyn std::error::Error + Send + Sync>> {
         let response = self.client.request(request).await?;
         let status = response.status().as_u16();
-        let body = to_bytes(body::Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
+        let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
         Ok((status, String::from_utf8(body.into())?))
     }
 

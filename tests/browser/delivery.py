@@ -1,9 +1,10 @@
 """What became of the SMS, as the page follows it."""
 
+import os
 from contextlib import contextmanager
 
 from customer import Customer
-from page_checks import check
+from page_checks import CONTRAST, check, no_overflow
 
 
 class Deliveries:
@@ -53,3 +54,14 @@ class Deliveries:
             page.click("#generate")
             customer.notice("Belum pasti apakah SMS sampai")
             check("Tidak pasti" in page.text("#track"), page.text("#track"))
+
+    def test_bad_news_can_be_read_in_light_and_dark(self, page):
+        for company, (width, dark) in zip((15, 16, 17), ((1280, False), (360, True), (360, False)), strict=True):
+            page.look(width, 800, dark)
+            with self.operator(page, company, user=2, rule='receipts.states = ["UNDELIV"]') as customer:
+                page.click("#generate")
+                customer.notice("SMS tidak sampai")
+                name = f"{width}-{'dark' if dark else 'light'}-8-undelivered"
+                page.screenshot(os.path.join(self.pictures, f"{name}.png"))
+                check(page.script(CONTRAST) == [], f"{name}: {page.script(CONTRAST)}")
+                no_overflow(page, name)

@@ -211,6 +211,15 @@ class Tests(Deliveries, Attacks):
         page.until("document.activeElement.id === 'receipt-title'")
         check(page.script("document.querySelector('.use-code') === null"), "a used code can be filled in")
 
+    def test_escape_puts_the_notification_away(self, page):
+        page.look(360, 780)
+        customer = Customer(page, self.demo, company=14, user=2)
+        customer.generate()
+        page.until("!document.querySelector('#heads-up').hidden")
+        page.key("Escape")
+        page.until("document.querySelector('#heads-up').hidden")
+        check(page.script("document.querySelector('#code').value") == "", "the code was filled in")
+
     def test_a_page_that_is_loaded_anew_keeps_its_payment(self, page):
         customer = Customer(page, self.demo, company=13, user=1)
         page.fill("#amount", "7777000")
@@ -303,6 +312,11 @@ class Tests(Deliveries, Attacks):
         no_overflow(page, "wrong code at 320")
         customer.confirm(code)
         no_overflow(page, "receipt")
+        page.click("[data-attack=guess]")
+        page.until("document.querySelector('#attack-result').dataset.kind === 'ok'")
+        page.until("document.querySelectorAll('#exchanges li').length > 64")
+        page.script("for (const one of document.querySelectorAll('#exchanges details')) one.open = true")
+        no_overflow(page, "attack")
 
     def test_every_text_can_be_read_in_light_and_dark(self, page):
         for number, (width, dark) in enumerate(((1280, False), (1280, True), (390, False), (390, True))):
@@ -340,7 +354,8 @@ class Tests(Deliveries, Attacks):
             picture("6-receipt")
             page.click("[data-attack=flood]")
             page.until("document.querySelector('#attack-result').dataset.kind === 'ok'")
-            page.click("#exchanges li:last-child summary")
+            page.until("document.querySelectorAll('#exchanges li').length > 64")
+            page.click("#exchanges summary")
             picture("7-attack")
             page.click("[data-language=id]")
 

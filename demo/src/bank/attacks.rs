@@ -5,8 +5,8 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use serde::Deserialize;
 
-use super::{Bank, ConfirmForm, body, is_code, key};
-use crate::gateway::{Body, Call};
+use super::{Bank, ConfirmForm, is_code, key, request};
+use crate::gateway::{ActRequest, Call};
 use crate::outcome::Outcome;
 use crate::payment::SubscriberId;
 use crate::sample::{Authenticator, User};
@@ -31,8 +31,8 @@ impl Bank {
         }
         let acts = self.reserve(id, form.codes.len());
         let confirmations = form.codes.iter().zip(acts).map(async |(code, act)| {
-            let body = Body { code: Some(code), ..body(&payment, Some(&challenge.id)) };
-            let answer = self.gateway.call(Call::Verify, &payment, &key(&payment, act), &body).await;
+            let request = ActRequest { code: Some(code), ..request(&payment, Some(&challenge.id)) };
+            let answer = self.gateway.call(Call::Verify, &payment, &key(&payment, act), &request).await;
             self.verified(&payment, &challenge.id, answer)
         });
         Outcome::AtOnce { outcomes: join_all(confirmations).await }
@@ -46,9 +46,12 @@ impl Bank {
         if !is_code(&form.code) {
             return Outcome::InvalidCode;
         }
-        let body =
-            Body { subscriber: &colleague, code: Some(&form.code), ..body(&payment, Some(&challenge.id)) };
-        let answer = self.ask(&payment, Call::Verify, &body).await;
+        let request = ActRequest {
+            subscriber: &colleague,
+            code: Some(&form.code),
+            ..request(&payment, Some(&challenge.id))
+        };
+        let answer = self.ask(&payment, Call::Verify, &request).await;
         self.verified(&payment, &challenge.id, answer)
     }
 

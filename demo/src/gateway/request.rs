@@ -15,7 +15,7 @@ pub(crate) enum Locale {
 
 /// The body of an act.
 #[derive(Clone, Copy, Serialize)]
-pub(crate) struct Body<'a> {
+pub(crate) struct ActRequest<'a> {
     pub(crate) subscriber: &'a SubscriberId,
     pub(crate) purpose: &'static str,
     pub(crate) transaction: &'a Details,
@@ -27,7 +27,7 @@ pub(crate) struct Body<'a> {
     pub(crate) code: Option<&'a str>,
 }
 
-impl Body<'_> {
+impl ActRequest<'_> {
     /// As it may be shown.
     pub(super) fn masked(&self) -> Self {
         Self { code: self.code.map(|_| "••••••"), ..*self }

@@ -1,6 +1,6 @@
 // The attacks that the visitor may try. The page plays the attacker: it has the right code from the handset.
 
-import { act, issue, startOver } from "/acts.js";
+import { act, issue, refused, startOver } from "/acts.js";
 import { call } from "/bank.js";
 import { el, make, setText } from "/dom.js";
 import { money } from "/format.js";
@@ -91,9 +91,15 @@ async function carryOut(attack) {
 
 // A code that lives and fits the payment: the customer's own, or a new one.
 async function arm() {
-  if (isAlive() && !state.editing && (await kept(state.paymentId))?.details.amount === state.challenge.details.amount) return true;
+  if (isAlive() && !state.editing && await fitsItsCode()) return true;
   if (state.receipt !== null) startOver();
   return issue();
+}
+
+// Whether the bank still keeps the amount that the code was made for.
+async function fitsItsCode() {
+  const payment = await kept(state.paymentId);
+  return payment !== null && payment.details.amount === state.challenge.details.amount;
 }
 
 // The customer's page shows what the attack has left.
@@ -101,7 +107,7 @@ async function followUp() {
   const locked = result.outcomes.find((one) => one.outcome === "locked");
   const payment = await kept(state.paymentId);
   if (payment !== null) takeOver(state.paymentId, payment);
-  if (locked !== undefined) state.lockedUntil = performance.now() + locked.retry_after_seconds * 1000;
+  if (locked !== undefined) refused(locked);
 }
 
 function step(key, values = {}) {

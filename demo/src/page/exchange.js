@@ -55,7 +55,8 @@ function item(exchange) {
 // What decides: the gateway's own word, beside the status.
 function statusLine({ status }, reply) {
   if (status === null) return t("exchange_no_reply");
-  const word = reply?.verdict ?? reply?.reason ?? reply?.delivery ?? reply?.type?.split("/").at(-1) ?? "";
+  const lookedUp = reply?.state === undefined ? undefined : `${reply.state}, ${reply.delivery}`;
+  const word = reply?.verdict ?? reply?.reason ?? lookedUp ?? reply?.type?.split("/").at(-1) ?? "";
   return word === "" ? String(status) : `${status} ${word}`;
 }
 

@@ -13,7 +13,7 @@ let headsUpTimer = 0;
 let wall = "";
 let comparison = null; // What the customer is to compare, while there is a code to type.
 let useCode = () => {};
-let arrived = new EventTarget();
+const arrived = new EventTarget();
 
 // `wall` is where the simulator shows all handsets; `use` takes the code that a tap on a message chooses.
 export function initHandset(address, use) {
