@@ -16,6 +16,7 @@ def attack(page, name):
 class Attacks:
     def test_a_changed_payee_is_refused_although_the_code_is_right(self, page):
         customer = Customer(page, self.demo, company=0, user=1)
+        customer.generate()
         told = attack(page, "payee")
         check("Tidak satu pun disetujui" in told and "transaction_changed" in told, told)
         check("CV Rekening Penipu" in told, told)

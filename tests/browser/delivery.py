@@ -29,6 +29,7 @@ class Deliveries:
             check(page.script("document.querySelector('#track').dataset.delivery") == "accepted", "the track")
             customer.notice("SMS sudah sampai")
             check(page.text("#track-delivered") == "Ponsel", page.text("#track-delivered"))
+            # Longer than from one look to the next.
             looks = len([url for url in page.requests if "/api/payments/" in url])
             page.script("new Promise((resolve) => setTimeout(resolve, 1500))")
             more = len([url for url in page.requests if "/api/payments/" in url])
@@ -42,6 +43,7 @@ class Deliveries:
                 customer.notice(words)
                 page.until("document.activeElement.id === 'resend'")
                 check(page.text("#resend") == "Kirim ulang sekarang", page.text("#resend"))
+                check(page.text("#track-delivered") == "Tidak sampai", page.text("#track-delivered"))
                 self.demo.behave("")
                 page.click("#resend")
                 customer.read_code()

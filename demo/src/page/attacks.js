@@ -18,7 +18,8 @@ let result = { attack: null, running: false, failure: null, steps: [], outcomes:
 
 const ATTACKS = {
   async payee(code, details) {
-    await change({ ...details, ...THIEF });
+    const changed = await change({ ...details, ...THIEF });
+    if (changed.outcome !== "saved") return [];
     step("payee", { payee: THIEF.beneficiary_name, account: THIEF.beneficiary_account });
     step("right");
     const outcomes = [await post("confirm", { code })];
@@ -86,8 +87,11 @@ async function carryOut(attack) {
   step("code", { amount: { money: details.amount }, payee: details.beneficiary_name, reference });
   result.outcomes = await ATTACKS[attack](code, details);
   await followUp();
-  return null;
+  return isComplete(result.outcomes) ? null : "attack_no_answer";
 }
+
+// Without every answer nothing is claimed.
+const isComplete = (outcomes) => outcomes.length > 0 && outcomes.every(({ outcome }) => outcome !== "no_answer");
 
 // A code that lives and fits the payment: the customer's own, or a new one.
 async function arm() {
@@ -128,7 +132,7 @@ export function renderAttack() {
     ? t("attack_counts", { sent: outcomes.length, approved, refused: outcomes.length - approved })
     : "");
   el("attack-steps").replaceChildren(...steps.map(({ key, values }) => make("li", "", t(key, readable(values)))));
-  el("attack-tiles").replaceChildren(...outcomes.map(tile));
+  el("attack-tiles").replaceChildren(...(outcomes.length > 1 ? outcomes.map(tile) : []));
   el("attack-legend").replaceChildren(...legend(outcomes));
 }
 

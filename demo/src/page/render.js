@@ -125,19 +125,20 @@ function renderAttempts() {
   }));
 }
 
-// The SMS from the bank's queue over the operator to the phone, or where it was lost.
+// How far the SMS surely got: to the bank's queue, the operator, the phone.
+const STATIONS = ["queued", "accepted", "delivered"];
+const REACHED = { queued: 0, dropped: 0, expired: 0, rejected: 0, accepted: 1, undelivered: 1, unknown: 1, delivered: 2 };
+const LAST_STATION = { queued: "track_delivered", accepted: "track_delivered", delivered: "track_delivered", unknown: "track_unknown" };
+
 function renderTrack() {
   const { challenge } = state;
   if (challenge === null) return;
-  const stations = ["queued", "accepted", "delivered"];
-  const reached = stations.indexOf(challenge.delivery);
   el("track").dataset.delivery = challenge.delivery;
-  for (const [index, station] of stations.entries()) {
-    el(`track-${station}`).toggleAttribute("data-past", reached >= index);
-    el(`track-${station}`).toggleAttribute("data-current", reached === index);
+  for (const [index, station] of STATIONS.entries()) {
+    el(`track-${station}`).toggleAttribute("data-past", index <= REACHED[challenge.delivery]);
+    el(`track-${station}`).toggleAttribute("data-current", station === challenge.delivery);
   }
-  const end = reached >= 0 ? "track_delivered" : challenge.delivery === "unknown" ? "track_unknown" : "track_failed";
-  setText("track-delivered-text", t(end));
+  setText("track-delivered-text", t(LAST_STATION[challenge.delivery] ?? "track_failed"));
 }
 
 // Four times a second: what runs out.

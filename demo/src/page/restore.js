@@ -20,7 +20,7 @@ export function takeOver(id, payment) {
   keepPaymentId(id);
   writeDetails(payment.details);
   adopt(payment.challenge);
-  state.receipt = payment.receipt;
+  Object.assign(state, { receipt: payment.receipt, editing: false });
   sayNothing();
   if (payment.challenge === null || payment.receipt !== null) return;
   if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);

@@ -27,10 +27,11 @@ export function adopt(shown) {
   }
   const now = performance.now();
   const before = state.challenge;
+  const { currency: _, ...details } = shown.details; // All that the form has: everything is in rupiah.
   state.challenge = {
     state: shown.state ?? before?.state ?? (shown.left_ms > 0 ? "open" : "expired"),
     delivery: shown.delivery ?? before?.delivery ?? "queued",
-    details: shown.details,
+    details,
     destination: shown.destination,
     reference: shown.sms_reference,
     codeLength: shown.code_length,

@@ -189,6 +189,7 @@ export const en = {
   attack_idle: "Choose an attack. What becomes of it shows here.",
   attack_no_code: "There is no code to attack. See the message above, or choose another user.",
   attack_no_sms: "The SMS has not reached the phone. The attack was given up.",
+  attack_no_answer: "Not all of the attack was answered, so what became of it is not certain.",
   attack_counts: "Sent: {sent}. Approved: {approved}. Refused: {refused}.",
   attack_none: "None was approved",
   attack_one: "Exactly one was approved",

@@ -189,6 +189,7 @@ export const id = {
   attack_idle: "Pilih serangan. Hasilnya tampil di sini.",
   attack_no_code: "Tidak ada kode untuk diserang. Lihat pesan di atas, atau pilih pengguna lain.",
   attack_no_sms: "SMS belum sampai di ponsel. Serangan dibatalkan.",
+  attack_no_answer: "Serangan tidak dijawab seluruhnya, jadi hasilnya tidak pasti.",
   attack_counts: "Dikirim: {sent}. Disetujui: {approved}. Ditolak: {refused}.",
   attack_none: "Tidak satu pun disetujui",
   attack_one: "Tepat satu disetujui",
