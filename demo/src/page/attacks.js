@@ -159,10 +159,12 @@ function legend(outcomes) {
   const counts = new Map();
   for (const { outcome } of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   return [...counts].map(([outcome, count]) => {
-    const line = make("li", "", make("strong", "", `${count} ×`), " ", nameOf(outcome), " ", make("code", "", outcome));
+    const times = make("strong", "", `${count} ×`);
+    const line = make("li", "", times, " ", nameOf(outcome), " ", make("code", "", outcome));
     line.dataset.outcome = outcome === "approved" ? "approved" : "refused";
     return line;
   });
 }
 
-const nameOf = (outcome) => (outcome === "approved" ? t("receipt_title") : (sentence(outcome) ?? sentence("no_answer"))[0]);
+const nameOf = (outcome) =>
+  outcome === "approved" ? t("receipt_title") : (sentence(outcome) ?? sentence("no_answer"))[0];

@@ -50,6 +50,6 @@ export function sayDelivery() {
   if (isGood && notice !== null && !notice.key.startsWith("delivery_")) return;
   say(`delivery_${challenge.delivery}`, { destination: challenge.destination, reference: challenge.reference });
   render();
-  const isFree = el("code").value === "" && ["code", ""].includes(document.activeElement.id);
+  const isFree = el("code").value === "" && ["code", ""].includes(document.activeElement?.id ?? "");
   if (!isGood && isFree && !el("resend").disabled) el("resend").focus();
 }

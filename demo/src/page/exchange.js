@@ -47,9 +47,10 @@ function item(exchange) {
   const status = make("span", "status", statusLine(exchange, reply));
   status.dataset.kind = exchange.status === null ? "none" : exchange.status < 300 ? "ok" : "refused";
   const call = make("code", "", `${exchange.method} ${exchange.path}`);
-  const summary = make("summary", "", call, status, make("span", "took", `${(exchange.micros / 1000).toFixed(1)} ms`));
-  const details = make("details", "", summary, ...part("exchange_request", request(exchange)), ...part("exchange_reply", reply));
-  return make("li", "", details);
+  const took = make("span", "took", `${(exchange.micros / 1000).toFixed(1)} ms`);
+  const summary = make("summary", "", call, status, took);
+  const parts = [...part("exchange_request", request(exchange)), ...part("exchange_reply", reply)];
+  return make("li", "", make("details", "", summary, ...parts));
 }
 
 // What decides: the gateway's own word, beside the status.

@@ -127,8 +127,12 @@ function renderAttempts() {
 
 // How far the SMS surely got: to the bank's queue, the operator, the phone.
 const STATIONS = ["queued", "accepted", "delivered"];
-const REACHED = { queued: 0, dropped: 0, expired: 0, rejected: 0, accepted: 1, undelivered: 1, unknown: 1, delivered: 2 };
-const LAST_STATION = { queued: "track_delivered", accepted: "track_delivered", delivered: "track_delivered", unknown: "track_unknown" };
+const REACHED = {
+  queued: 0, dropped: 0, expired: 0, rejected: 0, accepted: 1, undelivered: 1, unknown: 1, delivered: 2,
+};
+const LAST_STATION = {
+  queued: "track_delivered", accepted: "track_delivered", delivered: "track_delivered", unknown: "track_unknown",
+};
 
 function renderTrack() {
   const { challenge } = state;
@@ -176,7 +180,7 @@ export const ENDED = {
 
 // Leads to the one thing that can be done next, unless the visitor is busy outside the payment.
 export function focusNextStep() {
-  if (document.activeElement.closest("#attacks, .side, .top") !== null) return;
+  if (document.activeElement?.closest("#attacks, .side, .top")) return;
   const next = state.receipt !== null ? "receipt-title" : isLocked() ? "notice" : isAlive() ? "code" : "generate";
   el(next).focus();
 }

@@ -48,8 +48,9 @@ export function adopt(shown) {
 // The challenge of a code that was just made for `details`.
 export function begin(sent, details) {
   const wait = sent.resend_after_seconds;
+  const resend_in_ms = wait === null ? null : wait * 1000;
   state.challenge = null;
-  adopt({ ...sent, details, state: "open", left_ms: sent.ttl_seconds * 1000, resend_in_ms: wait === null ? null : wait * 1000 });
+  adopt({ ...sent, details, state: "open", left_ms: sent.ttl_seconds * 1000, resend_in_ms });
 }
 
 export function keepPaymentId(id) {
