@@ -6,6 +6,7 @@
 mod attacks;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -81,7 +82,15 @@ impl Bank {
         };
         let Some(id) = new_id() else { return Outcome::NoAnswer };
         let subscriber = SubscriberId { corporate_id: form.corporate_id, user_id: form.user_id };
-        let payment = Payment { id: id.clone(), subscriber, details, challenge: None, act: 0, receipt: None };
+        let payment = Payment {
+            id: id.clone(),
+            subscriber,
+            details,
+            challenge: None,
+            act: 0,
+            receipt: None,
+            locked_until: None,
+        };
         self.payments().insert(payment);
         Outcome::Saved { payment_id: id }
     }
@@ -130,8 +139,9 @@ impl Bank {
                 Some(challenge.shown(answer.and_then(|answer| answer.looked_up()), clock::now()))
             }
         };
-        let Payment { subscriber, details, receipt, .. } = payment;
-        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt }))
+        let Payment { subscriber, details, receipt, locked_until, .. } = payment;
+        let locked_ms = locked_until.map_or(0, clock::millis_until);
+        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, locked_ms }))
     }
 
     /// What the bank and the gateway said to each other about a payment, after the exchange with this number.
@@ -225,7 +235,17 @@ impl Bank {
         if let Some(kept) = self.payments().find(&payment.id) {
             kept.act = kept.act.max(act + 1);
         }
+        self.remember_lock(payment, &answer);
         Ok(answer)
+    }
+
+    /// For a page that is loaded anew: a look-up does not tell of a lock.
+    fn remember_lock(&self, payment: &Payment, answer: &Answer) {
+        if let Outcome::Locked { retry_after_seconds } = answer.refusal()
+            && let Some(kept) = self.payments().find(&payment.id)
+        {
+            kept.locked_until = Some(clock::now() + Duration::from_secs(retry_after_seconds));
+        }
     }
 
     fn payment(&self, id: &str) -> Option<Payment> {

@@ -25,6 +25,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// How long it is until `instant`, in milliseconds; 0 when it has passed.
+pub(crate) fn millis_until(instant: Instant) -> u64 {
+    let left = instant.saturating_duration_since(now());
+    u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How long ago `instant` was, in microseconds.
 pub(crate) fn micros_since(instant: Instant) -> u64 {
     u64::try_from(instant.elapsed().as_micros()).unwrap_or(u64::MAX)

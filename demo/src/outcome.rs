@@ -86,6 +86,8 @@ pub(crate) struct Kept {
     pub(crate) details: Details,
     pub(crate) challenge: Option<ShownChallenge>,
     pub(crate) receipt: Option<Receipt>,
+    /// What is left of a lock; 0 without one.
+    pub(crate) locked_ms: u64,
 }
 
 /// The members of the gateway's replies and problem details that the bank reads.

@@ -4,6 +4,7 @@
 //! asked to confirm is what the bank would execute.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,8 @@ pub(crate) struct Payment {
     pub(crate) act: u32,
     /// Set once, when the gateway has approved it.
     pub(crate) receipt: Option<Receipt>,
+    /// Until when the subscriber is locked, as far as this payment's answers told.
+    pub(crate) locked_until: Option<Instant>,
 }
 
 /// The newest [`PAYMENTS_MAX`] payments.
@@ -79,6 +82,7 @@ mod tests {
             challenge: None,
             act: 0,
             receipt: None,
+            locked_until: None,
         }
     }
 

@@ -82,6 +82,10 @@ class Tests(Deliveries, Attacks):
         left = page.text("#lock-left")
         check(re.search(r"1[45]:\d\d", left), left)
         page.until(f"document.querySelector('#lock-left').textContent !== {json.dumps(left)}")
+        page.open(self.demo.bank)
+        page.until("!document.querySelector('#lock-left').hidden")
+        check("dikunci sementara" in page.text("#notice"), "a page that is loaded anew forgets the lock")
+        check(page.script("document.querySelector('#generate').disabled"), "and lets Generate OTP be pressed")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
 
     def test_the_language_is_switched_and_remembered(self, page):

@@ -33,6 +33,9 @@ impl Bank {
         let confirmations = form.codes.iter().zip(acts).map(async |(code, act)| {
             let request = ActRequest { code: Some(code), ..request(&payment, Some(&challenge.id)) };
             let answer = self.gateway.call(Call::Verify, &payment, &key(&payment, act), &request).await;
+            if let Ok(answer) = &answer {
+                self.remember_lock(&payment, answer);
+            }
             self.verified(&payment, &challenge.id, answer)
         });
         Outcome::AtOnce { outcomes: join_all(confirmations).await }

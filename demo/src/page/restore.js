@@ -6,7 +6,7 @@ import { sayDelivery } from "/delivery.js";
 import { writeDetails } from "/form.js";
 import { say, sayNothing } from "/notice.js";
 import { ENDED } from "/render.js";
-import { adopt, keepPaymentId, state } from "/state.js";
+import { adopt, isLocked, keepPaymentId, state } from "/state.js";
 
 // What the bank keeps under this id; `null` if nothing, and the id is forgotten.
 export async function kept(id) {
@@ -21,7 +21,9 @@ export function takeOver(id, payment) {
   writeDetails(payment.details);
   adopt(payment.challenge);
   Object.assign(state, { receipt: payment.receipt, editing: false });
+  state.lockedUntil = payment.locked_ms === 0 ? 0 : performance.now() + payment.locked_ms;
   sayNothing();
+  if (isLocked()) return say("locked", { time: { at: Date.now() + payment.locked_ms } });
   if (payment.challenge === null || payment.receipt !== null) return;
   if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
   else if (payment.details.amount !== payment.challenge.details.amount) sayIfChanged(payment.details);
