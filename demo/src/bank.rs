@@ -3,13 +3,22 @@
 //! Each act is one call under one idempotency key. The key changes when an answer has come; so an act whose
 //! answer was lost, and which the customer repeats, is the same act to the gateway.
 
+mod attacks;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::gateway::{Call, Gateway, Unanswered};
-use crate::outcome::{Answer, Outcome};
-use crate::payment::{Details, DetailsForm, Payment, Payments, Receipt, SubscriberId};
+pub(crate) use attacks::AtOnceForm;
+
+use crate::challenge::Challenge;
+use crate::clock;
+use crate::details::{Details, DetailsForm};
+use crate::exchange::Exchange;
+use crate::gateway::{ActRequest, Call, Gateway, Locale, Unanswered};
+use crate::outcome::{Answer, Kept, Outcome};
+use crate::payment::{Payment, Payments, Receipt, SubscriberId};
 use crate::sample::Company;
 
 /// The longest code that the gateway issues.
@@ -24,14 +33,6 @@ pub(crate) struct PaymentForm {
     details: DetailsForm,
 }
 
-/// The language of the SMS.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Locale {
-    Id,
-    En,
-}
-
 /// What the page sends to have a code generated.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,20 +45,6 @@ pub(crate) struct GenerateForm {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmForm {
     code: String,
-}
-
-/// A body of the gateway's API.
-#[derive(Serialize)]
-struct Body<'a> {
-    subscriber: &'a SubscriberId,
-    purpose: &'static str,
-    transaction: &'a Details,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locale: Option<Locale>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
 }
 
 /// The bank.
@@ -95,7 +82,15 @@ impl Bank {
         };
         let Some(id) = new_id() else { return Outcome::NoAnswer };
         let subscriber = SubscriberId { corporate_id: form.corporate_id, user_id: form.user_id };
-        let payment = Payment { id: id.clone(), subscriber, details, challenge: None, act: 0, receipt: None };
+        let payment = Payment {
+            id: id.clone(),
+            subscriber,
+            details,
+            challenge: None,
+            act: 0,
+            receipt: None,
+            locked_until: None,
+        };
         self.payments().insert(payment);
         Outcome::Saved { payment_id: id }
     }
@@ -123,34 +118,54 @@ impl Bank {
         if payment.receipt.is_some() {
             return Outcome::AlreadyConfirmed;
         }
-        let body = Body { locale: Some(form.locale), ..body(&payment, None) };
-        let answer = match self.ask(&payment, Call::Generate, &body).await {
-            Ok(answer) => answer,
-            Err(Unanswered) => return Outcome::NoAnswer,
-        };
-        match (answer.sent(), &answer.document.challenge_id) {
-            (Some(sent), Some(challenge)) => {
-                if let Some(kept) = self.payments().find(id) {
-                    kept.challenge = Some(challenge.clone());
-                }
-                sent
-            }
-            _ => answer.refusal(),
+        let request = ActRequest { locale: Some(form.locale), ..request(&payment, None) };
+        let Ok(answer) = self.ask(&payment, Call::Generate, &request).await else { return Outcome::NoAnswer };
+        let refusal = answer.refusal();
+        let Some((challenge, terms)) = answer.issued() else { return refusal };
+        if let Some(kept) = self.payments().find(id) {
+            let details = payment.details;
+            kept.challenge = Some(Challenge::new(challenge, terms.clone(), details, clock::now()));
         }
+        Outcome::Sent(terms)
+    }
+
+    /// The payment as it stands, with what the gateway says of its challenge.
+    pub(crate) async fn show(&self, id: &str) -> Outcome {
+        let Some(payment) = self.payment(id) else { return Outcome::NotFound };
+        let challenge = match &payment.challenge {
+            None => None,
+            Some(challenge) => {
+                let answer = self.gateway.look_up(&payment, &challenge.id).await;
+                Some(challenge.shown(answer.and_then(|answer| answer.looked_up()), clock::now()))
+            }
+        };
+        let Payment { subscriber, details, receipt, locked_until, .. } = payment;
+        let locked_ms = locked_until.map_or(0, clock::millis_until);
+        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, locked_ms }))
+    }
+
+    /// What the bank and the gateway said to each other about a payment, after the exchange with this number.
+    pub(crate) fn exchanges(&self, id: &str, after: u64) -> Vec<Exchange> {
+        self.gateway.exchanges(id, after)
     }
 
     /// Asks whether the code is right for the payment as it stands, and makes the payment if so.
     pub(crate) async fn confirm(&self, id: &str, form: &ConfirmForm) -> Outcome {
         let Some(payment) = self.payment(id) else { return Outcome::NotFound };
         let Some(challenge) = &payment.challenge else { return Outcome::UnknownChallenge };
-        let code = form.code.as_str();
-        if !(1..=CODE_DIGITS_MAX).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_code(&form.code) {
             return Outcome::InvalidCode;
         }
-        let body = Body { code: Some(code), ..body(&payment, Some(challenge)) };
-        match self.ask(&payment, Call::Verify, &body).await {
+        let request = ActRequest { code: Some(&form.code), ..request(&payment, Some(&challenge.id)) };
+        let answer = self.ask(&payment, Call::Verify, &request).await;
+        self.verified(&payment, &challenge.id, answer)
+    }
+
+    /// What the answer to a verify means; an approval makes the payment.
+    fn verified(&self, payment: &Payment, challenge: &str, answer: Result<Answer, Unanswered>) -> Outcome {
+        match answer {
             Ok(answer) if answer.status == 200 && answer.document.verdict.as_deref() == Some("approved") => {
-                self.make(&payment, challenge, answer)
+                self.make(payment, challenge, answer)
             }
             Ok(answer) => answer.refusal(),
             Err(Unanswered) => Outcome::NoAnswer,
@@ -161,7 +176,13 @@ impl Bank {
     pub(crate) async fn resend(&self, id: &str) -> Outcome {
         match self.claim(id, Call::Resend).await {
             Ok(answer) if answer.status == 202 => {
-                Outcome::Resent { resend_after_seconds: answer.document.resend_after_seconds }
+                let resend_after_seconds = answer.document.resend_after_seconds;
+                if let Some(challenge) =
+                    self.payments().find(id).and_then(|payment| payment.challenge.as_mut())
+                {
+                    challenge.resent(resend_after_seconds, clock::now());
+                }
+                Outcome::Resent { resend_after_seconds }
             }
             Ok(answer) => answer.refusal(),
             Err(outcome) => outcome,
@@ -179,9 +200,9 @@ impl Bank {
 
     async fn claim(&self, id: &str, call: Call) -> Result<Answer, Outcome> {
         let payment = self.payment(id).ok_or(Outcome::NotFound)?;
-        let challenge = payment.challenge.as_deref().ok_or(Outcome::UnknownChallenge)?;
-        let body = body(&payment, Some(challenge));
-        self.ask(&payment, call, &body).await.map_err(|Unanswered| Outcome::NoAnswer)
+        let challenge = payment.challenge.as_ref().ok_or(Outcome::UnknownChallenge)?;
+        let request = request(&payment, Some(&challenge.id));
+        self.ask(&payment, call, &request).await.map_err(|Unanswered| Outcome::NoAnswer)
     }
 
     /// The payment was approved: exactly the details that the gateway was asked about are made, and once,
@@ -199,18 +220,32 @@ impl Bank {
 
     /// One act on a payment. A key that turns out to belong to another act, whose answer was lost, is left
     /// for the next one.
-    async fn ask(&self, payment: &Payment, call: Call, body: &Body<'_>) -> Result<Answer, Unanswered> {
-        let key = |act: u32| format!("{}-{act}", payment.id);
+    async fn ask(
+        &self,
+        payment: &Payment,
+        call: Call,
+        request: &ActRequest<'_>,
+    ) -> Result<Answer, Unanswered> {
         let mut act = payment.act;
-        let mut answer = self.gateway.call(call, &key(act), body).await?;
+        let mut answer = self.gateway.call(call, payment, &key(payment, act), request).await?;
         if answer.is_key_reused() {
             act += 1;
-            answer = self.gateway.call(call, &key(act), body).await?;
+            answer = self.gateway.call(call, payment, &key(payment, act), request).await?;
         }
         if let Some(kept) = self.payments().find(&payment.id) {
             kept.act = kept.act.max(act + 1);
         }
+        self.remember_lock(payment, &answer);
         Ok(answer)
+    }
+
+    /// For a page that is loaded anew: a look-up does not tell of a lock.
+    fn remember_lock(&self, payment: &Payment, answer: &Answer) {
+        if let Outcome::Locked { retry_after_seconds } = answer.refusal()
+            && let Some(kept) = self.payments().find(&payment.id)
+        {
+            kept.locked_until = Some(clock::now() + Duration::from_secs(retry_after_seconds));
+        }
     }
 
     fn payment(&self, id: &str) -> Option<Payment> {
@@ -223,8 +258,8 @@ impl Bank {
     }
 }
 
-fn body<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> Body<'a> {
-    Body {
+fn request<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> ActRequest<'a> {
+    ActRequest {
         subscriber: &payment.subscriber,
         purpose: "payment",
         transaction: &payment.details,
@@ -232,6 +267,15 @@ fn body<'a>(payment: &'a Payment, challenge_id: Option<&'a str>) -> Body<'a> {
         challenge_id,
         code: None,
     }
+}
+
+/// The idempotency key of an act on a payment.
+fn key(payment: &Payment, act: u32) -> String {
+    format!("{}-{act}", payment.id)
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=CODE_DIGITS_MAX).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn new_id() -> Option<String> {
@@ -248,129 +292,4 @@ fn receipt_number(challenge: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::payment::tests::form;
-    use crate::sample;
-
-    const SENT: &str = r#"{"challenge_id":"9f86d081884c7d659a2feaa0c55ad015","sms_reference":"KY3D","code_length":6,
-        "ttl_seconds":180,"resend_after_seconds":30,"attempts_left":3,"destination":"+62812*****01"}"#;
-
-    /// A gateway that plays a script: each connection is answered with the next entry, or closed without an
-    /// answer. Keeps the idempotency keys that it saw.
-    async fn gateway(script: Vec<Option<(u16, &'static str)>>) -> (Gateway, Arc<Mutex<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let keys = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&keys);
-        tokio::spawn(async move {
-            for answer in script {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut request = Vec::new();
-                while !request.ends_with(b"}") {
-                    assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
-                }
-                let request = String::from_utf8(request).unwrap();
-                let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
-                seen.lock().unwrap().push(key.to_owned());
-                let Some((status, body)) = answer else { continue };
-                let length = body.len();
-                let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
-                stream.write_all(reply.as_bytes()).await.unwrap();
-            }
-        });
-        (Gateway::new(addr, "key"), keys)
-    }
-
-    async fn bank(script: Vec<Option<(u16, &'static str)>>) -> (Bank, String, Arc<Mutex<Vec<String>>>) {
-        let (gateway, keys) = gateway(script).await;
-        let companies = sample::companies();
-        let user_id = companies[0].users[0].user_id.clone();
-        let corporate_id = companies[0].corporate_id.to_owned();
-        let bank = Bank::new(gateway, companies);
-        let Outcome::Saved { payment_id } =
-            bank.create(PaymentForm { corporate_id, user_id, details: form() })
-        else {
-            panic!("the payment was not saved");
-        };
-        (bank, payment_id, keys)
-    }
-
-    const LOCALE: GenerateForm = GenerateForm { locale: Locale::Id };
-
-    #[tokio::test]
-    async fn a_lost_answer_is_asked_for_again_under_the_same_key() {
-        let (bank, id, keys) = bank(vec![None, Some((201, SENT)), Some((201, SENT))]).await;
-        assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
-        assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
-        let keys = keys.lock().unwrap();
-        assert_eq!(keys[0], keys[1]);
-        assert_ne!(keys[1], keys[2], "an answered act is over: the next one is another");
-    }
-
-    #[tokio::test]
-    async fn without_any_answer_the_outcome_is_unknown_and_pressing_again_is_the_same_act() {
-        let (bank, id, keys) = bank(vec![None, None, Some((201, SENT))]).await;
-        assert_eq!(bank.generate(&id, &LOCALE).await, Outcome::NoAnswer);
-        assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
-        let keys = keys.lock().unwrap();
-        assert!(keys.iter().all(|key| *key == keys[0]));
-    }
-
-    #[tokio::test]
-    async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_called_undecided() {
-        const UNKNOWN: &str =
-            r#"{"type":"https://otp-gateway.example/problems/outcome-unknown","retry_after_seconds":0}"#;
-        const APPROVED: &str = r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#;
-        let unknown = || Some((503, UNKNOWN));
-        let script = vec![Some((201, SENT)), unknown(), unknown(), unknown(), Some((200, APPROVED))];
-        let (bank, id, keys) = bank(script).await;
-        bank.generate(&id, &LOCALE).await;
-        let form = ConfirmForm { code: "482913".into() };
-        assert_eq!(bank.confirm(&id, &form).await, Outcome::NoAnswer);
-        assert!(matches!(bank.confirm(&id, &form).await, Outcome::Approved { .. }));
-        let keys = keys.lock().unwrap();
-        assert!(keys.len() == 5 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
-    }
-
-    #[tokio::test]
-    async fn a_key_that_belongs_to_a_lost_act_is_left_for_the_next_one() {
-        const REUSED: &str = r#"{"type":"https://otp-gateway.example/problems/idempotency-key-reused"}"#;
-        let (bank, id, keys) = bank(vec![Some((422, REUSED)), Some((201, SENT)), Some((201, SENT))]).await;
-        assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
-        assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
-        let keys = keys.lock().unwrap();
-        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-    }
-
-    #[tokio::test]
-    async fn only_an_approval_makes_the_payment() {
-        let script = vec![
-            Some((201, SENT)),
-            Some((200, r#"{"verdict":"incorrect"}"#)),
-            Some((422, r#"{"verdict":"approved"}"#)),
-            Some((200, "not JSON}")),
-            Some((200, "not JSON}")),
-            Some((200, r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#)),
-        ];
-        let (bank, id, _) = bank(script).await;
-        bank.generate(&id, &LOCALE).await;
-        let form = ConfirmForm { code: "482913".into() };
-        let confirm = || bank.confirm(&id, &form);
-        for _ in 0..3 {
-            assert_eq!(confirm().await, Outcome::NoAnswer);
-            assert_eq!(bank.payment(&id).unwrap().receipt, None);
-        }
-        let Outcome::Approved { receipt } = confirm().await else { panic!("not approved") };
-        assert_eq!(
-            (receipt.number.as_str(), receipt.approved_at.as_str()),
-            ("BC-9F86-D081", "2026-11-22T09:12:41Z")
-        );
-        assert_eq!(bank.payment(&id).unwrap().receipt, Some(receipt));
-    }
-}
+mod tests;

@@ -1,18 +1,23 @@
 //! Calls the gateway's API, as a bank's core does: with its key, which the page never sees.
 
+mod request;
+
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde::Serialize;
 
 use crate::clock;
-use crate::outcome::{Answer, Document};
+use crate::exchange::{Exchange, Exchanges, shortened};
+use crate::outcome::Answer;
+use crate::payment::Payment;
+pub(crate) use request::{ActRequest, Locale};
 
 /// For one answer. The gateway decides in microseconds; this is for a machine that is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +56,7 @@ pub(crate) struct Gateway {
     client: Client<HttpConnector, Body>,
     addr: SocketAddr,
     authorization: String,
+    exchanges: Mutex<Exchanges>,
 }
 
 impl Gateway {
@@ -59,48 +65,94 @@ impl Gateway {
             // A connection for each call: a demonstration makes few, and none is ever stale.
             .pool_max_idle_per_host(0)
             .build_http();
-        Self { client, addr, authorization: format!("Bearer {api_key}") }
+        Self { client, addr, authorization: format!("Bearer {api_key}"), exchanges: Mutex::default() }
     }
 
-    /// One act, repeated with the same key while its outcome is unknown, so that it is done once.
+    /// What was asked about a payment, and answered, after the exchange with this number.
+    pub(crate) fn exchanges(&self, payment: &str, after: u64) -> Vec<Exchange> {
+        self.kept().of(payment, after)
+    }
+
+    /// One act on a payment, repeated with the same key while its outcome is unknown, so that it is done once.
     pub(crate) async fn call(
         &self,
         call: Call,
+        payment: &Payment,
         idempotency_key: &str,
-        body: &impl Serialize,
+        act: &ActRequest<'_>,
     ) -> Result<Answer, Unanswered> {
-        let body = Bytes::from(serde_json::to_vec(body).map_err(|_| Unanswered)?);
+        let json = serde_json::to_string(act).map_err(|_| Unanswered)?;
+        let shown = Exchange {
+            payment: payment.id.clone(),
+            method: "POST",
+            path: call.path().into(),
+            idempotency_key: Some(shortened(idempotency_key)),
+            request: serde_json::to_string(&act.masked()).ok(),
+            ..Exchange::default()
+        };
         for _ in 0..TRIES {
-            let request = self.request(call, idempotency_key, body.clone())?;
-            match clock::within(ANSWER_TIMEOUT, self.send(request)).await {
-                Some(Ok(answer)) if answer.is_outcome_unknown() => {
+            let request = self.act(call, idempotency_key, json.clone())?;
+            match self.exchange(request, shown.clone()).await {
+                Some(answer) if answer.is_outcome_unknown() => {
                     tracing::warn!(?call, "the gateway does not know the outcome");
                     clock::pause(answer.retry_after().min(ANSWER_TIMEOUT)).await;
                 }
-                Some(Ok(answer)) => return Ok(answer),
-                Some(Err(error)) => tracing::warn!(%error, ?call, "the gateway did not answer"),
-                None => tracing::warn!(?call, "the gateway did not answer in time"),
+                Some(answer) => return Ok(answer),
+                None => {}
             }
         }
         Err(Unanswered)
     }
 
-    fn request(&self, call: Call, idempotency_key: &str, body: Bytes) -> Result<Request<Body>, Unanswered> {
-        Request::post(format!("http://{}{}", self.addr, call.path()))
-            .header(AUTHORIZATION, &self.authorization)
+    fn act(&self, call: Call, idempotency_key: &str, json: String) -> Result<Request<Body>, Unanswered> {
+        self.request("POST", call.path())
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", idempotency_key)
-            .body(body.into())
+            .body(json.into())
             .map_err(|_| Unanswered)
     }
 
-    async fn send(&self, request: Request<Body>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    /// What the gateway says of a payment's challenge. It changes nothing.
+    pub(crate) async fn look_up(&self, payment: &Payment, challenge: &str) -> Option<Answer> {
+        let (corporate_id, user_id) = (&payment.subscriber.corporate_id, &payment.subscriber.user_id);
+        let path = format!("/v1/subscribers/{corporate_id}/{user_id}/challenges/{challenge}");
+        let request = self.request("GET", &path).body(Body::empty()).ok()?;
+        let shown = Exchange { payment: payment.id.clone(), method: "GET", path, ..Exchange::default() };
+        self.exchange(request, shown).await
+    }
+
+    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        let uri = format!("http://{}{path}", self.addr);
+        Request::builder().method(method).uri(uri).header(AUTHORIZATION, &self.authorization)
+    }
+
+    /// Sends a request, and keeps what came of it as `shown`.
+    async fn exchange(&self, request: Request<Body>, shown: Exchange) -> Option<Answer> {
+        let sent_at = clock::now();
+        let heard = clock::within(ANSWER_TIMEOUT, self.send(request)).await.unwrap_or(Err("too late".into()));
+        let micros = clock::micros_since(sent_at);
+        let heard = heard
+            .inspect_err(|error| tracing::warn!(%error, path = shown.path, "the gateway did not answer"))
+            .ok();
+        let answer = heard.as_ref().and_then(|(status, reply)| Answer::parse(*status, reply));
+        let (status, reply) = heard.unzip();
+        self.kept().record(Exchange { status, reply, micros, ..shown });
+        answer
+    }
+
+    async fn send(
+        &self,
+        request: Request<Body>,
+    ) -> Result<(u16, String), Box<dyn std::error::Error + Send + Sync>> {
         let response = self.client.request(request).await?;
         let status = response.status().as_u16();
         let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await?;
-        // The parser's own message would quote the answer.
-        let document: Document = serde_json::from_slice(&body).map_err(|_| "not the documented JSON")?;
-        Ok(Answer { status, document })
+        Ok((status, String::from_utf8(body.into())?))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Exchanges> {
+        // Nothing in this module panics while it holds the lock, and none awaits.
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

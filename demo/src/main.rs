@@ -2,8 +2,11 @@
 //! and stops them cleanly.
 
 mod bank;
+mod challenge;
 mod clock;
 mod demo;
+mod details;
+mod exchange;
 mod gateway;
 mod outcome;
 mod payment;
@@ -123,6 +126,7 @@ fn print_for_people(demo: &Demo) -> io::Result<()> {
   1. Open it, and press "Generate OTP".
   2. The SMS arrives on the handset beside the form (all handsets: http://{simulator}).
   3. Type its code, and press "Konfirmasi Pembayaran".
+  4. Try the attacks below the form.
 
   The gateway's API is at http://{gateway}, its metrics at http://{admin}/metrics.
   For the calls in the README, with the API key of this run, which the page never sees:

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::payment::{Field, Receipt};
+use crate::challenge::{Delivery, LookedUp, ShownChallenge, State, Terms};
+use crate::details::{Details, Field};
+use crate::payment::{Receipt, SubscriberId};
 
 /// The answer to everything that the page does. The page has a sentence for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,15 +24,13 @@ pub(crate) enum Outcome {
     NotFound,
     /// The payment was made; it can be neither changed nor confirmed again.
     AlreadyConfirmed,
+    /// The payment as the bank keeps it, for a page that was loaded anew or follows the SMS.
+    Kept(Box<Kept>),
     /// A code is on its way.
-    Sent {
-        destination: String,
-        sms_reference: String,
-        code_length: u8,
-        ttl_seconds: u64,
-        /// Absent when no resend is allowed.
-        resend_after_seconds: Option<u64>,
-        attempts_left: u8,
+    Sent(Terms),
+    /// What became of each of several codes that were presented at once, in the order of the codes.
+    AtOnce {
+        outcomes: Vec<Self>,
     },
     /// The same code is on its way again.
     Resent {
@@ -78,6 +78,18 @@ pub(crate) enum Outcome {
     NoAnswer,
 }
 
+/// A payment as the page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Kept {
+    #[serde(flatten)]
+    pub(crate) subscriber: SubscriberId,
+    pub(crate) details: Details,
+    pub(crate) challenge: Option<ShownChallenge>,
+    pub(crate) receipt: Option<Receipt>,
+    /// What is left of a lock; 0 without one.
+    pub(crate) locked_ms: u64,
+}
+
 /// The members of the gateway's replies and problem details that the bank reads.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Document {
@@ -90,6 +102,10 @@ pub(crate) struct Document {
     pub(crate) sms_reference: Option<String>,
     pub(crate) destination: Option<String>,
     pub(crate) approved_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
+    pub(crate) state: Option<State>,
+    pub(crate) delivery: Option<Delivery>,
+    pub(crate) sends: Option<u8>,
     pub(crate) code_length: Option<u8>,
     pub(crate) attempts_left: Option<u8>,
     pub(crate) ttl_seconds: Option<u64>,
@@ -105,6 +121,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// A reply with this status and body, if it is the documented JSON. (The parser's own message would quote it.)
+    pub(crate) fn parse(status: u16, reply: &str) -> Option<Self> {
+        let document = serde_json::from_str(reply).ok()?;
+        Some(Self { status, document })
+    }
+
     /// Whether the idempotency key was used for something else: nothing was decided.
     pub(crate) fn is_key_reused(&self) -> bool {
         self.kind() == "idempotency-key-reused"
@@ -125,19 +147,26 @@ impl Answer {
         self.document.r#type.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The challenge's terms, if one was issued.
-    pub(crate) fn sent(&self) -> Option<Outcome> {
-        let Document { destination, sms_reference, code_length, ttl_seconds, attempts_left, .. } =
-            &self.document;
+    /// The challenge and its terms, if one was issued.
+    pub(crate) fn issued(self) -> Option<(String, Terms)> {
         (self.status == 201).then_some(())?;
-        Some(Outcome::Sent {
-            destination: destination.clone()?,
-            sms_reference: sms_reference.clone()?,
-            code_length: (*code_length)?,
-            ttl_seconds: (*ttl_seconds)?,
+        let terms = Terms {
+            destination: self.document.destination?,
+            sms_reference: self.document.sms_reference?,
+            code_length: self.document.code_length?,
+            expires_at: self.document.expires_at?,
+            ttl_seconds: self.document.ttl_seconds?,
             resend_after_seconds: self.document.resend_after_seconds,
-            attempts_left: (*attempts_left)?,
-        })
+            attempts_left: self.document.attempts_left?,
+        };
+        Some((self.document.challenge_id?, terms))
+    }
+
+    /// What a look-up found.
+    pub(crate) fn looked_up(&self) -> Option<LookedUp> {
+        let Document { state, delivery, sends, attempts_left, .. } = self.document;
+        (self.status == 200).then_some(())?;
+        Some(LookedUp { state: state?, delivery: delivery?, sends: sends?, attempts_left: attempts_left? })
     }
 
     /// What a refusal means to the customer.
@@ -251,6 +280,7 @@ mod tests {
             assert_eq!(refusal(status, problem), Outcome::NoAnswer, "{status} {problem}");
         }
         let answer = Answer { status: 201, document: Document::default() };
-        assert_eq!(answer.sent(), None);
+        assert_eq!(answer.looked_up(), None);
+        assert_eq!(answer.issued(), None);
     }
 }

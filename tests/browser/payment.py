@@ -7,74 +7,19 @@ import sys
 import time
 from functools import partial
 
+from amounts import AMOUNTS
+from attacks import Attacks
 from cdp import Browser
+from customer import Customer, Demo, another
+from delivery import Deliveries
 from page_checks import CONTRAST, check, no_overflow
-from program import Program
 from runner import passes, summary
 
 LOCKED_AFTER = 5
 SENDS_PER_DAY = 10
-CODE = re.compile(r"#(\d{6,10})\s*$")
 
 
-class Demo(Program):
-    """One demo process, with any free ports."""
-
-    def __init__(self, binary, *options):
-        ports = [f"--{name}-port=0" for name in ("gateway", "admin", "smpp", "simulator", "bank")]
-        super().__init__(binary, "--ready-json", *ports, *options)
-        self.bank = self.ready["bank"]
-
-
-class Customer:
-    """A user at the bank's page, with the handset beside it."""
-
-    def __init__(self, page, demo, company, user=0):
-        self.page = page
-        page.open(demo.bank)
-        page.until("document.querySelector('#company').options.length > 0")
-        page.script(f"document.querySelector('#company').selectedIndex = {company}")
-        page.script("document.querySelector('#company').dispatchEvent(new Event('change', {bubbles: true}))")
-        if user:
-            page.script(f"document.querySelector('#user').selectedIndex = {user}")
-            page.script("document.querySelector('#user').dispatchEvent(new Event('change', {bubbles: true}))")
-
-    def generate(self):
-        """Presses the button, waits for the SMS, and reads its code as a person does."""
-        self.page.click("#generate")
-        return self.read_code()
-
-    def read_code(self):
-        self.page.until("document.activeElement.id === 'code'")
-        reference = self.page.script("document.querySelector('#code-help').textContent.match(/Ref (\\w{4})/)[1]")
-        found = self.page.until(
-            "[...document.querySelectorAll('.message p')].map((p) => p.innerText)"
-            f".findLast((text) => text.includes({json.dumps(reference)}))")
-        return CODE.search(found).group(1)
-
-    def confirm(self, code):
-        """Types the code and presses the button; returns the notice, or the receipt's heading."""
-        page = self.page
-        page.fill("#code", code)
-        page.script("document.querySelector('#notice-title').textContent = ''")
-        page.click("#confirm")
-        page.until("document.querySelector('#confirm').getAttribute('aria-busy') === null"
-                   " && (document.querySelector('#notice-title').textContent !== ''"
-                   " || !document.querySelector('#receipt').hidden)")
-        return page.text("#notice")
-
-    def notice(self, word):
-        """Waits for a notice with this word."""
-        return self.page.until(
-            f"document.querySelector('#notice').innerText.includes({json.dumps(word)})"
-            " && document.querySelector('#notice').innerText")
-
-
-def another(code):
-    return "000001" if code == "000000" else "000000"
-
-
-class Tests:
+class Tests(Deliveries, Attacks):
     """Each test has a company of its own, so that no lock or limit reaches another one."""
 
     def __init__(self, demo, hasty, browser, pictures):
@@ -93,8 +38,7 @@ class Tests:
         receipt = page.text("#receipt")
         check("Pembayaran berhasil" in receipt and "12.500.000" in receipt, receipt)
         check(page.script("document.activeElement.id") == "receipt-title", "the receipt is not announced")
-        check("sudah dipakai" in customer.confirm(code), page.text("#notice"))
-        check("Pembayaran berhasil" in page.text("#receipt"), "the receipt went away")
+        check(page.script("document.querySelector('#confirm-card').hidden"), "a used code can be presented again")
         page.click("#new-payment")
         page.until("document.querySelector('#receipt').hidden && !document.querySelector('#amount').readOnly")
 
@@ -103,7 +47,10 @@ class Tests:
         wrong = another(customer.generate())
         check("Sisa percobaan: 2" in customer.confirm(wrong), page.text("#notice"))
         check("Sisa percobaan: 1" in customer.confirm(wrong), page.text("#notice"))
+        page.fill("#code", "1")
+        check(page.text("#notice") == "", "what was typed anew is blamed for what stood there before")
         check("tidak berlaku lagi" in customer.confirm(wrong), page.text("#notice"))
+        customer.has_ended(focus="generate")
         customer.confirm(customer.generate())
         check("Pembayaran berhasil" in page.text("#receipt"), "a new code does not help")
 
@@ -112,11 +59,13 @@ class Tests:
         code = customer.generate()
         page.click("#edit-amount")
         page.fill("#amount", "13500000")
+        page.key("Tab")
         check(page.script("document.querySelector('#amount').value") == "13.500.000", "digits are not grouped")
         page.click("#edit-amount")
         told = customer.notice("13.500.000")
         check("12.500.000" in told, told)
         check("Pembayaran berubah" in customer.confirm(code), page.text("#notice"))
+        customer.has_ended(focus="generate")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
         customer.confirm(customer.generate())
         check("13.500.000" in page.text("#receipt-amount"), page.text("#receipt-amount"))
@@ -128,9 +77,15 @@ class Tests:
                 code = customer.generate()
             told = customer.confirm(another(code))
         check("dikunci sementara" in told and "1500-000" in told, told)
-        check("dikunci" in customer.confirm(code), "the right code was compared under a lock")
-        page.click("#generate")
-        customer.notice("dikunci sementara")
+        customer.has_ended(focus="notice")
+        check(page.script("document.querySelector('#generate').disabled"), "a locked user can press Generate OTP")
+        left = page.text("#lock-left")
+        check(re.search(r"1[45]:\d\d", left), left)
+        page.until(f"document.querySelector('#lock-left').textContent !== {json.dumps(left)}")
+        page.open(self.demo.bank)
+        page.until("!document.querySelector('#lock-left').hidden")
+        check("dikunci sementara" in page.text("#notice"), "a page that is loaded anew forgets the lock")
+        check(page.script("document.querySelector('#generate').disabled"), "and lets Generate OTP be pressed")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
 
     def test_the_language_is_switched_and_remembered(self, page):
@@ -195,13 +150,101 @@ class Tests:
         check(wrong == ["beneficiary-name", "amount"], str(wrong))
         check(page.script("document.activeElement.id") == "beneficiary-name", "the mistake has no focus")
         page.fill("#beneficiary-name", "CV Contoh")
-        page.fill("#amount", "007500")
-        check(page.script("document.querySelector('#amount').value") == "7.500", "leading zeros stay")
+        page.fill("#amount", "7500")
         code = customer.generate()
         page.fill("#code", code[:3])
         page.click("#confirm")
         page.until("document.querySelector('#code-error').textContent.includes('6 digit')")
+        page.type("1")
+        check(page.text("#code-error") == "", "a mistake is still told after it was typed over")
         check("Sisa percobaan: 3" in page.text("#meters"), "an unfinished code cost an attempt")
+
+    def test_an_amount_is_read_as_it_is_written_or_refused_in_words(self, page):
+        page.open(self.demo.bank)
+        texts = page.script("import('/texts.js').then((module) => module.texts)")
+        read = page.script("import('/amount.js').then(({parseAmount}) => "
+                           f"{json.dumps([written for written, _ in AMOUNTS])}.map(parseAmount))")
+        for (written, expected), found in zip(AMOUNTS, read, strict=True):
+            wanted = {"digits": expected} if expected.isdigit() else {"problem": expected}
+            check(found == wanted, f"{written!r}: {found}")
+            if "problem" in found:
+                for language, sentences in texts.items():
+                    check(f"amount_{expected}" in sentences, f"{language} has no words for {expected}")
+
+    def test_an_amount_with_cents_is_not_paid_as_another_one(self, page):
+        customer = Customer(page, self.demo, company=15)
+        for written, words in (("1250000.50", "Sen tidak dapat"), ("Rp 1.25.000", "tidak pada tempatnya")):
+            page.fill("#amount", written)
+            check(page.text("#review-amount") == "–", page.text("#review-amount"))
+            page.click("#generate")
+            page.until(f"document.querySelector('#amount-error').textContent.includes({json.dumps(words)})")
+            check(page.script("document.querySelector('#amount').value") == written, "what was typed is changed")
+        page.fill("#amount", "Rp 1.250.000,00")
+        check(page.text("#amount-error") == "", "a mistake is still told after it was typed over")
+        check(page.text("#review-amount") == "IDR 1.250.000", page.text("#review-amount"))
+        customer.confirm(customer.generate())
+        check(page.text("#receipt-amount") == "IDR 1.250.000", page.text("#receipt-amount"))
+
+    def test_page_and_sms_write_alike_what_is_to_be_compared(self, page):
+        for language, company in (("id", 16), ("en", 17)):
+            customer = Customer(page, self.demo, company=company)
+            page.click(f"[data-language={language}]")
+            page.fill("#beneficiary-name", "PT ABC")  # A short one leaves room for the time.
+            customer.generate()
+            compared = page.script("[...document.querySelectorAll('.review .compared')].map((one) => one.innerText)")
+            marks = page.script("[...document.querySelectorAll('.message mark')].map((one) => one.textContent)")
+            check(len(compared) == 3 and compared == marks, f"{compared} {marks}")
+            check(compared[0] == f"IDR {'12.500.000' if language == 'id' else '12,500,000'}", compared[0])
+            until = page.text("#review-until")
+            check(re.fullmatch(r"\d\d:\d\d WIB", until) and until in page.text("#messages"), until)
+            check("compared" in page.script("document.querySelector('#review-amount').className"), "no emphasis")
+            page.click("#cancel")
+            page.until("document.querySelectorAll('.message mark').length === 0")
+
+    def test_a_tap_on_the_sms_fills_in_the_code(self, page):
+        customer = Customer(page, self.demo, company=14)
+        code = customer.generate()
+        page.click(".use-code")
+        check(page.script("document.querySelector('#code').value") == code, "not filled in")
+        page.fill("#code", "1")
+        page.script("document.querySelector('.use-code').focus()")
+        page.key("Enter")
+        page.until(f"document.querySelector('#code').value === {json.dumps(code)}")
+        check(page.script("document.activeElement.id") == "code", "the field has no focus")
+        page.key("Enter")
+        page.until("document.activeElement.id === 'receipt-title'")
+        check(page.script("document.querySelector('.use-code') === null"), "a used code can be filled in")
+
+    def test_escape_puts_the_notification_away(self, page):
+        page.look(360, 780)
+        customer = Customer(page, self.demo, company=14, user=2)
+        customer.generate()
+        page.until("!document.querySelector('#heads-up').hidden")
+        page.key("Escape")
+        page.until("document.querySelector('#heads-up').hidden")
+        check(page.script("document.querySelector('#code').value") == "", "the code was filled in")
+
+    def test_a_page_that_is_loaded_anew_keeps_its_payment(self, page):
+        customer = Customer(page, self.demo, company=13, user=1)
+        page.fill("#amount", "7777000")
+        code = customer.generate()
+        customer.confirm(another(code))
+        page.open(self.demo.bank)
+        page.until("document.querySelector('#code').disabled === false")
+        check(page.script("document.querySelector('#amount').value") == "7.777.000", "the amount is forgotten")
+        chosen = page.script("[document.querySelector('#company').selectedIndex, document.querySelector('#user').selectedIndex]")
+        check(chosen == [13, 1], f"another user: {chosen}")
+        check("Sisa percobaan: 2" in page.text("#meters"), page.text("#meters"))
+        check(re.match("[0-3]:", page.text("#validity")), page.text("#validity"))
+        customer.confirm(code)
+        number = page.text("#receipt-number")
+        page.open(self.demo.bank)
+        page.until("document.querySelector('#receipt').hidden === false")
+        check(page.text("#receipt-number") == number, "another receipt")
+        page.click("#new-payment")
+        page.open(self.demo.bank)
+        page.until("document.querySelector('#company').options.length > 0")
+        check(page.script("sessionStorage.length") == 0, "a payment that was left behind is kept")
 
     def test_a_user_with_a_hard_token_is_sent_to_the_branch(self, page):
         customer = Customer(page, self.demo, company=0, user=3)
@@ -246,8 +289,11 @@ class Tests:
         wall = self.browser.page()
         wall.open(self.demo.ready["simulator"])
         customer = Customer(page, self.demo, company=7)
-        check(page.script("document.querySelector('#wall').href") == self.demo.ready["simulator"] + "/", "the link")
+        simulator = self.demo.ready["simulator"]
+        check(page.script("document.querySelector('#wall').href") == simulator + "/", "the link")
         code = customer.generate()
+        link = page.script("document.querySelector('#wall').href")
+        check(re.fullmatch(re.escape(simulator) + r"/#/62812\d{8}/\w+", link), link)
         wall.until(f"document.body.innerText.includes({json.dumps('#' + code)})")
         check(wall.complaints == [], str(wall.complaints))
         wall.close()
@@ -262,12 +308,19 @@ class Tests:
         no_overflow(page, "code")
         page.click("#heads-up")
         page.until("document.querySelector('#heads-up').hidden")
+        check(page.script("document.querySelector('#code').value") == code, "a tap does not fill in the code")
+        check(page.script("document.activeElement.id") == "code", "the filled field has no focus")
         customer.confirm(another(code))
         no_overflow(page, "wrong code")
         page.look(320, 700)
         no_overflow(page, "wrong code at 320")
         customer.confirm(code)
         no_overflow(page, "receipt")
+        page.click("[data-attack=guess]")
+        page.until("document.querySelector('#attack-result').dataset.kind === 'ok'")
+        page.until("document.querySelectorAll('#exchanges li').length > 64")
+        page.script("for (const one of document.querySelectorAll('#exchanges details')) one.open = true")
+        no_overflow(page, "attack")
 
     def test_every_text_can_be_read_in_light_and_dark(self, page):
         for number, (width, dark) in enumerate(((1280, False), (1280, True), (390, False), (390, True))):
@@ -303,15 +356,18 @@ class Tests:
             dismiss()
             customer.confirm(code)
             picture("6-receipt")
-            customer.confirm("0" * 6)
-            picture("7-again")
+            page.click("[data-attack=flood]")
+            page.until("document.querySelector('#attack-result').dataset.kind === 'ok'")
+            page.until("document.querySelectorAll('#exchanges li').length > 64")
+            page.click("#exchanges summary")
+            picture("7-attack")
             page.click("[data-language=id]")
 
 
 def expired(customer):
     """A code that ran out while the other tests ran is refused without a comparison."""
     customer.notice("kedaluwarsa")
-    check("kedaluwarsa" in customer.confirm("000000"), "an expired code was compared")
+    customer.has_ended(focus="generate")
     customer.generate()
 
 

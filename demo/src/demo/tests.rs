@@ -1,5 +1,7 @@
 //! The bank against the real gateway and simulator, over HTTP, as the page calls it.
 
+mod attacks;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use futures_util::StreamExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use smsc_simulator::Behavior;
 use smsc_simulator::inbox::Cursor;
 use tokio::net::TcpStream;
 
@@ -99,6 +102,26 @@ impl<'a> Payer<'a> {
 
     async fn change(&self, amount: &str) -> Value {
         call(self.demo, "PUT", &format!("/api/payments/{}", self.payment), details(amount)).await
+    }
+
+    /// The payment as the bank keeps it.
+    async fn kept(&self) -> Value {
+        let path = format!("/api/payments/{}", self.payment);
+        serde_json::from_str(&text(self.demo, &path).await).unwrap()
+    }
+
+    /// The same, as soon as its challenge is so.
+    async fn kept_once(&self, so: impl Fn(&Value) -> bool) -> Value {
+        let look = async {
+            loop {
+                let kept = self.kept().await;
+                if so(&kept["challenge"]) {
+                    return kept;
+                }
+                clock::pause(BIND_LOOK).await;
+            }
+        };
+        clock::within(WAIT_MAX, look).await.expect("the challenge gets there")
     }
 
     async fn generate(&self) -> Value {
@@ -199,6 +222,8 @@ async fn wrong_codes_use_up_the_code_and_then_lock_the_user() {
     let locked = payer.generate().await;
     assert_eq!(locked["outcome"], "locked");
     assert!((1..=900).contains(&locked["retry_after_seconds"].as_u64().unwrap()), "{locked}");
+    let left = payer.kept().await["locked_ms"].as_u64().unwrap();
+    assert!((880_000..=900_000).contains(&left), "{left}");
     demo.stop().await.unwrap();
 }
 
@@ -299,16 +324,8 @@ async fn what_the_page_does_not_send_is_refused_and_changes_nothing() {
 async fn every_reply_is_protected_and_none_shows_the_key_or_a_whole_number() {
     let demo = start().await;
     let phone = demo.companies[0].users[0].phone.clone();
-    for path in [
-        "/",
-        "/style.css",
-        "/app.js",
-        "/format.js",
-        "/handset.js",
-        "/texts.js",
-        "/logo.svg",
-        "/api/companies",
-    ] {
+    let assets = crate::web::ASSETS.iter().map(|(path, _)| *path);
+    for path in assets.chain(["/api/companies"]) {
         let response = send(request(&demo, "GET", path, "")).await;
         assert_eq!(response.status(), 200, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
@@ -359,4 +376,64 @@ async fn stopping_closes_every_port_and_removes_the_files() {
     for port in ports {
         assert!(TcpStream::connect(port).await.is_err(), "{port}");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_anew_finds_its_payment_its_code_and_what_became_of_the_sms() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 7, 0).await;
+    assert_eq!(payer.kept().await["challenge"], Value::Null);
+    payer.generate().await;
+    let code = payer.code().await;
+    let kept = payer.kept_once(|challenge| challenge["delivery"] == "delivered").await;
+    assert_eq!((&kept["outcome"], &kept["user_id"]), (&json!("kept"), &json!(payer.user.user_id)));
+    assert_eq!(kept["details"]["amount"], "12500000");
+    let challenge = &kept["challenge"];
+    assert_eq!((&challenge["state"], &challenge["attempts_left_now"]), (&json!("open"), &json!(3)));
+    assert!((170_000..=180_000).contains(&challenge["left_ms"].as_u64().unwrap()), "{challenge}");
+    payer.change("13500000").await;
+    let kept = payer.kept().await;
+    assert_eq!(kept["details"]["amount"], "13500000");
+    assert_eq!(kept["challenge"]["details"]["amount"], "12500000", "what the code is for is forgotten");
+    payer.change("12500000").await;
+    let approved = payer.confirm(&code).await;
+    let kept = payer.kept().await;
+    assert_eq!((&kept["receipt"], &kept["challenge"]["state"]), (&approved["receipt"], &json!("approved")));
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_sms_that_the_operator_could_not_deliver_may_be_sent_again_at_once() {
+    let demo = start().await;
+    let undeliverable = Behavior::from_toml("receipts.states = [\"UNDELIV\"]").unwrap();
+    demo.simulator.set_behavior(undeliverable);
+    let payer = Payer::new(&demo, 8, 0).await;
+    payer.generate().await;
+    let kept = payer.kept_once(|challenge| challenge["delivery"] == "undelivered").await;
+    assert_eq!(kept["challenge"]["resend_in_ms"], 0);
+    demo.simulator.set_behavior(Behavior::default());
+    assert_eq!(payer.act("resend", json!({})).await["outcome"], "resent");
+    let kept = payer.kept_once(|challenge| challenge["delivery"] == "delivered").await;
+    assert!(kept["challenge"]["resend_in_ms"].as_u64().unwrap() > 50_000, "{kept}");
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn each_message_has_its_address_at_the_simulators_wall() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 9, 0).await;
+    payer.generate().await;
+    payer.code().await;
+    let path = format!("/api/handset?corporate_id={}&user_id={}", payer.corporate_id, payer.user.user_id);
+    let mut stream = send(request(&demo, "GET", &path, "")).await.into_body().into_data_stream();
+    let mut seen = String::new();
+    while !seen.contains("data: ") {
+        let piece = clock::within(WAIT_MAX, stream.next()).await.expect("the SMS is there");
+        seen.push_str(str::from_utf8(&piece.unwrap().unwrap()).unwrap());
+    }
+    let data = seen.split_once("data: ").unwrap().1.lines().next().unwrap();
+    let message: Value = serde_json::from_str(data).unwrap();
+    let wall = format!("http://{}/#/{}/", demo.simulator.web_addr(), payer.user.phone);
+    assert_eq!(message["wall"].as_str().unwrap(), wall + message["id"].as_str().unwrap());
+    demo.stop().await.unwrap();
 }

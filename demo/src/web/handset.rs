@@ -17,14 +17,15 @@ const MESSAGES_PER_READ: usize = 32;
 /// After which a wait for messages is begun anew.
 const WAIT: Duration = Duration::from_secs(3_600);
 
-/// Every message to `number`, what is there and what comes, until the page goes or the bank stops.
-pub(super) fn stream(inbox: Arc<Inbox>, number: Address, stop: CancellationToken) -> Response {
+/// Every message to `number`, what is there and what comes, until the page goes or the bank stops. Each has its
+/// address at the simulator's `wall`.
+pub(super) fn stream(inbox: Arc<Inbox>, number: Address, wall: String, stop: CancellationToken) -> Response {
     let filter = Filter { to: Some(number), limit: MESSAGES_PER_READ, ..Filter::default() };
     let next = move |filter: Filter| {
-        let inbox = Arc::clone(&inbox);
+        let (inbox, wall) = (Arc::clone(&inbox), wall.clone());
         async move {
             let page = inbox.wait(&filter, WAIT).await;
-            let events = page.messages.into_iter().map(|message| event(&message));
+            let events = page.messages.into_iter().map(move |message| event(&message, &wall));
             (events, Filter { since: page.cursor, ..filter })
         }
     };
@@ -32,11 +33,12 @@ pub(super) fn stream(inbox: Arc<Inbox>, number: Address, stop: CancellationToken
 }
 
 /// A message as the page shows it.
-fn event(message: &Message) -> Event {
+fn event(message: &Message, wall: &str) -> Event {
     let shown = json!({
         "id": message.id().to_string(),
         "from": message.from().as_str(),
         "text": message.text(),
+        "wall": format!("{wall}#/{}/{}", message.to().as_str(), message.id()),
         "time": clock::unix_millis(message.time()),
     });
     Event::default().data(shown.to_string())

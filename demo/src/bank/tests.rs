@@ -1,0 +1,125 @@
+//! The bank against a gateway that plays a script.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::details::tests::form;
+use crate::sample;
+
+const SENT: &str = r#"{"challenge_id":"9f86d081884c7d659a2feaa0c55ad015","sms_reference":"KY3D","code_length":6,"expires_at":"2026-11-22T09:15:00Z",
+    "ttl_seconds":180,"resend_after_seconds":30,"attempts_left":3,"destination":"+62812*****01"}"#;
+
+/// A gateway that plays a script: each connection is answered with the next entry, or closed without an
+/// answer. Keeps the idempotency keys that it saw.
+async fn gateway(script: Vec<Option<(u16, &'static str)>>) -> (Gateway, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let keys = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&keys);
+    tokio::spawn(async move {
+        for answer in script {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            let request = String::from_utf8(request).unwrap();
+            let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
+            seen.lock().unwrap().push(key.to_owned());
+            let Some((status, body)) = answer else { continue };
+            let length = body.len();
+            let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    (Gateway::new(addr, "key"), keys)
+}
+
+async fn bank(script: Vec<Option<(u16, &'static str)>>) -> (Bank, String, Arc<Mutex<Vec<String>>>) {
+    let (gateway, keys) = gateway(script).await;
+    let companies = sample::companies();
+    let user_id = companies[0].users[0].user_id.clone();
+    let corporate_id = companies[0].corporate_id.to_owned();
+    let bank = Bank::new(gateway, companies);
+    let Outcome::Saved { payment_id } = bank.create(PaymentForm { corporate_id, user_id, details: form() })
+    else {
+        panic!("the payment was not saved");
+    };
+    (bank, payment_id, keys)
+}
+
+const LOCALE: GenerateForm = GenerateForm { locale: Locale::Id };
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_under_the_same_key() {
+    let (bank, id, keys) = bank(vec![None, Some((201, SENT)), Some((201, SENT))]).await;
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    let keys = keys.lock().unwrap();
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(keys[1], keys[2], "an answered act is over: the next one is another");
+}
+
+#[tokio::test]
+async fn without_any_answer_the_outcome_is_unknown_and_pressing_again_is_the_same_act() {
+    let (bank, id, keys) = bank(vec![None, None, Some((201, SENT))]).await;
+    assert_eq!(bank.generate(&id, &LOCALE).await, Outcome::NoAnswer);
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    let keys = keys.lock().unwrap();
+    assert!(keys.iter().all(|key| *key == keys[0]));
+}
+
+#[tokio::test]
+async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_called_undecided() {
+    const UNKNOWN: &str =
+        r#"{"type":"https://otp-gateway.example/problems/outcome-unknown","retry_after_seconds":0}"#;
+    const APPROVED: &str = r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#;
+    let unknown = || Some((503, UNKNOWN));
+    let script = vec![Some((201, SENT)), unknown(), unknown(), unknown(), Some((200, APPROVED))];
+    let (bank, id, keys) = bank(script).await;
+    bank.generate(&id, &LOCALE).await;
+    let form = ConfirmForm { code: "482913".into() };
+    assert_eq!(bank.confirm(&id, &form).await, Outcome::NoAnswer);
+    assert!(matches!(bank.confirm(&id, &form).await, Outcome::Approved { .. }));
+    let keys = keys.lock().unwrap();
+    assert!(keys.len() == 5 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_belongs_to_a_lost_act_is_left_for_the_next_one() {
+    const REUSED: &str = r#"{"type":"https://otp-gateway.example/problems/idempotency-key-reused"}"#;
+    let (bank, id, keys) = bank(vec![Some((422, REUSED)), Some((201, SENT)), Some((201, SENT))]).await;
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    let keys = keys.lock().unwrap();
+    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+}
+
+#[tokio::test]
+async fn only_an_approval_makes_the_payment() {
+    let script = vec![
+        Some((201, SENT)),
+        Some((200, r#"{"verdict":"incorrect"}"#)),
+        Some((422, r#"{"verdict":"approved"}"#)),
+        Some((200, "not JSON}")),
+        Some((200, "not JSON}")),
+        Some((200, r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#)),
+    ];
+    let (bank, id, _) = bank(script).await;
+    bank.generate(&id, &LOCALE).await;
+    let form = ConfirmForm { code: "482913".into() };
+    let confirm = || bank.confirm(&id, &form);
+    for _ in 0..3 {
+        assert_eq!(confirm().await, Outcome::NoAnswer);
+        assert_eq!(bank.payment(&id).unwrap().receipt, None);
+    }
+    let Outcome::Approved { receipt } = confirm().await else { panic!("not approved") };
+    assert_eq!(
+        (receipt.number.as_str(), receipt.approved_at.as_str()),
+        ("BC-9F86-D081", "2026-11-22T09:12:41Z")
+    );
+    assert_eq!(bank.payment(&id).unwrap().receipt, Some(receipt));
+}
