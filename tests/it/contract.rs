@@ -3,6 +3,7 @@
 
 mod document;
 mod examples;
+mod lost_reply;
 mod values;
 mod words;
 
