@@ -28,8 +28,12 @@ use crate::subscriber::policy::Policy;
 /// SMS that cannot be sent within their time to live are dropped, so that more places than the links carry
 /// SMS in that time are of no use.
 const OUTBOX_ITEMS_MAX: usize = 1_000_000;
-/// File descriptors other than API connections: listeners, links, runtimes, scrapers.
-const OTHER_DESCRIPTORS: u64 = 128;
+/// File descriptors other than those of connections, links and threads: standard streams, listeners, files and signals.
+const OTHER_DESCRIPTORS: u64 = 64;
+/// Of the runtime of a thread: epoll, an event, and what wakes it.
+const DESCRIPTORS_OF_A_THREAD: u64 = 4;
+/// Threads with a runtime beside the API's workers: acceptor, SMS, admin, signals.
+const OTHER_THREADS: u64 = 4;
 
 /// Everything that the gateway is started with; all of it is valid.
 #[derive(Debug)]
@@ -75,7 +79,8 @@ impl Config {
     }
 
     fn read(root: &Section<'_>, open_files_max: u64) -> Option<Self> {
-        let api = read_api(&root.section("api"), open_files_max);
+        let api_section = root.section("api");
+        let api = http::Config::read(&api_section);
         let admin = read_admin(&root.section("admin"), api.listen);
         let log_section = root.section("log");
         let (log, logs_decisions) = (Log::read(&log_section), log_section.or("decisions", own(), true));
@@ -96,6 +101,8 @@ impl Config {
         let outbox = root.section("outbox");
         let outbox_items_max = outbox.or("items_max", 1..=OUTBOX_ITEMS_MAX, 20_000);
         let links = links::Config::read(root, &outbox);
+        let links_count = links.as_ref().map_or(0, links::Config::links_count);
+        check_descriptors(&api_section, &api, links_count, open_files_max);
         let outbox_items_min = links.as_ref().map_or(0, links::Config::outbox_items_min);
         if outbox_items_max < outbox_items_min {
             let allowed = format!(
@@ -122,17 +129,18 @@ impl Config {
     }
 }
 
-/// Each connection is an open file.
-fn read_api(section: &Section<'_>, open_files_max: u64) -> http::Config {
-    let api = http::Config::read(section);
-    if api.connections_max as u64 > open_files_max.saturating_sub(OTHER_DESCRIPTORS) {
+/// Each connection is an open file, and so is each link.
+fn check_descriptors(section: &Section<'_>, api: &http::Config, links: usize, open_files_max: u64) {
+    let threads = api.worker_count() as u64 + OTHER_THREADS;
+    let connections = links as u64 + http::admin::CONNECTIONS_MAX as u64;
+    let others = OTHER_DESCRIPTORS + threads * DESCRIPTORS_OF_A_THREAD + connections;
+    if api.connections_max as u64 > open_files_max.saturating_sub(others) {
         let allowed = format!(
-            "{} at most: the process may have {open_files_max} files open, and keeps {OTHER_DESCRIPTORS} for others",
-            open_files_max.saturating_sub(OTHER_DESCRIPTORS)
+            "{} at most: the process may have {open_files_max} files open, and keeps {others} for others",
+            open_files_max.saturating_sub(others)
         );
         section.conflict("connections_max", api.connections_max, allowed);
     }
-    api
 }
 
 /// `[admin]`, beside the API's listener.

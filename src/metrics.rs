@@ -122,6 +122,23 @@ impl<E: Named> CounterBy<E> {
     }
 }
 
+/// Counts in a gauge for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted(IntGauge);
+
+impl Counted {
+    pub(crate) fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// A group of metrics: each field with its type, its name, how it is made, and a doc comment that is its
 /// help.
 macro_rules! metrics {

@@ -157,12 +157,18 @@ fn tls_to_an_smsc_is_made_of_the_files_that_the_configuration_names() {
 #[test]
 fn connections_have_to_fit_into_the_files_that_may_be_open() {
     let folder = Folder::new();
-    folder.write("gateway.toml", EXAMPLE, 0o644);
-    let load = |open_files_max| Config::load_within(&folder.0.path().join("gateway.toml"), open_files_max);
-    assert!(load(10_128).is_ok());
-    let mistake = load(1_024).unwrap_err().to_string();
+    let load = |binds: usize, open_files_max| {
+        let links = EXAMPLE.replace("binds = 1 ", &format!("binds = {binds} "));
+        folder.write("gateway.toml", &links.replace("workers = 0 ", "workers = 2 "), 0o644);
+        Config::load_within(&folder.0.path().join("gateway.toml"), open_files_max)
+            .map_err(|mistakes| mistakes.to_string())
+    };
+    // 64 of any kind, 64 probes, 4 for each of 6 threads, and each link's own.
+    assert!(load(1, 10_153).is_ok() && load(1, 10_152).is_err());
+    assert!(load(9, 10_161).is_ok() && load(9, 10_160).is_err());
+    let mistake = load(1, 1_024).unwrap_err();
     let expected = "api.connections_max: found 10000, \
-                    allowed 896 at most: the process may have 1024 files open, and keeps 128 for others";
+                    allowed 871 at most: the process may have 1024 files open, and keeps 153 for others";
     assert!(mistake.ends_with(expected), "{mistake}");
 }
 

@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::threads::{self, Threads};
 
 /// There are a few scrapers and probes. When there are more, the one that has been idle for the longest gives way.
-const CONNECTIONS_MAX: usize = 64;
+pub(crate) const CONNECTIONS_MAX: usize = 64;
 /// A scraper keeps its connection between scrapes, which are a minute apart at most.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// A thread that has not been heard of for this long does not run any more. Each says so once a second.
@@ -113,6 +113,8 @@ async fn serve(listener: TcpListener, admin: Arc<Admin>, clock: Clock) {
                 }
             };
             tokio::select! {
+                // First, so that a probe that is there by now is answered.
+                biased;
                 _ = connection => {}
                 () = place.evicted() => {}
                 () = silent => {}

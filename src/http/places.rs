@@ -77,9 +77,11 @@ impl Place {
         self.number.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns once the connection has to give its place up. Cancel safe.
+    /// Returns once the connection has to give its place up, and the runtime has looked at its socket since: whoever polls
+    /// the connection first finds what has arrived by then. Cancel safe.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
+        tokio::task::yield_now().await;
     }
 
     /// Whether it has shown a key.

@@ -25,7 +25,7 @@ use super::Config;
 use super::api::Api;
 use super::places::{Place, Places};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics};
 use crate::threads::Threads;
 
 /// More than any documented call needs, and cheap to parse.
@@ -49,8 +49,12 @@ pub(super) const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// How long the rest of a request's head may take to arrive once the gateway drains.
 const HALF_HEAD_WITHIN: Duration = Duration::from_secs(1);
 
-/// A connection and its place among those that may be open.
-type Dealt = (StdStream, Place);
+/// An open connection, its place among those that may be open, and that it is counted.
+struct Dealt {
+    stream: StdStream,
+    place: Place,
+    counted: Counted,
+}
 
 /// The running API listener.
 #[derive(Debug)]
@@ -83,7 +87,6 @@ impl Server {
                 idle_timeout: config.idle_timeout,
                 drain_timeout,
                 clock: clock.clone(),
-                metrics: Arc::clone(metrics),
                 drain: drain.clone(),
             };
             running.push(threads.spawn(&format!("api-{index}"), move || worker.run(dealt))?);
@@ -160,7 +163,8 @@ impl Acceptor {
             // A client that does not read its reply is dropped: hyper has no timeout for writes.
             rustix::net::sockopt::set_tcp_user_timeout(&stream, self.idle_timeout_millis).ok()?;
             let stream = stream.into_std().ok()?;
-            self.workers[worker].try_send((stream, place)).ok()
+            let counted = Counted::new(&self.metrics.api.connections);
+            self.workers[worker].try_send(Dealt { stream, place, counted }).ok()
         });
         if dealt.is_none() {
             self.metrics.api.connections_refused.inc();
@@ -179,7 +183,6 @@ struct Worker {
     idle_timeout: Duration,
     drain_timeout: Duration,
     clock: Clock,
-    metrics: Arc<Metrics>,
     drain: CancellationToken,
 }
 
@@ -188,12 +191,11 @@ impl Worker {
         let worker = Arc::new(self);
         let connections = tokio_util::task::TaskTracker::new();
         // The acceptor closes the channel when it drains.
-        while let Some((stream, place)) = dealt.recv().await {
+        while let Some(Dealt { stream, place, counted }) = dealt.recv().await {
             let worker = Arc::clone(&worker);
             connections.spawn(async move {
-                worker.metrics.api.connections.inc();
                 worker.serve(stream, &place).await;
-                worker.metrics.api.connections.dec();
+                drop(counted);
             });
         }
         connections.close();
@@ -222,8 +224,16 @@ impl Worker {
         let mut is_due = true;
         let ended = loop {
             tokio::select! {
+                // First, so that a head that is there by now is answered, whatever else has come.
+                biased;
                 ended = connection.as_mut() => break ended,
-                () = place.evicted() => return,
+                () = place.evicted() => {
+                    if in_progress.load(Ordering::Relaxed) == 0 {
+                        return;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                    break connection.await;
+                }
                 () = &mut head_is_due, if is_due => {
                     if !place.is_known() {
                         return;

@@ -115,6 +115,11 @@ impl Config {
         windows.max().unwrap_or_default() * self.table.smscs.len()
     }
 
+    /// All links, each a connection of its own.
+    pub(crate) fn links_count(&self) -> usize {
+        self.smscs.iter().map(|smsc| roles(&smsc.settings).count()).sum()
+    }
+
     /// The queue before these links, of at most `items_max` SMS.
     pub(crate) fn outbox(&self, items_max: usize, clock: Clock, metrics: &Arc<Metrics>) -> (Outbox, Queue) {
         outbox(items_max, self.table.clone(), clock, metrics)

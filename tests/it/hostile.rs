@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::client::Client;
+use crate::support::client::{CORE_KEY, Client};
 use crate::support::house::{House, Plan};
 use crate::support::{blocking, within};
 
@@ -47,6 +47,27 @@ async fn abuse_67_silent_sockets_keep_no_call_out_that_has_a_key() {
     let evicted = evicted.lines().find_map(|line| line.strip_prefix("otpgw_connections_evicted_total "));
     assert!(evicted.is_some_and(|count| count.parse::<u32>().unwrap() >= 50), "{evicted:?}");
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_67_a_call_that_has_arrived_is_answered_though_its_place_is_given_to_others() {
+    let house = House::with(Plan::default().with("api.connections_max", 4)).await;
+    let (addr, body) = (house.app().api_addr(), "{}");
+    let call = format!(
+        "POST /v1/otp/generate HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {CORE_KEY}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for round in 0..300 {
+        let mut caller = saying(addr, &call).await;
+        let mut others = Vec::new();
+        for _ in 0..6 {
+            others.push(saying(addr, "").await);
+        }
+        let mut reply = Vec::new();
+        within(caller.read_to_end(&mut reply), "a reply").await.expect("no reset");
+        assert!(reply.starts_with(b"HTTP/1.1 400 "), "round {round}: {}", String::from_utf8_lossy(&reply));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
