@@ -201,7 +201,8 @@ impl Outcome {
         let millis = |served: &Served| served.p99().as_secs_f64() * 1e3;
         let served = |served: &Served| served.latencies.len() as u64 - served.failed_count();
         format!(
-            "  {:<15} calls {}/{} p99 {:>6.1} ms  probes {}/{} p99 {:>6.1} ms  {opened:>6} connections opened  {memory}",
+            "  {:<15} calls {}/{} p99 {:>6.1} ms  probes {}/{} p99 {:>6.1} ms  {} made again  {opened:>6} connections opened  \
+             {memory}",
             attack.label(),
             served(calls),
             calls.latencies.len(),
@@ -209,6 +210,7 @@ impl Outcome {
             served(probes),
             probes.latencies.len(),
             millis(probes),
+            calls.repeated + probes.repeated,
         )
     }
 }
@@ -253,8 +255,8 @@ mod tests {
 
     fn outcome(attack: Attack, millis: u64, failed: Option<(String, u64)>) -> Outcome {
         let latencies = vec![Duration::from_millis(millis); 100];
-        let calls = Served { latencies, failed };
-        let probes = Served { latencies: vec![Duration::from_millis(1); 100], failed: None };
+        let calls = Served { latencies, repeated: 0, failed };
+        let probes = Served { latencies: vec![Duration::from_millis(1); 100], ..Served::default() };
         Outcome { attack, calls, probes, opened: 0, memory: Memory::default() }
     }
 

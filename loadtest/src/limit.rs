@@ -85,7 +85,9 @@ impl Limit {
         let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(self.server_core, self.client_core, self.smoke)?;
         let conditions = Conditions::of_machine(cores.server, cores.client);
-        let report = Bench::start(&self, cores, conditions, stop)?.measure()?;
+        let start =
+            |logs_decisions| Bench::start(&self, cores, conditions.clone(), stop.clone(), logs_decisions);
+        let report = start(false)?.measure(start(true)?)?;
         let text = if self.json {
             report.json().map_err(|error| Failure::Io("cannot write JSON", error.into()))?
         } else {

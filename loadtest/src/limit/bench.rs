@@ -52,16 +52,18 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Starts simulator and gateway.
+    /// Starts simulator and gateway, the latter with or without a line in its log for each decision.
     pub(super) fn start(
         limit: &Limit,
         cores: Cores,
         conditions: Conditions,
         stop: CancellationToken,
+        logs_decisions: bool,
     ) -> Result<Self, Failure> {
         let progress = progress::bar(limit.rounds.into(), "{msg}");
         progress.set_message("starting");
         let setup = Setup {
+            logs_decisions,
             ttl: TTL,
             window: limit.window.into(),
             receipts: !limit.no_receipts,
@@ -81,16 +83,16 @@ impl Bench {
         })
     }
 
-    /// Runs all rounds.
-    pub(super) fn measure(mut self) -> Result<Report, Failure> {
+    /// Runs all rounds, each on this gateway and then on `logging`, which also logs its decisions.
+    pub(super) fn measure(mut self, mut logging: Self) -> Result<Report, Failure> {
         let mut bare = self.start_bare()?;
         for round in 1..=self.limit.rounds {
             self.bare(round, &mut bare)?;
-            self.prepare(self.challenges_wanted())?;
-            self.verify(round)?;
-            self.generate(round)?;
+            self.round(round)?;
+            logging.round(round)?;
         }
         self.progress.finish_and_clear();
+        logging.progress.finish_and_clear();
         let Limit { rounds, seconds, connections, subscribers, window, no_receipts, .. } = self.limit;
         Ok(Report {
             rounds,
@@ -101,7 +103,14 @@ impl Bench {
             receipts: !no_receipts,
             conditions: self.conditions,
             samples: self.samples,
+            logging: logging.samples,
         })
+    }
+
+    fn round(&mut self, round: u32) -> Result<(), Failure> {
+        self.prepare(self.challenges_wanted())?;
+        self.verify(round)?;
+        self.generate(round)
     }
 
     fn show(&self, round: u32, what: &str) {

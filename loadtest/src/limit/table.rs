@@ -22,14 +22,23 @@ fn table(report: &Report) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:<15}{:>10}{:>9}{:>9}{:>13}{:>16}{:>16}{:>7}{:>9}",
-        "", "requests/s", "p50 µs", "p99 µs", "CPU µs/req", "least – most", "user + system", "core", "× bare"
+        "{:<15}{:>10}{:>9}{:>9}{:>13}{:>16}{:>16}{:>7}{:>9}{:>10}",
+        "",
+        "requests/s",
+        "p50 µs",
+        "p99 µs",
+        "CPU µs/req",
+        "least – most",
+        "user + system",
+        "core",
+        "× bare",
+        "+ log µs"
     );
     for summary in report.summaries() {
         let (least, most) = summary.cpu_us_per_request_range;
         let _ = writeln!(
             text,
-            "{:<15}{:>10.0}{:>9.0}{:>9.0}{:>13.2}{:>16}{:>16}{:>6.0}%{:>9.2}",
+            "{:<15}{:>10.0}{:>9.0}{:>9.0}{:>13.2}{:>16}{:>16}{:>6.0}%{:>9.2}{:>10}",
             summary.kind.label(),
             summary.requests_per_second,
             summary.p50_us,
@@ -39,6 +48,7 @@ fn table(report: &Report) -> String {
             format!("{:.1} + {:.1}", summary.user_us_per_request, summary.system_us_per_request),
             summary.core_busy * 100.0,
             summary.cpu_ratio_to_echo,
+            summary.log_cpu_us_per_request.map_or_else(|| "–".to_owned(), |cost| format!("{cost:.2}")),
         );
     }
     text.push('\n');
@@ -56,7 +66,8 @@ fn write_notes(report: &Report, text: &mut String) {
     let _ = writeln!(
         text,
         "Medians of {rounds} interleaved rounds of {seconds} s. CPU is utime + stime of the server's process; \
-         the ratio is\ntaken within each round. Latencies are those of a closed loop of {connections} \
+         the ratio is\ntaken within each round. The last column is what a line in the log for each decision costs on top, on \
+         another gateway\nin the same rounds. Latencies are those of a closed loop of {connections} \
          keep-alive connections.\n\
          Generate: {sms} SMS, all arrived, {receipts}, counted until the last, {settle:.2} s after the last \
          reply; window {window}.\n\
