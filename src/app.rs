@@ -164,9 +164,12 @@ impl App {
     ///
     /// # Errors
     ///
-    /// As there; then the clients stay as they were, too.
-    pub fn reload(&self, config: Config) -> Result<(), KeyChanged> {
-        self.gateway.replace_keys(&config.policy.keys)?;
+    /// As there, with the file; then the clients stay as they were, too.
+    pub fn reload(&self, config: Config) -> Result<(), String> {
+        let of_file = |changed: KeyChanged| {
+            format!("{}: found {changed}, allowed a new number for a new key", config.key_file.display())
+        };
+        self.gateway.replace_keys(&config.policy.keys).map_err(of_file)?;
         self.api.replace_clients(config.clients);
         tracing::info!("clients and master keys read again");
         Ok(())

@@ -57,6 +57,8 @@ pub struct Config {
     pub(crate) outbox_items_max: usize,
     /// The links to the SMSCs, and their routes.
     pub(crate) links: links::Config,
+    /// The file of the master keys.
+    pub key_file: PathBuf,
 }
 
 impl Config {
@@ -110,7 +112,7 @@ impl Config {
             );
             outbox.conflict("items_max", outbox_items_max, allowed);
         }
-        let (_, keys) = keys?;
+        let (key_file, keys) = keys?;
         Some(Self {
             api,
             admin,
@@ -125,15 +127,18 @@ impl Config {
             templates: templates?,
             outbox_items_max,
             links: links?,
+            key_file,
         })
     }
 }
 
 /// Each connection is an open file, and so is each link.
 fn check_descriptors(section: &Section<'_>, api: &http::Config, links: usize, open_files_max: u64) {
-    let threads = api.worker_count() as u64 + OTHER_THREADS;
-    let connections = links as u64 + http::admin::CONNECTIONS_MAX as u64;
-    let others = OTHER_DESCRIPTORS + threads * DESCRIPTORS_OF_A_THREAD + connections;
+    let workers = api.worker_count() as u64;
+    let threads = (workers + OTHER_THREADS) * DESCRIPTORS_OF_A_THREAD;
+    // Evicted, and not closed yet.
+    let dealt = workers * http::server::DEALT_MAX as u64;
+    let others = OTHER_DESCRIPTORS + threads + dealt + links as u64 + http::admin::CONNECTIONS_MAX as u64;
     if api.connections_max as u64 > open_files_max.saturating_sub(others) {
         let allowed = format!(
             "{} at most: the process may have {open_files_max} files open, and keeps {others} for others",

@@ -14,7 +14,7 @@ use crate::keys;
 const EXAMPLE: &str = include_str!("../gateway.example.toml");
 /// What stands in the example for the hash of a key.
 const NO_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Somebody to send a code to. Indonesian numbers with these digits belong to nobody's handset but the simulator's.
+/// Somebody to send a code to on the simulator's handsets. The number is made up.
 const SUBSCRIBER: &str = "PT Contoh,CIF00001,CONTOH01,budi,,081200000001,budi@contoh.example,sms_otp";
 
 /// Makes `folder` with everything that the example's configuration names, each file for its owner alone, and says what to
@@ -47,14 +47,24 @@ fn fill(folder: &Path) -> io::Result<Zeroizing<String>> {
 }
 
 fn say(folder: &Path, api_key: &str, out: &mut impl Write) -> io::Result<()> {
-    let folder = folder.display();
+    let folder = quoted(&folder.to_string_lossy());
     writeln!(out, "# The key of the client core-1, which is stored nowhere:")?;
     writeln!(out, "export KEY={api_key}")?;
     writeln!(out, "# An SMSC on this machine, with a wall of handsets at http://127.0.0.1:8090:")?;
     writeln!(out, "smsc-simulator serve --password-file {folder}/smsc.password")?;
-    writeln!(out, "# The gateway, which sends to it, with the subscriber CONTOH01 budi:")?;
+    writeln!(
+        out,
+        "# The gateway, which sends to it, with the subscriber CONTOH01 budi. His number is made up: replace"
+    )?;
+    writeln!(out, "# subscribers.csv before an operator's SMSC is connected.")?;
     writeln!(out, "otp-gateway serve --config {folder}/gateway.toml")?;
     out.flush()
+}
+
+/// As a shell takes it for one word.
+fn quoted(path: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-".contains(character);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -92,6 +102,12 @@ mod tests {
                 "{entry:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_folder_s_name_is_one_word_for_a_shell() {
+        assert_eq!(quoted("/srv/gateway-1"), "/srv/gateway-1");
+        assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
     }
 
     #[test]

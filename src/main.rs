@@ -120,7 +120,7 @@ fn serve(path: &Path) -> Result<(), Failure> {
 fn reload(app: &App, path: &Path, open_files_max: u64) {
     let reloaded = Config::load_within(path, open_files_max)
         .map_err(|mistakes| mistakes.to_string())
-        .and_then(|config| app.reload(config).map_err(|changed| format!("{}: {changed}", path.display())));
+        .and_then(|config| app.reload(config));
     for mistake in reloaded.err().iter().flat_map(|mistakes| mistakes.lines()) {
         tracing::error!(mistake, "not read again: clients and master keys stay as they were");
     }

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -39,8 +40,20 @@ named! {
         Rerouted = "rerouted",
         /// In doubt: written in full and never answered.
         Unknown = "unknown",
-        /// Not written: the challenge had ended, or too little time was left.
-        Dropped = "dropped",
+    }
+}
+
+named! {
+    /// Why an SMS ended without, or no longer with, an SMSC to send it to.
+    pub(crate) enum Unsent {
+        /// Too little time was left.
+        Expired = "expired",
+        /// Its challenge had ended.
+        Ended = "ended",
+        /// Its destination took nothing, or is silent.
+        DestinationFailing = "destination_failing",
+        /// The gateway stopped.
+        Stopped = "stopped",
     }
 }
 
@@ -219,8 +232,6 @@ metrics! {
         waiting: IntGaugeVec = "otpgw_sms_smsc_waiting", gauge_by_smsc;
         /// Places of the outbox that are taken.
         pub(crate) outbox_items: IntGauge = "otpgw_sms_outbox_items", gauge;
-        /// Links that are bound and can send, to all SMSCs: the sum of `links_bound`, and not exported.
-        pub(crate) link_bound: IntGauge = "links_bound", own_gauge;
         /// Submits that wait for their response.
         pub(crate) in_flight: IntGauge = "otpgw_sms_in_flight", gauge;
         /// Binds that succeeded.
@@ -229,8 +240,8 @@ metrics! {
         pub(crate) link_failures: IntCounter = "otpgw_sms_link_failures_total", counter;
         /// Connections to SMSCs without TLS that both sides accept.
         pub(crate) tls_failures: IntCounter = "otpgw_sms_tls_failures_total", counter;
-        /// SMS that ended while no link had them: time ran out, their network took nothing, or the gateway stopped.
-        pub(crate) dropped: IntCounter = "otpgw_sms_dropped_total", counter;
+        /// SMS that are not sent, or not sent again, by reason.
+        pub(crate) unsent: CounterBy<Unsent> = "otpgw_sms_unsent_total", counter_by("reason");
         /// Submits written in full.
         written: IntCounterVec = "otpgw_sms_submits_written_total", counter_by_smsc;
         /// Submits by how they ended.
@@ -368,6 +379,16 @@ impl Metrics {
         }
     }
 
+    /// Links that are bound and can send, to all SMSCs.
+    pub(crate) fn links_bound(&self) -> u64 {
+        let families = self.sms.links_bound.collect();
+        families
+            .iter()
+            .flat_map(MetricFamily::get_metric)
+            .map(|metric| metric.get_gauge().get_value() as u64)
+            .sum()
+    }
+
     /// The text that Prometheus scrapes.
     pub(crate) fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -402,11 +423,6 @@ fn counter_by_smsc(registry: &Registry, name: &str, help: &str) -> IntCounterVec
 
 fn counter_by_smsc_and_outcome(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
     registered(registry, IntCounterVec::new(Opts::new(name, help), &["smsc", "outcome"]))
-}
-
-/// A gauge that is not exported.
-fn own_gauge(_: &Registry, name: &str, help: &str) -> IntGauge {
-    IntGauge::new(name, help).expect("the name is valid, as the tests show")
 }
 
 fn gauge_by_smsc(registry: &Registry, name: &str, help: &str) -> IntGaugeVec {
@@ -458,7 +474,8 @@ mod tests {
             "otpgw_verdicts_total{verdict=\"locked\"} 0",
             "otpgw_generate_refusals_total{reason=\"sends_used_up\"} 0",
             "otpgw_locks_total{kind=\"timed\"} 0",
-            "otpgw_sms_submits_total{outcome=\"dropped\",smsc=\"main\"} 0",
+            "otpgw_sms_submits_total{outcome=\"unknown\",smsc=\"main\"} 0",
+            "otpgw_sms_unsent_total{reason=\"ended\"} 0",
             "otpgw_sms_deliveries_total{outcome=\"delivered\",smsc=\"main\"} 1",
             "otpgw_sms_submit_duration_seconds_count{smsc=\"main\"} 0",
             "# TYPE process_resident_memory_bytes gauge",
@@ -468,7 +485,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");
         }
-        for impossible in ["call=\"verify\",status=\"201\"", "outcome=\"queued\"", " links_bound "] {
+        for impossible in ["call=\"verify\",status=\"201\"", "outcome=\"queued\""] {
             assert!(!text.contains(impossible), "{impossible} is in\n{text}");
         }
     }

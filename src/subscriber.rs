@@ -21,8 +21,9 @@ pub(crate) mod tagged;
 pub mod transaction;
 pub mod verdict;
 
-pub(crate) use commands::GenerateRefusedKind;
-pub(crate) use commands::{Cancel, Cancelled, Enrol, EnrolRefused, Resend, ResendRefused, Resent};
+pub(crate) use commands::{
+    Cancel, Cancelled, Enrol, EnrolRefused, GenerateRefusedKind, Resend, ResendRefused, Resent,
+};
 pub use commands::{Decision, Draw, Generate, GenerateRefused, Issued, Presented, Verify};
 pub(crate) use event::Event;
 

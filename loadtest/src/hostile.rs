@@ -41,6 +41,10 @@ const UNFOLD: Duration = Duration::from_millis(500);
 /// An honest p99 may be this many times what it is without an attack, and what a shared machine adds on top.
 const TIMES_MAX: f64 = 2.0;
 const NOISE: Duration = Duration::from_millis(20);
+/// Of a hundred calls so many may have to be made again.
+const REPEATED_PERCENT_MAX: u64 = 1;
+/// What TCP sockets may hold beyond what they do without an attack: some 128 KiB for each place, and the attackers' own.
+const SOCKET_BYTES_MAX: u64 = 64 << 20;
 /// For what an attack has left to be closed and given back.
 const CLEANED_UP_WITHIN: Duration = Duration::from_secs(10);
 /// Descriptors that may be open beyond those before: a scrape's own, and what closes late.
@@ -184,18 +188,33 @@ impl Hostile {
             }
             say(&words)?;
         }
-        for outcome in outcomes {
-            for served in [&outcome.calls, &outcome.probes] {
-                if let Some((why, count)) = &served.failed {
-                    wrong.push(format!("{}: {count} not served, such as {why}", outcome.attack.label()));
-                }
-            }
-        }
+        let quiet = of(Attack::None).map(|outcome| outcome.memory.sockets).max().unwrap_or(0);
+        wrong.extend(outcomes.iter().flat_map(|outcome| outcome.wrong(quiet)));
         if wrong.is_empty() { Ok(()) } else { Err(Failure::Wrong(wrong.join("\n"))) }
     }
 }
 
 impl Outcome {
+    /// What must not be, whatever the machine does. `quiet`: what sockets hold without an attack, in bytes.
+    fn wrong(&self, quiet: u64) -> Vec<String> {
+        let (label, mut wrong) = (self.attack.label(), Vec::new());
+        for served in [&self.calls, &self.probes] {
+            if let Some((why, count)) = &served.failed {
+                wrong.push(format!("{label}: {count} not served, such as {why}"));
+            }
+            if served.repeated * 100 > served.latencies.len() as u64 * REPEATED_PERCENT_MAX {
+                wrong.push(format!("{label}: {} of {} made again", served.repeated, served.latencies.len()));
+            }
+        }
+        if self.memory.sockets > quiet + SOCKET_BYTES_MAX {
+            wrong.push(format!("{label}: sockets held {} bytes, and {quiet} without", self.memory.sockets));
+        }
+        if self.attack != Attack::None && self.opened < SOCKETS as u64 {
+            wrong.push(format!("{label}: only {} connections were opened: no attack", self.opened));
+        }
+        wrong
+    }
+
     fn line(&self) -> String {
         let Self { attack, calls, probes, opened, memory } = self;
         let millis = |served: &Served| served.p99().as_secs_f64() * 1e3;
@@ -257,7 +276,8 @@ mod tests {
         let latencies = vec![Duration::from_millis(millis); 100];
         let calls = Served { latencies, repeated: 0, failed };
         let probes = Served { latencies: vec![Duration::from_millis(1); 100], ..Served::default() };
-        Outcome { attack, calls, probes, opened: 0, memory: Memory::default() }
+        let opened = SOCKETS as u64;
+        Outcome { attack, calls, probes, opened, memory: Memory::default() }
     }
 
     #[test]
@@ -271,6 +291,23 @@ mod tests {
         assert_eq!(judge(40, None), Ok(()));
         assert_eq!(judge(41, None), Err("slow heads: 41.0 ms against 10.0 ms".into()));
         assert_eq!(judge(10, Some(3)), Err("slow heads: 3 not served, such as reset".into()));
+    }
+
+    #[test]
+    fn many_calls_made_again_much_memory_and_an_attack_that_is_none_are_wrong() {
+        let good = || outcome(Attack::SlowHeads, 1, None);
+        assert_eq!(good().wrong(0), Vec::<String>::new());
+        let mut repeated = good();
+        repeated.calls.repeated = 1;
+        assert_eq!(repeated.wrong(0), Vec::<String>::new());
+        repeated.calls.repeated = 2;
+        assert_eq!(repeated.wrong(0), ["slow heads: 2 of 100 made again"]);
+        let mut large = good();
+        large.memory.sockets = SOCKET_BYTES_MAX + 8;
+        assert_eq!(large.wrong(8), Vec::<String>::new());
+        assert_eq!(large.wrong(7).len(), 1);
+        let none = Outcome { opened: 239, ..good() };
+        assert_eq!(none.wrong(0), ["slow heads: only 239 connections were opened: no attack"]);
     }
 
     #[test]

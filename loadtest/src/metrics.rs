@@ -30,6 +30,21 @@ impl Metrics {
         let missing = || Failure::Wrong(format!("a program does not count {series}"));
         self.0.lines().find_map(value).ok_or_else(missing)
     }
+
+    /// The sum of all series of a name that have this label; all of the name if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn sum(&self, name: &str, label: &str) -> Result<f64, Failure> {
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let lines = self.0.lines().filter(of_name).filter(|line| line.contains(label));
+        let mut values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).peekable();
+        match values.peek() {
+            Some(_) => Ok(values.sum()),
+            None => Err(Failure::Wrong(format!("a program does not count {name} {label}"))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -42,5 +57,8 @@ mod tests {
         assert_eq!(metrics.value("x{event=\"sent\"}").ok(), Some(9.0));
         assert_eq!(metrics.value("xy").ok(), Some(7.0));
         assert!(metrics.value("x").is_err());
+        assert_eq!(metrics.sum("x", "").ok(), Some(17.0));
+        assert_eq!(metrics.sum("x", "event=\"sent\"").ok(), Some(9.0));
+        assert!(metrics.sum("x", "lost").is_err());
     }
 }

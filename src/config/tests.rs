@@ -163,12 +163,12 @@ fn connections_have_to_fit_into_the_files_that_may_be_open() {
         Config::load_within(&folder.0.path().join("gateway.toml"), open_files_max)
             .map_err(|mistakes| mistakes.to_string())
     };
-    // 64 of any kind, 64 probes, 4 for each of 6 threads, and each link's own.
-    assert!(load(1, 10_153).is_ok() && load(1, 10_152).is_err());
-    assert!(load(9, 10_161).is_ok() && load(9, 10_160).is_err());
+    // 64 of any kind, 64 probes, 4 for each of 6 threads, 256 for each of 2 workers, and each link's own.
+    assert!(load(1, 10_665).is_ok() && load(1, 10_664).is_err());
+    assert!(load(9, 10_673).is_ok() && load(9, 10_672).is_err());
     let mistake = load(1, 1_024).unwrap_err();
     let expected = "api.connections_max: found 10000, \
-                    allowed 871 at most: the process may have 1024 files open, and keeps 153 for others";
+                    allowed 359 at most: the process may have 1024 files open, and keeps 665 for others";
     assert!(mistake.ends_with(expected), "{mistake}");
 }
 

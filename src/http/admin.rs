@@ -170,7 +170,7 @@ impl Admin {
         if self.draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
-        match self.metrics.sms.link_bound.get() {
+        match self.metrics.links_bound() {
             0 => text(StatusCode::OK, "ready, but no link to the SMSC is bound: no SMS can be sent\n"),
             _ => text(StatusCode::OK, "ready\n"),
         }

@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use super::Config;
 use super::auth::{Client, Clients, Role};
-use super::decision_log::Entry;
+use super::decision_log::{Arrival, Entry};
 use super::problem::{Malformed, Problem, whole_seconds_up};
-use super::request_id::{RequestId, RequestIds, X_REQUEST_ID};
+use super::request_id::{RequestIds, X_REQUEST_ID};
 use super::wire::{
     ApprovedBody, CancelledBody, ChallengeBody, ClaimRequest, GenerateRequest, IssuedBody, ResentBody,
     VerifyRequest,
@@ -72,13 +72,6 @@ pub(crate) struct Api {
     body_timeout: Duration,
     logs_decisions: bool,
     request_ids: RequestIds,
-}
-
-/// A request as it arrived, but for its head and body.
-struct Arrival<'a> {
-    /// Of the clock's uptime.
-    at: Duration,
-    id: &'a RequestId,
 }
 
 /// The call that a request's head names.
@@ -164,7 +157,7 @@ impl Api {
         let id = self.request_ids.of(&head.headers);
         let route = route(&head.method, head.uri.path(), head.uri.query());
         let call = route.as_ref().map_or(Call::Other, |route| route.call());
-        let answered = self.handle(route, &head.headers, body, known, Arrival { at, id: &id }).await;
+        let answered = self.handle(route, &head.headers, body, known, Arrival { at, call, id: &id }).await;
         let mut answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
         let (status, took) = (answer.status().as_u16(), self.clock.uptime() - at);
         self.metrics.answered(call, status, took.as_secs_f64());
@@ -185,19 +178,19 @@ impl Api {
         if client.is_ok() {
             known();
         }
-        let route = match route {
+        let call = match route {
             Ok(Route::OpenApi) => return Ok(openapi(client.is_ok())),
-            route => route,
+            Ok(Route::Call(call)) => Ok(call),
+            Err(problem) => Err(problem),
         };
         // Before the route, so that a caller without a key does not learn which calls exist.
         let client = client?;
-        let route = route?;
+        let call = call?;
         if !client.has(Role::Core) {
             return Err(Problem::Forbidden);
         }
-        let decided = match route {
-            Route::OpenApi => return Err(Problem::NotFound),
-            Route::Call(Core::Post(post)) => {
+        let decided = match call {
+            Core::Post(post) => {
                 if !is_json(headers) {
                     return Err(Problem::UnsupportedMediaType);
                 }
@@ -205,16 +198,17 @@ impl Api {
                 let body = self.read(body).await?;
                 self.post(post, caller, body)?
             }
-            Route::Call(Core::Challenge { corporate_id, user_id, which }) => {
+            Core::Challenge { corporate_id, user_id, which } => {
                 self.challenge(corporate_id, user_id, which)?
             }
         };
+        let decided = decided.then(|Reply { entry, .. }| {
+            if let Some(entry) = entry.filter(|_| self.logs_decisions) {
+                entry.log(&arrival, client.name(), self.clock.uptime());
+            }
+        });
         // The client may disconnect here, and then nothing below runs: everything is in effect by now.
-        let Reply { answer, entry } = decided.durable().await?;
-        if let Some(entry) = entry.filter(|_| self.logs_decisions) {
-            entry.log(route.call(), arrival.id.as_str(), client.name(), self.clock.uptime() - arrival.at);
-        }
-        Ok(answer)
+        Ok(decided.durable().await?.answer)
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Client>, Problem> {
@@ -263,7 +257,7 @@ impl Api {
             Ok(issued) => (Some(issued.challenge), ISSUED),
             Err(refused) => (None, refused.kind().name()),
         };
-        Ok(self.reply(decided, entry, |issued| match issued {
+        Ok(self.reply(decided, None, entry, |issued| match issued {
             Ok(issued) => Ok(json(StatusCode::CREATED, &issued_body(&issued))),
             Err(refused) => Err(Problem::NotIssued(refused)),
         }))
@@ -273,7 +267,7 @@ impl Api {
         let request = VerifyRequest::parse(body).map_err(Problem::Malformed)?;
         let decided = self.gateway.verify(caller, request.claim.claim(), &request.code);
         let entry = |verdict: &Verdict| (Some(request.claim.challenge), verdict.kind().name());
-        Ok(self.reply(decided, entry, |verdict| match verdict {
+        Ok(self.reply(decided, Some(request.claim.challenge), entry, |verdict| match verdict {
             Verdict::Approved { at } => {
                 let challenge_id = request.claim.challenge.to_string();
                 let (verdict, approved_at) = (verdict.kind().name(), at.to_string());
@@ -296,7 +290,7 @@ impl Api {
         let entry = |resent: &Result<Resent, ResendRefused>| {
             (Some(request.challenge), resent.map_or_else(ResendRefused::name, |_| RESENT))
         };
-        Ok(self.reply(decided, entry, |resent| match resent {
+        Ok(self.reply(decided, Some(request.challenge), entry, |resent| match resent {
             Ok(resent) => Ok(json(StatusCode::ACCEPTED, &resent_body(&resent))),
             Err(refused) => Err(Problem::NotResent(refused)),
         }))
@@ -309,7 +303,7 @@ impl Api {
             let verdict = cancelled.map_or_else(Verdict::kind, |_| VerdictKind::Cancelled);
             (Some(request.challenge), verdict.name())
         };
-        Ok(self.reply(decided, entry, |cancelled| match cancelled {
+        Ok(self.reply(decided, Some(request.challenge), entry, |cancelled| match cancelled {
             Ok(cancelled) => {
                 let challenge_id = request.challenge.to_string();
                 let (state, cancelled_at) = (State::Cancelled.name(), cancelled.at.to_string());
@@ -343,10 +337,11 @@ impl Api {
     }
 
     /// The reply to an outcome: `entry` says the challenge and the verdict of its line in the log, and `answer` makes it,
-    /// unless an idempotency key was reused.
+    /// unless an idempotency key was reused, for a call about `challenge` if it names one.
     fn reply<T>(
         &self,
         decided: Decided<Outcome<T>>,
+        challenge: Option<ChallengeId>,
         entry: impl FnOnce(&T) -> (Option<ChallengeId>, &'static str),
         answer: impl FnOnce(T) -> Result<Answer, Problem>,
     ) -> Decided<Reply> {
@@ -354,7 +349,7 @@ impl Api {
             let (entry, answered, is_replay) = match outcome {
                 Outcome::Fresh(outcome) => (entry(&outcome), answer(outcome), false),
                 Outcome::Replayed(outcome) => (entry(&outcome), answer(outcome), true),
-                Outcome::KeyReused => ((None, KEY_REUSED), Err(Problem::KeyReused), false),
+                Outcome::KeyReused => ((challenge, KEY_REUSED), Err(Problem::KeyReused), false),
             };
             let mut answer = answered.unwrap_or_else(|problem| problem.response(self.clock.now()));
             if is_replay {

@@ -3,9 +3,18 @@
 
 use std::time::Duration;
 
+use super::request_id::RequestId;
 use crate::call::Call;
 use crate::named::Named as _;
 use crate::subscriber::challenge_id::{ChallengeId, SmsReference};
+
+/// A request as it arrived, but for its head and body.
+pub(super) struct Arrival<'a> {
+    /// Of the clock's uptime.
+    pub(super) at: Duration,
+    pub(super) call: Call,
+    pub(super) id: &'a RequestId,
+}
 
 /// What a decision's line says beside its request.
 #[derive(Clone, Copy, Debug)]
@@ -20,17 +29,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn log(&self, call: Call, request_id: &str, client: &str, took: Duration) {
+    /// `uptime`: of the clock, now.
+    pub(super) fn log(&self, arrival: &Arrival<'_>, client: &str, uptime: Duration) {
         let Self { challenge, verdict, is_replay, status } = *self;
         let challenge_id = challenge.map(tracing::field::display);
         let reference = challenge.map(|challenge| challenge.sms_reference());
         let sms_reference = reference.as_ref().map(SmsReference::as_str);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from((uptime - arrival.at).as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "otp_gateway::decisions",
-            call = call.name(),
+            call = arrival.call.name(),
             verdict,
-            request_id,
+            request_id = arrival.id.as_str(),
             client,
             challenge_id,
             sms_reference,

@@ -12,7 +12,8 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// A UUID has 36 characters, a trace of W3C's 55.
 const CHARS_MAX: usize = 64;
 
-/// 1 to 64 of A-Z, a-z, 0-9, '.', '_', ':' and '-': nothing that has to be quoted in a log.
+/// 1 to 64 of A-Z, a-z, 0-9, '.', '_', ':' and '-', not all of them digits: nothing that has to be quoted in a log, or that
+/// would be a phone number or a code there.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(HeaderValue);
 
@@ -48,7 +49,10 @@ impl RequestIds {
     /// The caller's, if it sent one of ours' form; a request is never refused for its name.
     pub(super) fn of(&self, headers: &HeaderMap) -> RequestId {
         let own = headers.get(X_REQUEST_ID).filter(|id| {
-            (1..=CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().copied().all(is_allowed)
+            let bytes = id.as_bytes();
+            (1..=CHARS_MAX).contains(&bytes.len())
+                && bytes.iter().copied().all(is_allowed)
+                && !bytes.iter().all(u8::is_ascii_digit)
         });
         own.map_or_else(|| self.make(), |id| RequestId(id.clone()))
     }
@@ -72,11 +76,13 @@ mod tests {
             ids.of(&HeaderMap::from_iter([(X_REQUEST_ID, value)])).as_str().to_owned()
         };
         let longest = "a".repeat(64);
-        for own in ["core-1:2026.11_28", "0", &longest] {
+        for own in ["core-1:2026.11_28", "a", &longest] {
             assert_eq!(of(own.as_bytes()), own);
         }
         let long = "a".repeat(65);
-        for other in [b"".as_slice(), b"a b", b"a\tb", b"\"a\"", b"a=b", b"\xff", long.as_bytes()] {
+        for other in
+            [b"".as_slice(), b"6281234567890", b"a b", b"a\tb", b"\"a\"", b"a=b", b"\xff", long.as_bytes()]
+        {
             let made = of(other);
             assert!(made.as_bytes() != other && !made.is_empty() && made.bytes().all(is_allowed), "{made}");
         }

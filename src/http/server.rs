@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -35,8 +36,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// hyper's read buffer of a connection would otherwise grow to 400 KiB.
 const READ_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
 /// Connections handed to a worker that it has not accepted yet. A worker accepts them at once, so more than a
-/// burst means that it is stuck.
-const DEALT_MAX: usize = 1024;
+/// burst means that it is stuck. Their places may have been given to others already.
+pub(crate) const DEALT_MAX: usize = 256;
 /// How long the acceptor waits when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -266,8 +267,15 @@ impl Worker {
         in_progress: &AtomicUsize,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         in_progress.fetch_add(1, Ordering::Relaxed);
-        let answer = self.api.answer(request, || place.known()).await;
+        let mut answer = self.api.answer(request, || place.known()).await;
         in_progress.fetch_sub(1, Ordering::Relaxed);
+        // Its key may have been withdrawn: whoever has none keeps no place.
+        if let Ok(answer) = &mut answer
+            && answer.headers().contains_key(WWW_AUTHENTICATE)
+            && place.is_known()
+        {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         answer
     }
 }

@@ -52,7 +52,7 @@ use super::DeliveryReport;
 use super::outbox::{Outgoing, Queue};
 use super::receipts::Sent;
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Unsent};
 use crate::subscriber::challenge::Delivery;
 
 /// How often circuits and what waits are looked at: a dead code is reported within a second.
@@ -185,12 +185,12 @@ impl Router {
             let Ok(report) = reports.try_reserve() else { return };
             if let Some(Outgoing { item, .. }) = lanes.take_expired(now) {
                 tracing::debug!(challenge = %item.challenge, "not sent: too little time left");
-                lanes.metrics.sms.dropped.inc();
+                lanes.metrics.sms.unsent.of(Unsent::Expired).inc();
                 report.send(Sent::of(&item).report(Delivery::Expired));
             } else if let Some(Outgoing { item, tries, .. }) = lanes.take_overdue(now) {
                 tracing::debug!(challenge = %item.challenge, "not sent: its destination refuses SMS or is silent");
                 let delivery = if tries.count == 0 { Delivery::Dropped } else { Delivery::Rejected };
-                lanes.metrics.sms.dropped.inc();
+                lanes.metrics.sms.unsent.of(Unsent::DestinationFailing).inc();
                 report.send(Sent::of(&item).report(delivery));
             } else if !lanes.is_empty() {
                 return;
@@ -211,7 +211,7 @@ impl Router {
         let mut lanes = self.lanes();
         while let Some(Outgoing { item, .. }) = lanes.take_any() {
             tracing::warn!(challenge = %item.challenge, "not sent: the gateway stopped");
-            lanes.metrics.sms.dropped.inc();
+            lanes.metrics.sms.unsent.of(Unsent::Stopped).inc();
             // The gateway stops too: a report that finds no place is of no use to it.
             let _ = reports.try_send(Sent::of(&item).report(Delivery::Dropped));
             count += 1;

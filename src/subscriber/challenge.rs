@@ -143,7 +143,7 @@ pub(crate) struct Challenge {
 
 /// A challenge that no event has ended, with what its code is derived from; it may have expired. At most 128 bytes.
 ///
-/// Once it has ended its code can no longer be derived, by anybody.
+/// From what is kept once it has ended its code cannot be derived, not even with the master key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenChallenge {
     pub(crate) challenge: Challenge,

@@ -157,9 +157,10 @@ impl Subscriber {
         }
         self.ended.retain(|challenge| !challenge.is_forgotten(now));
         self.ended.shrink_to_fit();
-        let held: Vec<_> = self.challenges().map(|challenge| challenge.id).collect();
-        self.remembered.retain(|remembered| held.contains(&remembered.challenge));
-        self.remembered.shrink_to_fit();
+        let Self { open, ended, remembered, .. } = self;
+        let is_held = |id| open.iter().map(|open| &open.challenge).chain(&*ended).any(|held| held.id == id);
+        remembered.retain(|remembered| is_held(remembered.challenge));
+        remembered.shrink_to_fit();
     }
 
     fn note_send(&mut self, at: Timestamp) {

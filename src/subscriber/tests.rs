@@ -585,6 +585,22 @@ fn in_a_full_store_whoever_has_something_to_drop_is_issued_a_challenge_and_memor
 }
 
 #[test]
+fn whoever_has_anything_old_to_drop_gets_a_challenge_though_the_store_is_full() {
+    for idempotency in [None, Some(key("v", "answer"))] {
+        let mut story = Story::begin();
+        let challenge = story.issue();
+        let code = story.code(challenge);
+        story.verify_with(challenge, &code, &payment("1000"), idempotency);
+        story.store_full = true;
+        story.pass(600);
+        assert_eq!(story.generate(), Err(GenerateRefused::Unavailable(Unavailable::StoreFull)));
+        story.pass(1);
+        assert!(story.generate().is_ok());
+        assert!(story.subscriber.heap_bytes() <= 128 + size_of::<Timestamp>());
+    }
+}
+
+#[test]
 fn a_success_between_failures_starts_the_count_anew() {
     let mut story = Story::begin();
     for _ in 0..3 {

@@ -71,6 +71,72 @@ async fn abuse_67_a_call_that_has_arrived_is_answered_though_its_place_is_given_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn abuse_67_whoever_s_key_was_withdrawn_keeps_no_place() {
+    let mut house = House::with(Plan::default().with("api.connections_max", 4)).await;
+    let keyed = |key: &str| house.configuration.clone().with_client("core-2", "core", key);
+    let both = keyed("otpgw_leaked");
+    house.sandbox.write_configuration(&both).expect("a file");
+    house.reload().expect("the same keys");
+    let mut leaked = Vec::new();
+    for _ in 0..4 {
+        let mut client = house.client().await;
+        client.key = Some("otpgw_leaked");
+        assert_eq!(client.get("/nothing").await.status, 404);
+        leaked.push(client);
+    }
+    house.sandbox.write_configuration(&house.configuration).expect("a file");
+    house.reload().expect("the same keys");
+    for client in &mut leaked {
+        let refused = client.get("/nothing").await;
+        assert_eq!((refused.status.as_u16(), refused.headers["connection"].as_bytes()), (401, &b"close"[..]));
+    }
+    house.issue(&mut house.client().await, 0).await;
+    house.drain().await;
+}
+
+/// What the system holds for the peer of the socket at `port`, in bytes (proc(5), `tx_queue` of /proc/net/tcp).
+fn unsent_bytes(server: u16, port: u16) -> Option<usize> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let ends = |address: &str, port: u16| address.ends_with(&format!(":{port:04X}"));
+    table.lines().skip(1).find_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let queued = words.get(4)?.split(':').next()?;
+        (ends(words[1], server) && ends(words[2], port)).then(|| usize::from_str_radix(queued, 16).ok())?
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abuse_67_of_replies_that_nobody_reads_the_system_holds_little() {
+    let house = House::new().await;
+    let addr = house.app().api_addr();
+    let ask =
+        format!("GET /openapi.yaml HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {CORE_KEY}\r\n\r\n");
+    // 100 of them are some megabytes.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let mut stream = socket.connect(addr).await.expect("a connection");
+    stream.write_all(ask.repeat(100).as_bytes()).await.expect("room for questions");
+    let port = stream.local_addr().expect("an address").port();
+    let filled = async {
+        loop {
+            // It holds some, and no more though there is more to send.
+            let held = unsent_bytes(addr.port(), port).unwrap_or(0);
+            if held > 16 * 1024 {
+                return held;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within(filled, "replies to wait").await;
+    for _ in 0..20 {
+        // A line can be missed while the table changes.
+        let held = unsent_bytes(addr.port(), port).unwrap_or(0);
+        assert!(held <= 2 * 64 * 1024, "{held} bytes");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn abuse_67_silent_sockets_keep_no_probe_out() {
     let house = House::new().await;
     let mut scraper = Client::connect(house.app().admin_addr()).await;
@@ -110,7 +176,11 @@ async fn abuse_67_a_connection_without_a_key_is_closed_after_five_seconds_and_on
             assert_eq!(&bytes, b"HTTP/1.1 401");
         }
         // Once it is served: its time begins then.
-        while !house.metrics().await.contains("otpgw_connections 2\n") && addr == house.app().api_addr() {}
+        let served = async {
+            while !house.metrics().await.contains("otpgw_connections 2\n") && addr == house.app().api_addr() {
+            }
+        };
+        within(served, "the connection to be served").await;
         let pass = async {
             loop {
                 house.clock.advance(Duration::from_secs(5));

@@ -3,6 +3,7 @@
 mod abuse;
 mod architecture;
 mod contract;
+mod counted;
 mod example;
 mod hostile;
 mod lifecycle;

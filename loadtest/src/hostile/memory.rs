@@ -18,7 +18,7 @@ pub(super) struct Memory {
     /// The gateway's resident set.
     resident: u64,
     /// In buffers of TCP sockets, the attackers' own included.
-    sockets: u64,
+    pub(super) sockets: u64,
 }
 
 impl Memory {

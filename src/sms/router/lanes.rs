@@ -521,13 +521,10 @@ impl Lanes {
 
     /// Shows callers and operators where things stand.
     fn publish(&mut self, now: Timestamp) {
-        let mut links_bound = 0;
         for smsc in &self.smscs {
-            links_bound += smsc.links_bound();
             smsc.metrics.links_bound.set(gauge(smsc.links_bound()));
             smsc.metrics.circuit_open.set((!smsc.circuit.is_closed()).into());
         }
-        self.metrics.sms.link_bound.set(gauge(links_bound));
         for route in self.queue.routes() {
             let state = self.best(route, None);
             route.set_state(state.unwrap_or(RouteState::NoLink { since: now }));

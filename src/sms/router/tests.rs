@@ -348,7 +348,7 @@ fn s11_what_is_too_old_is_dropped_and_told_within_a_second_wherever_it_waits() {
     assert_eq!(house.reported(), []);
     house.pass(SECOND);
     assert_eq!(house.reported(), [(1, Delivery::Expired), (2, Delivery::Expired)]);
-    assert_eq!(house.metrics.sms.dropped.get(), 2);
+    assert_eq!(house.metrics.sms.unsent.of(Unsent::Expired).get(), 2);
     assert_eq!(house.metrics.sms.outbox_items.get(), 1);
     house.bind(0);
     assert_eq!(house.all(0), [3]);

@@ -181,6 +181,6 @@ impl House {
     /// Has the gateway read its configuration again, as SIGHUP would.
     pub(crate) fn reload(&self) -> Result<(), String> {
         let config = Config::load(&self.sandbox.configuration()).expect("a good configuration");
-        self.app().reload(config).map_err(|changed| changed.to_string())
+        self.app().reload(config)
     }
 }

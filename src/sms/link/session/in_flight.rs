@@ -175,7 +175,7 @@ impl<'a> InFlight<'a> {
 
     /// Reports as unknown what got no response in time.
     pub(super) fn give_up_overdue(&mut self, context: &Context<'a>, now: Timestamp) {
-        let Context { settings, lane, smsc: metrics, .. } = context;
+        let Context { settings, lane, smsc, .. } = context;
         if self.submits.due(settings.response_timer).is_none_or(|due| now < due) {
             return;
         }
@@ -186,16 +186,20 @@ impl<'a> InFlight<'a> {
             in_doubt(submit, context, now)
         });
         if count > 0 {
-            metrics.submits.of(SubmitOutcome::Unknown).inc_by(count);
-            let smsc = &settings.name;
-            tracing::warn!(smsc, submits = count, "no answer in time: not known whether the SMSC has them");
+            smsc.submits.of(SubmitOutcome::Unknown).inc_by(count);
+            let name = &settings.name;
+            tracing::warn!(
+                smsc = name,
+                submits = count,
+                "no answer in time: not known whether the SMSC has them"
+            );
         }
     }
 
     /// The session is over: adds to `unsent` what was not written in full, in its order, and reports the rest
     /// as unknown.
     pub(super) fn end(mut self, unsent: &mut Vec<Outgoing>, context: &Context<'a>, now: Timestamp) {
-        let Context { settings, lane, smsc: metrics, .. } = context;
+        let Context { settings, lane, smsc, .. } = context;
         self.publish_count(0, context.metrics);
         let (mut count, mut last) = (0, None);
         let in_doubt = |submit: FullyWritten<'a>| {
@@ -208,9 +212,9 @@ impl<'a> InFlight<'a> {
         };
         self.submits.end(in_doubt, |outgoing| unsent.push(outgoing));
         if count > 0 {
-            metrics.submits.of(SubmitOutcome::Unknown).inc_by(count);
-            let smsc = &settings.name;
-            tracing::warn!(smsc, submits = count, "link lost: not known whether the SMSC has them");
+            smsc.submits.of(SubmitOutcome::Unknown).inc_by(count);
+            let name = &settings.name;
+            tracing::warn!(smsc = name, submits = count, "link lost: not known whether the SMSC has them");
         }
         if let Some((at, prefix)) = last {
             // A link that dies under its submits is one failure, however many they are.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::in_flight::Taken;
 use super::output::Output;
 use crate::clock::Timestamp;
-use crate::metrics::SubmitOutcome;
+use crate::metrics::Unsent;
 use crate::sms::DeliveryReport;
 use crate::sms::link::compose::Composer;
 use crate::sms::link::submits::{Encoded, InWriteBuffer, Submits};
@@ -195,10 +195,11 @@ impl Sending {
 }
 
 fn drop_item(outgoing: &Outgoing, report: Permit<'_, DeliveryReport>, context: &Context<'_>, now: Timestamp) {
-    context.smsc.submits.of(SubmitOutcome::Dropped).inc();
     context.lane.unsent(outgoing, now);
     let item = &outgoing.item;
     let in_time = item.expires_at.since(now) >= LEFT_MIN;
-    let delivery = if in_time { Delivery::Dropped } else { Delivery::Expired };
+    let (why, delivery) =
+        if in_time { (Unsent::Ended, Delivery::Dropped) } else { (Unsent::Expired, Delivery::Expired) };
+    context.metrics.unsent.of(why).inc();
     report.send(Sent::of(item).report(delivery));
 }

@@ -160,7 +160,7 @@ async fn l12_a_client_certificate_is_shown_where_the_smsc_asks_for_one() {
         let identity = ours.issue("gateway.test", |_| {});
         let running = Running::start_with(script.addr(), theirs.connector(Some(&identity)), |_| {});
         accept(&script, &acceptor).await.unwrap().bind().await;
-        until(|| running.metrics.sms.link_bound.get() == 1).await;
+        until(|| running.metrics.links_bound() == 1).await;
         running.stop().await;
 
         // Another, since the first gateway may have connected once more before it stopped.
@@ -183,7 +183,7 @@ async fn l12_a_thousand_sms_arrive_over_tls_as_they_were_sent() {
     let simulator = Simulator::start(config).await.unwrap();
     let change = |config: &mut Settings| (config.window, config.binds) = (256, 2);
     let mut running = Running::start_with(simulator.tls_addr().unwrap(), authority.connector(None), change);
-    until(|| running.metrics.sms.link_bound.get() == 2).await;
+    until(|| running.metrics.links_bound() == 2).await;
     for _ in 0..4 {
         (0..250).for_each(|number| running.send(number));
         // Time for what gathers.

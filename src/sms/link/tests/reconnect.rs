@@ -60,7 +60,7 @@ async fn a_connection_that_is_refused_is_tried_again_after_at_most_the_pause() {
     running.clock.advance(Duration::from_millis(500));
     let mut peer = script.accept().await;
     peer.bind().await;
-    until(|| running.metrics.sms.link_bound.get() == 1).await;
+    until(|| running.metrics.links_bound() == 1).await;
     drop(peer);
     running.stop().await;
 }
@@ -95,7 +95,7 @@ async fn a_code_whose_time_ran_out_while_there_was_no_link_is_never_sent() {
     peer = script.accept_later(&running).await;
     peer.bind().await;
     assert_eq!(running.report().await, (1, Delivery::Expired));
-    until(|| running.metrics.sms.link_bound.get() == 1).await;
+    until(|| running.metrics.links_bound() == 1).await;
     running.send(2);
     assert_eq!(peer.submit().await.number, 2);
     drop(peer);
@@ -122,7 +122,7 @@ async fn the_link_comes_back_after_the_smsc_unbinds_or_disconnects() {
         } else {
             simulator.disconnect_sessions();
         }
-        until(|| running.metrics.sms.link_bound.get() == 0).await;
+        until(|| running.metrics.links_bound() == 0).await;
     }
     assert_eq!(simulator.inbox().counts().delivered, 4);
     running.stop().await;
@@ -158,7 +158,7 @@ async fn a_link_that_ends_with_nothing_in_doubt_is_closed_in_order() {
     let running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
     peer.bind().await;
-    until(|| running.metrics.sms.link_bound.get() == 1).await;
+    until(|| running.metrics.links_bound() == 1).await;
     peer.say(0, 7, Body::Unbind).await;
     assert_eq!(peer.pdu().await.unwrap().command, CommandId::UNBIND_RESP);
     assert_eq!(patiently(peer.stream.read_buf(&mut Vec::new())).await.unwrap(), 0);

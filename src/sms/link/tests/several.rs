@@ -25,7 +25,7 @@ async fn bound(scripts: &[Script; 2], change: impl Fn(&mut Settings)) -> (Runnin
     let (mut a, mut b) = (scripts[0].accept().await, scripts[1].accept().await);
     a.bind().await;
     b.bind().await;
-    until(|| running.metrics.sms.link_bound.get() == 2).await;
+    until(|| running.metrics.links_bound() == 2).await;
     (running, a, b)
 }
 
@@ -40,7 +40,7 @@ async fn links_of_one_smsc_share_the_load() {
         peer.bind().await;
         peers.push(peer);
     }
-    until(|| running.metrics.sms.link_bound.get() == 3).await;
+    until(|| running.metrics.links_bound() == 3).await;
     assert_eq!(running.metrics.smsc("a").links_bound.get(), 3);
     // One after another: in turn.
     for number in 0..6 {
@@ -75,7 +75,7 @@ async fn a_transmitter_sends_and_its_receiver_hears_the_receipts() {
     let pair = |config: &mut Settings| config.mode = Mode::TransmitterReceiver;
     let mut running = Running::start(simulator.smpp_addr(), pair);
     until(|| running.metrics.sms.binds.get() == 2).await;
-    assert_eq!(running.metrics.sms.link_bound.get(), 1, "one of the two sends");
+    assert_eq!(running.metrics.links_bound(), 1, "one of the two sends");
     running.send(1);
     assert_eq!(running.report().await, (1, Delivery::Accepted));
     assert_eq!(running.report().await, (1, Delivery::Delivered));
@@ -159,7 +159,7 @@ async fn l6_told_to_stop_every_link_drains_and_unbinds() {
             peers.push(peer);
         }
     }
-    until(|| running.metrics.sms.link_bound.get() == 4).await;
+    until(|| running.metrics.links_bound() == 4).await;
     running.drain.cancel();
     for peer in &mut peers {
         let unbind = peer.pdu().await.unwrap();
@@ -178,7 +178,7 @@ async fn s6a_what_one_link_was_refused_frees_its_slot_and_any_link_tries_it_agai
     let (mut slow, mut quick) = (script.accept().await, script.accept().await);
     slow.bind().await;
     quick.bind().await;
-    until(|| running.metrics.sms.link_bound.get() == 2).await;
+    until(|| running.metrics.links_bound() == 2).await;
     running.send(1);
     let throttled = slow.submit().await;
     slow.refuse(throttled.sequence, CommandStatus::ESME_RTHROTTLED).await;
@@ -205,17 +205,17 @@ async fn l7_many_links_come_back_spread_over_time_and_none_is_left_behind() {
     const LINKS: usize = 10;
     let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
     let running = Running::start(simulator.smpp_addr(), |config| config.binds = LINKS);
-    let all = i64::try_from(LINKS).unwrap();
-    running.pass_until(|metrics| metrics.sms.link_bound.get() == all).await;
+    let all = LINKS as u64;
+    running.pass_until(|metrics| metrics.links_bound() == all).await;
     for round in 1..=3 {
         simulator.disconnect_sessions();
-        until(|| running.metrics.sms.link_bound.get() == 0).await;
+        until(|| running.metrics.links_bound() == 0).await;
         // At the end of a pause that each draws for itself.
         let mut came_back_at = Vec::new();
         let began = running.clock.now();
         while came_back_at.len() < LINKS {
             running.clock.advance(Duration::from_millis(20));
-            let bound = usize::try_from(running.metrics.sms.link_bound.get()).unwrap();
+            let bound = usize::try_from(running.metrics.links_bound()).unwrap();
             came_back_at.resize(bound.max(came_back_at.len()), running.clock.now().since(began));
             settle().await;
         }
@@ -245,7 +245,7 @@ async fn s4_with_black_holes_and_lost_links_no_send_is_accepted_twice() {
     let mut running = Running::start(simulator.smpp_addr(), change);
     let (mut sent, mut settled) = (0, std::collections::HashSet::new());
     for ordinal in 0..8 {
-        running.pass_until(|metrics| metrics.sms.link_bound.get() > 0).await;
+        running.pass_until(|metrics| metrics.links_bound() > 0).await;
         for number in 0..250 {
             let mut item = item(number, running.clock.now().plus(TTL));
             item.ordinal = ordinal;

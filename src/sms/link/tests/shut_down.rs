@@ -8,7 +8,7 @@ async fn l6_told_to_stop_the_link_sends_what_is_queued_and_unbinds() {
     let running = Running::start(script.addr(), |_| {});
     let mut peer = script.accept().await;
     peer.bind().await;
-    until(|| running.metrics.sms.link_bound.get() == 1).await;
+    until(|| running.metrics.links_bound() == 1).await;
     running.send(1);
     running.drain.cancel();
     let submit = peer.submit().await;

@@ -6,7 +6,7 @@ use smpp::pdu::{DataCoding, Npi, Ton};
 use smpp::tlv::Tag;
 
 use super::*;
-use crate::metrics::SubmitOutcome;
+use crate::metrics::Unsent;
 use crate::sms::link::session::sending::GATHER;
 use crate::sms::link::settings::{Sender, ValidityForm};
 
@@ -46,10 +46,7 @@ fn a_dead_code_is_dropped_and_reported() {
     esme.send(1);
     assert_eq!(esme.submits(), []);
     assert_eq!(esme.reported(), [(1, Delivery::Dropped)]);
-    assert_eq!(
-        (*asked.lock().unwrap(), esme.metrics.smsc("main").submits.of(SubmitOutcome::Dropped).get()),
-        (1, 1)
-    );
+    assert_eq!((*asked.lock().unwrap(), esme.metrics.sms.unsent.of(Unsent::Ended).get()), (1, 1));
 }
 
 #[test]
