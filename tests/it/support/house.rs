@@ -13,7 +13,7 @@ use serde_json::Value;
 use smsc_simulator::Simulator;
 use smsc_simulator::inbox::{Address, Cursor, Filter, Message};
 
-use super::client::{AUDITOR_KEY, CORE_KEY, Client, SECOND_CORE_KEY};
+use super::client::{AUDITOR_KEY, BATCH_KEY, CORE_KEY, Client};
 use super::payment::{Issued, code_in, generate_body, phone, subscribers};
 use super::{PATIENCE, blocking, within};
 
@@ -72,7 +72,7 @@ impl Plan {
         };
         let defaults = Configuration::new(smsc, esme.system_id())
             .with_client("core-1", "core", CORE_KEY)
-            .with_client("core-2", "core", SECOND_CORE_KEY)
+            .with_client("batch-1", "core", BATCH_KEY)
             .with_client("auditor-1", "auditor", AUDITOR_KEY)
             .with("api.workers", 2)
             .with("smsc.mark_tlv", 0x1400);
