@@ -160,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn a_client_may_do_what_its_roles_say_and_nothing_else() {
+        let toml = client("audit", "key-1").replace("[\"core\"]", "[\"auditor\", \"maker\"]");
+        let client = read(&toml).unwrap().authenticate(b"Bearer key-1").unwrap();
+        assert_eq!(
+            Role::ALL.iter().map(|role| client.has(*role)).collect::<Vec<_>>(),
+            [false, true, false, true]
+        );
+    }
+
+    #[test]
     fn a_key_that_is_longer_than_any_is_not_looked_up() {
         let (longest, longer) = ("k".repeat(KEY_BYTES_MAX), "k".repeat(KEY_BYTES_MAX + 1));
         let clients = read(&(client("core", &longest) + &client("batch", &longer))).unwrap();
