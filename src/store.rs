@@ -266,8 +266,13 @@ mod tests {
         assert_eq!(enrol("A"), Err(EnrolRefused::Duplicate));
         assert_eq!(enrol("B"), Ok(()));
         assert_eq!(enrol("C"), Err(EnrolRefused::Full));
+        assert_eq!(
+            enrol("B"),
+            Err(EnrolRefused::Duplicate),
+            "more is known of it than that there is no room"
+        );
         assert_eq!(store.read(&id("C"), |_| ()), None);
-        assert_eq!(store.metrics.api.subscribers.get(), 2);
+        assert_eq!((store.metrics.api.subscribers.get(), store.enrolled.load(Ordering::Relaxed)), (2, 2));
     }
 
     #[test]
@@ -298,8 +303,10 @@ mod tests {
             counted
         };
         let start = Timestamp::from_unix_millis(1_795_338_900_000);
-        let counts = [1, 2, 3].map(|number| issue(number, start));
-        assert!(counts.is_sorted() && counts[2] == live_bytes_max && store.is_full());
+        let counts = [1, 2].map(|number| issue(number, start));
+        assert!(counts.is_sorted() && !store.is_full());
+        assert_eq!(issue(3, start), live_bytes_max);
+        assert!(store.is_full(), "at its bound, not beyond it");
         let later = start.plus(Duration::from_secs(180 + 601));
         assert!(issue(4, later) < counts[1] && !store.is_full());
     }

@@ -143,10 +143,39 @@ mod tests {
             |header: &str| clients.authenticate(header.as_bytes()).map(|client| client.name().to_owned());
         assert_eq!(name("Bearer key-1").as_deref(), Some("core"));
         assert_eq!(name("bearer key-2").as_deref(), Some("batch"));
-        for header in ["", "Bearer", "Bearer ", "Bearer key-3", "Basic key-1", "key-1", "Bearer  key-1"] {
+        for header in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer key-3",
+            "Basic  key-1",
+            "Bearer\tkey-1",
+            "Digest key-1",
+            "key-1",
+            "Bearer  key-1",
+            "Bearer key-1 ",
+        ] {
             assert_eq!(name(header), None, "{header:?}");
         }
-        assert_eq!(name(&format!("Bearer {}", "k".repeat(100_000))), None);
+    }
+
+    #[test]
+    fn a_client_may_do_what_its_roles_say_and_nothing_else() {
+        let toml = client("audit", "key-1").replace("[\"core\"]", "[\"auditor\", \"maker\"]");
+        let client = read(&toml).unwrap().authenticate(b"Bearer key-1").unwrap();
+        assert_eq!(
+            Role::ALL.iter().map(|role| client.has(*role)).collect::<Vec<_>>(),
+            [false, true, false, true]
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_longer_than_any_is_not_looked_up() {
+        let (longest, longer) = ("k".repeat(KEY_BYTES_MAX), "k".repeat(KEY_BYTES_MAX + 1));
+        let clients = read(&(client("core", &longest) + &client("batch", &longer))).unwrap();
+        let is_known = |key: &str| clients.authenticate(format!("Bearer {key}").as_bytes()).is_some();
+        assert!(is_known(&longest));
+        assert!(!is_known(&longer));
     }
 
     #[test]

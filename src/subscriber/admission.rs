@@ -59,3 +59,17 @@ impl Admission {
         if self.phone == Some(phone) { self.place } else { Err(Unavailable::PhoneChanged) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::named::Named as _;
+
+    #[test]
+    fn whoever_is_refused_for_now_is_to_come_again_after_a_second_to_a_minute() {
+        for unavailable in Unavailable::ALL {
+            let seconds = unavailable.retry_after().as_secs();
+            assert!((1..=60).contains(&seconds), "{unavailable:?}: {seconds} s");
+        }
+    }
+}

@@ -68,7 +68,7 @@ impl Story {
     fn draw(&mut self) -> Draw {
         self.draws += 1;
         // The SMS reference is in the first bits, so a counter goes there.
-        let id = |n: u64| ChallengeId((u128::from(self.draws * 3 + n) << 104).to_be_bytes());
+        let id = |n: u64| ChallengeId((u128::from(self.draws * 3 + n) << 108).to_be_bytes());
         Draw { ids: [id(0), id(1), id(2)], salt: Salt(u128::from(self.draws).to_be_bytes()) }
     }
 
@@ -83,6 +83,15 @@ impl Story {
         idempotency: Option<Idempotency>,
     ) -> Outcome<Result<Issued, GenerateRefused>> {
         let draw = self.draw();
+        self.generate_from(draw, subject, idempotency)
+    }
+
+    fn generate_from(
+        &mut self,
+        draw: Draw,
+        subject: &Subject,
+        idempotency: Option<Idempotency>,
+    ) -> Outcome<Result<Issued, GenerateRefused>> {
         let digest = subject.digest();
         let command =
             Generate { subject, digest, locale: Locale::Id, draw, admission: self.admission(), idempotency };
@@ -133,6 +142,18 @@ impl Story {
         Code::parse(&wrong).unwrap()
     }
 
+    fn decide_verify(
+        &self,
+        challenge: ChallengeId,
+        code: &Code,
+        subject: &Subject,
+        idempotency: Option<Idempotency>,
+    ) -> Decision<Outcome<Verdict>> {
+        let presented = Presented { challenge, digest: subject.digest(), idempotency };
+        let subscriber = &subscriber_id();
+        self.subscriber.verify(&Verify { subscriber, presented, code }, &self.policy, self.now)
+    }
+
     fn verify_with(
         &mut self,
         challenge: ChallengeId,
@@ -140,10 +161,7 @@ impl Story {
         subject: &Subject,
         idempotency: Option<Idempotency>,
     ) -> Outcome<Verdict> {
-        let presented = Presented { challenge, digest: subject.digest(), idempotency };
-        let subscriber = &subscriber_id();
-        let decision =
-            self.subscriber.verify(&Verify { subscriber, presented, code }, &self.policy, self.now);
+        let decision = self.decide_verify(challenge, code, subject, idempotency);
         self.apply(decision)
     }
 
@@ -399,6 +417,7 @@ fn the_sends_of_a_rolling_day_are_limited_and_the_advice_is_exact() {
     story.now = story.now.plus(Duration::from_millis(1));
     assert!(story.generate().is_ok());
     assert!(story.generate().is_err(), "one place came free, not all");
+    assert_eq!(story.subscriber.sends.len(), 10, "the oldest is forgotten");
 }
 
 #[test]
@@ -601,6 +620,47 @@ fn whoever_has_anything_old_to_drop_gets_a_challenge_though_the_store_is_full() 
 }
 
 #[test]
+fn in_a_full_store_a_challenge_that_takes_the_place_of_a_forgotten_one_needs_no_memory() {
+    let mut story = Story::begin();
+    story.issue();
+    story.store_full = true;
+    story.pass(180 + 600);
+    assert_eq!(story.generate(), Err(GenerateRefused::Unavailable(Unavailable::StoreFull)));
+    story.pass(1);
+    let before = story.subscriber.heap_bytes();
+    assert!(story.generate().is_ok());
+    assert!(story.subscriber.heap_bytes() <= before + size_of::<Timestamp>(), "one more send");
+}
+
+#[test]
+fn what_is_remembered_of_a_call_counts_among_the_bytes_of_its_subscriber() {
+    let bytes_after = |idempotency| {
+        let mut story = Story::begin();
+        story.generate_with(&payment("1000"), idempotency);
+        story.subscriber.heap_bytes()
+    };
+    assert_eq!(bytes_after(Some(key("k", "g"))), bytes_after(None) + size_of::<Remembered>());
+}
+
+#[test]
+fn a_lock_begins_with_the_failure_that_causes_it_and_with_no_answer_under_it() {
+    let mut story = Story::begin();
+    let (first, second) = (story.issue(), story.issue());
+    let begins = |story: &mut Story, challenge| {
+        let decision = story.decide_verify(challenge, &story.wrong_code(challenge), &payment("1000"), None);
+        let lock = decision.begins_lock();
+        story.apply(decision);
+        lock
+    };
+    for challenge in [first, first, first, second] {
+        assert_eq!(begins(&mut story, challenge), None);
+    }
+    let until = story.now.plus(Duration::from_secs(15 * 60));
+    assert_eq!(begins(&mut story, second), Some(Lock::Until(until)));
+    assert_eq!(begins(&mut story, second), None, "it is in force");
+}
+
+#[test]
 fn a_success_between_failures_starts_the_count_anew() {
     let mut story = Story::begin();
     for _ in 0..3 {
@@ -668,25 +728,39 @@ fn a_resend_is_queued_anew_and_of_older_sends_only_an_arrival_counts() {
 #[test]
 fn abuse_48_the_challenges_of_a_subscriber_have_different_references() {
     let mut story = Story::begin();
-    let subject = payment("1000");
     let id = |reference: u128, rest: u128| ChallengeId(((reference << 108) + rest).to_be_bytes());
     let mut references = Vec::new();
-    for draw in 0..3 {
+    for number in 0..3 {
         // Each draw begins with what was drawn before.
-        let ids = std::array::from_fn(|index| id(u128::try_from(index).unwrap(), draw));
-        let command = Generate {
-            subject: &subject,
-            digest: subject.digest(),
-            locale: Locale::Id,
-            draw: Draw { ids, salt: Salt([7; 16]) },
-            admission: story.admission(),
-            idempotency: None,
+        let ids = std::array::from_fn(|index| id(u128::try_from(index).unwrap(), number));
+        let draw = Draw { ids, salt: Salt([7; 16]) };
+        let Outcome::Fresh(Ok(issued)) = story.generate_from(draw, &payment("1000"), None) else {
+            panic!("not issued")
         };
-        let decision = story.subscriber.generate(&command, &story.policy, story.now);
-        let Outcome::Fresh(Ok(issued)) = story.apply(decision) else { panic!("not issued") };
         assert!(!references.contains(&issued.sms_reference), "{references:?}");
         references.push(issued.sms_reference);
     }
+}
+
+#[test]
+fn a_reference_finds_its_newest_challenge_until_that_is_forgotten() {
+    let mut story = Story::begin();
+    let (first, other) = (story.issue(), story.issue());
+    let found = |story: &Story, id: ChallengeId| {
+        story.subscriber.challenge_with(id.sms_reference(), story.now).map(|challenge| challenge.id)
+    };
+    assert_eq!((found(&story, first), found(&story, other)), (Some(first), Some(other)));
+    assert_eq!(found(&story, ChallengeId([0xFF; 16])), None);
+    // What is drawn is not different three times.
+    story.pass(1);
+    let mut second = first;
+    second.0[15] = 1;
+    story.generate_from(Draw { ids: [second; 3], salt: Salt([7; 16]) }, &payment("1000"), None);
+    assert_eq!(found(&story, first), Some(second));
+    story.pass(179 + 600);
+    assert_eq!((found(&story, other), found(&story, second)), (Some(other), Some(second)));
+    story.pass(1);
+    assert_eq!((found(&story, other), found(&story, second)), (None, Some(second)));
 }
 
 #[test]

@@ -291,6 +291,18 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_has_one_canonical_form_with_the_minor_digits_of_its_currency() {
+        let canonical = |amount: &str, currency: &str| {
+            let mut text = String::new();
+            Amount::parse(amount, Currency::parse(currency).unwrap()).unwrap().canonical(&mut text);
+            text
+        };
+        assert_eq!(canonical("1000", "JPY"), "1000");
+        assert_eq!(canonical("1000.5", "USD"), "1000.50");
+        assert_eq!(canonical("0.001", "KWD"), "0.001");
+    }
+
+    #[test]
     fn abuse_27_other_forms_of_an_amount_are_refused() {
         let forms = [
             "",

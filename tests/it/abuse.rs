@@ -5,18 +5,30 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use smsc_simulator::Behavior;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify, watch};
+use tokio::task::JoinSet;
 
-use crate::support::client::{CORE_KEY, Client, Reply};
+use crate::support::client::{BATCH_KEY, CORE_KEY, Client, Reply};
 use crate::support::house::{House, MASTER_KEY, Plan};
 use crate::support::payment::{
-    SUBSCRIBERS, challenge_path, claim_body, code_in, generate_body, phone, subscriber, verify_body, wrong,
+    Issued, SUBSCRIBERS, challenge_path, claim_body, code_in, generate_body, phone, subscriber, verify_body,
+    wrong,
 };
 use crate::support::within;
 
 /// Sends the bodies to one call at once, each on a connection of its own, and returns the replies
 /// in the order of the bodies.
 async fn at_once(clients: Vec<Client>, call: &'static str, bodies: Vec<Value>) -> (Vec<Client>, Vec<Reply>) {
+    at_once_with_key(clients, call, None, bodies).await
+}
+
+/// As [`at_once`], with one idempotency key for all of them.
+async fn at_once_with_key(
+    clients: Vec<Client>,
+    call: &'static str,
+    key: Option<&'static str>,
+    bodies: Vec<Value>,
+) -> (Vec<Client>, Vec<Reply>) {
     let barrier = Arc::new(Barrier::new(bodies.len()));
     let running: Vec<_> = clients
         .into_iter()
@@ -25,7 +37,10 @@ async fn at_once(clients: Vec<Client>, call: &'static str, bodies: Vec<Value>) -
             let barrier = Arc::clone(&barrier);
             tokio::spawn(async move {
                 barrier.wait().await;
-                let reply = client.post(call, &body).await;
+                let reply = match key {
+                    Some(key) => client.post_with_key(call, key, &body).await,
+                    None => client.post(call, &body).await,
+                };
                 (client, reply)
             })
         })
@@ -74,8 +89,14 @@ async fn abuse_01_of_64_parallel_right_answers_one_is_approved_in_1000_rounds() 
 async fn abuse_02_of_1000_parallel_wrong_answers_three_are_compared() {
     let house = House::new().await;
     let issued = house.issue(&mut house.client().await, 0).await;
-    let answering = clients(&house, 1_000).await;
-    let (_, replies) = at_once(answering, "verify", vec![issued.wrong_body(); 1_000]).await;
+    // As many connections as a process can have that may have a thousand files open, beside other tests.
+    let mut answering = clients(&house, 250).await;
+    let mut replies = Vec::new();
+    for _ in 0..4 {
+        let (back, of_these) = at_once(answering, "verify", vec![issued.wrong_body(); 250]).await;
+        answering = back;
+        replies.extend(of_these);
+    }
     assert_eq!(count(&replies, "incorrect"), 2);
     // The third comparison answers as the 997 that are not compared any more.
     assert_eq!(count(&replies, "attempts_exhausted"), 998);
@@ -155,7 +176,7 @@ async fn abuse_05_the_right_answer_racing_with_a_resend_has_one_order() {
     let (mut answering, mut resending) = (house.client().await, house.client().await);
     for user in 0..99 {
         let issued = house.issue(&mut client, user).await;
-        house.clock.advance(Duration::from_secs(1));
+        house.advance(Duration::from_secs(1)).await;
         let (claim, body) = (claim_body(user, &issued.challenge_id), issued.body());
         let (verdict, resent) = tokio::join!(answering.verdict(&body), resending.post("resend", &claim));
         // A resend changes neither code nor state, so either order approves.
@@ -189,16 +210,74 @@ async fn abuse_05_the_right_answer_racing_with_a_lock_has_one_order() {
     }
 }
 
+/// Answers the challenges rightly, one after the other, the last of them once `expired` says that their time has run
+/// out. Returns the replies, each with whether that was said before its call began.
+async fn answer_around_expiry(
+    mut client: Client,
+    issued: Vec<Issued>,
+    mut expired: watch::Receiver<bool>,
+    answered: Arc<Notify>,
+) -> Vec<(Issued, bool, Reply)> {
+    let last = issued.len() - 1;
+    let mut replies = Vec::new();
+    for (index, issued) in issued.into_iter().enumerate() {
+        if index == last {
+            expired.wait_for(|expired| *expired).await.expect("the test goes on");
+        }
+        let late = *expired.borrow();
+        let reply = client.post("verify", &issued.body()).await;
+        answered.notify_one();
+        replies.push((issued, late, reply));
+    }
+    replies
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_05_and_09_no_answer_is_approved_at_or_after_expiry() {
+    const CLIENTS: usize = 8;
     let house = House::with_manual_clock().await;
     let mut client = house.client().await;
-    let (first, second) = (house.issue(&mut client, 0).await, house.issue(&mut client, 1).await);
-    house.clock.advance(Duration::from_millis(179_999));
-    assert_eq!(client.verdict(&first.body()).await, "approved");
-    house.clock.advance(Duration::from_millis(1));
-    assert_eq!(client.verdict(&second.body()).await, "expired");
-    assert_eq!(client.get(&second.path()).await.json()["state"], "expired");
+    for round in 0..9 {
+        let (expired, answered) = (watch::Sender::new(false), Arc::new(Notify::new()));
+        let mut challenges = Vec::new();
+        for user in 0..CLIENTS * CLIENTS {
+            challenges.push(house.issue(&mut client, user).await);
+        }
+        let expires_at = client.get(&challenges[0].path()).await.json()["expires_at"].clone();
+        let expires_at = expires_at.as_str().expect("an instant");
+        house.advance(Duration::from_millis(179_999)).await;
+        let mut running = JoinSet::new();
+        for (client, issued) in clients(&house, CLIENTS).await.into_iter().zip(challenges.chunks(CLIENTS)) {
+            let (expired, answered) = (expired.subscribe(), Arc::clone(&answered));
+            running.spawn(answer_around_expiry(client, issued.to_vec(), expired, answered));
+        }
+        // In the midst of the answers: the first has come, and the last ones are yet to begin.
+        answered.notified().await;
+        house.clock.advance(Duration::from_millis(1));
+        expired.send_replace(true);
+        let replies: Vec<_> = running.join_all().await.into_iter().flatten().collect();
+        let mut approved = 0;
+        for (issued, late, reply) in replies {
+            let body = reply.json();
+            let again = client.verdict(&issued.body()).await;
+            if body["verdict"] == "approved" {
+                assert!(!late, "round {round}: the call began at the expiry");
+                assert!(
+                    body["approved_at"].as_str() < Some(expires_at),
+                    "round {round}: {body}, {expires_at}"
+                );
+                assert_eq!(again, "already_used", "round {round}");
+                approved += 1;
+            } else {
+                assert_eq!(
+                    (body["verdict"].as_str(), again.as_str()),
+                    (Some("expired"), "expired"),
+                    "round {round}"
+                );
+            }
+        }
+        assert!((1..=CLIENTS * (CLIENTS - 1)).contains(&approved), "round {round}: {approved} approved");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,28 +288,33 @@ async fn abuse_10_to_12_nothing_but_success_gives_new_guesses() {
     for _ in 0..3 {
         client.verdict(&first.wrong_body()).await;
     }
-    house.clock.advance(Duration::from_secs(600));
-    let second = house.issue(&mut client, 0).await;
-    assert_eq!(client.verdict(&second.wrong_body()).await, "incorrect");
-    // Another connection, a resend and another locale: the same count.
-    house.clock.advance(Duration::from_secs(30));
+    house.advance(Duration::from_secs(600)).await;
+    let mut other = house.client().await;
+    other.key = Some(BATCH_KEY);
+    // Another client, connection and challenge, a resend and another locale: the same count.
+    let second = house.issue(&mut other, 0).await;
+    assert_eq!(other.verdict(&second.wrong_body()).await, "incorrect");
+    house.advance(Duration::from_secs(30)).await;
     assert_eq!(client.post("resend", &claim_body(0, &second.challenge_id)).await.status.as_u16(), 202);
     let mut body = generate_body(0);
     body["locale"] = "en".into();
     assert_eq!(client.post("generate", &body).await.status.as_u16(), 201);
-    let mut other = house.client().await;
-    let locked = other.post("verify", &second.wrong_body()).await;
+    let locked = client.post("verify", &second.wrong_body()).await;
     assert_eq!(locked.json()["verdict"], "locked");
     assert_eq!(locked.headers["retry-after"], "900");
-    let refused = client.post("generate", &generate_body(0)).await;
-    assert_eq!(
-        (refused.problem().as_str(), refused.json()["reason"].as_str()),
-        ("not-issued", Some("locked"))
-    );
+    for client in [&mut client, &mut other] {
+        let refused = client.post("generate", &generate_body(0)).await;
+        assert_eq!(
+            (refused.problem().as_str(), refused.json()["reason"].as_str()),
+            ("not-issued", Some("locked"))
+        );
+    }
     // Abuse 19: somebody else is not locked, and their success unlocks nobody.
     let theirs = house.issue(&mut client, 1).await;
     assert_eq!(client.verdict(&theirs.body()).await, "approved");
-    assert_eq!(client.verdict(&second.body()).await, "locked");
+    for client in [&mut client, &mut other] {
+        assert_eq!(client.verdict(&second.body()).await, "locked");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -429,19 +513,10 @@ async fn abuse_49_the_validity_of_an_sms_is_at_most_what_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_51_the_same_generate_100_times_is_one_challenge_one_sms_one_reply() {
     let house = House::new().await;
-    let mut running = Vec::new();
-    for mut client in clients(&house, 100).await {
-        running.push(tokio::spawn(async move {
-            let reply = client.post_with_key("generate", "key-1", &generate_body(0)).await;
-            (reply.status.as_u16(), reply.replayed(), reply.text())
-        }));
-    }
-    let mut replies = Vec::new();
-    for task in running {
-        replies.push(task.await.unwrap());
-    }
-    assert!(replies.iter().all(|(status, _, body)| *status == 201 && *body == replies[0].2));
-    assert_eq!(replies.iter().filter(|(_, replayed, _)| !replayed).count(), 1);
+    let bodies = vec![generate_body(0); 100];
+    let (_, replies) = at_once_with_key(clients(&house, 100).await, "generate", Some("key-1"), bodies).await;
+    assert!(replies.iter().all(|reply| reply.status.as_u16() == 201 && reply.body == replies[0].body));
+    assert_eq!(replies.iter().filter(|reply| !reply.replayed()).count(), 1);
     let mut client = house.client().await;
     let mut other = generate_body(0);
     other["transaction"]["amount"] = "1".into();
@@ -476,12 +551,48 @@ async fn abuse_52_a_verify_retried_with_its_key_gets_its_verdict_and_spends_noth
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn abuse_52_of_100_parallel_verifies_with_one_key_one_is_compared() {
+    let house = House::new().await;
+    let mut client = house.client().await;
+    let mut answering = clients(&house, 100).await;
+    let mut incorrect = 0;
+    for user in 0..20 {
+        let issued = house.issue(&mut client, user).await;
+        // Under one key a right and a wrong code, 50 times each: whichever comes first is compared.
+        let bodies = [issued.body(), issued.wrong_body()].into_iter().cycle().take(100).collect();
+        let (back, replies) = at_once_with_key(answering, "verify", Some("key-1"), bodies).await;
+        answering = back;
+        let first = replies.iter().position(|reply| !reply.replayed() && is_verdict(reply));
+        let first = first.expect("one is compared");
+        for (index, reply) in replies.iter().enumerate() {
+            if index % 2 == first % 2 {
+                assert_eq!((reply.status, &reply.body), (replies[first].status, &replies[first].body));
+                assert_eq!(reply.replayed(), index != first, "user {user}: one was compared");
+            } else {
+                assert_eq!(reply.problem(), "idempotency-key-reused", "user {user}");
+            }
+        }
+        let view = client.get(&issued.path()).await.json();
+        let state = if first % 2 == 0 { "approved" } else { "open" };
+        assert_eq!((view["state"].as_str(), view["attempts_left"].as_u64()), (Some(state), Some(2)));
+        incorrect += first % 2;
+    }
+    let compared = format!("otpgw_verdicts_total{{verdict=\"incorrect\"}} {incorrect}\n");
+    assert!(house.metrics().await.contains(&compared), "a replay is no verdict");
+}
+
+/// Whether it says what became of an answer, rather than that the call was refused as such.
+fn is_verdict(reply: &Reply) -> bool {
+    reply.json()["verdict"].is_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn abuse_53_of_100_parallel_resends_one_sends_and_the_expiry_stays() {
     let house = House::with_manual_clock().await;
     let mut client = house.client().await;
     let issued = house.issue(&mut client, 0).await;
     let expires_at = client.get(&issued.path()).await.json()["expires_at"].clone();
-    house.clock.advance(Duration::from_secs(30));
+    house.advance(Duration::from_secs(30)).await;
     let claim = claim_body(0, &issued.challenge_id);
     let (_, replies) = at_once(clients(&house, 100).await, "resend", vec![claim; 100]).await;
     let (sent, early): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status.as_u16() == 202);
@@ -581,7 +692,7 @@ async fn abuse_70_a_halt_that_only_the_wall_clock_shows_ends_the_codes_and_no_lo
     }
     let issued = house.issue(&mut client, 0).await;
     house.clock.put_wall_ahead(3_600_000);
-    house.clock.advance(Duration::from_secs(1));
+    house.advance(Duration::from_secs(1)).await;
     let expired = async {
         while client.get(&issued.path()).await.json()["state"] != "expired" {
             tokio::task::yield_now().await;

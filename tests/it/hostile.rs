@@ -224,7 +224,8 @@ async fn a_half_sent_head_does_not_hold_up_the_end_until_all_others_are_cut_off(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn abuse_68_a_log_that_nobody_reads_stops_nothing_and_what_is_lost_is_counted() {
-    let house = House::with(Plan::default().with("log.filter", "debug").with("log.json", true)).await;
+    let plan = Plan::default().with("log.filter", "debug").with("log.json", true);
+    let house = House::with(plan.with("api.connections_max", 500)).await;
     let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"));
     program.args(["serve", "--config"]).arg(house.sandbox.configuration()).stderr(Stdio::piped());
     let mut child = program.spawn().expect("the gateway starts");

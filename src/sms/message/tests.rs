@@ -235,6 +235,22 @@ fn a_template_that_does_not_fit_with_the_longest_fields_is_refused() {
 }
 
 #[test]
+fn a_template_has_room_for_the_longest_code_in_each_of_its_places() {
+    // Four codes, 28 characters of amount, 12 of payee, and `others`.
+    let compile = |others: usize, length| {
+        let template = format!("{{code}}{{code}}{{code}}{{code}}{{amount}}{{payee}}{}", "x".repeat(others));
+        read(&format!("payment_en = \"{template}\""), length).err().map(|mistakes| mistakes.to_string())
+    };
+    for (length, room) in [(6, 96), (8, 88), (10, 80)] {
+        assert_eq!(compile(room, length), None, "{length} digits");
+        let refused = compile(room + 1, length).expect("it does not fit");
+        assert!(refused.contains("found 161 septets with the longest fields"), "{length} digits: {refused}");
+    }
+    let septets = |length| compile(96, length).expect("it does not fit");
+    assert!(septets(8).contains("found 168 septets") && septets(10).contains("found 176 septets"));
+}
+
+#[test]
 fn the_code_goes_where_the_template_has_it_and_nowhere_else() {
     let templates = read("login_en = \"{code}{code} x{code}\"", 10).unwrap();
     assert_eq!(shown(&templates, Locale::En, &Subject::Login, "012345"), "012345012345 x012345");

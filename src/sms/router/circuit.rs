@@ -520,6 +520,29 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_counts_for_two_spans_and_no_longer() {
+        // Nine failures, never five in a row; successes, of which one after five seconds begins a span; one failure more.
+        let opens = |successes_at: &[u64]| {
+            let mut circuit = Circuit::of_refusals(START);
+            for number in 0..9 {
+                if number % 4 == 0 {
+                    circuit.succeeded(prefix(9), START);
+                }
+                assert!(!circuit.failed(prefix(number % 3), START, START));
+            }
+            let mut now = START;
+            for millis in successes_at {
+                now = START.plus(Duration::from_millis(*millis));
+                circuit.succeeded(prefix(9), now);
+            }
+            circuit.failed(prefix(0), now, now)
+        };
+        assert!(opens(&[]) && opens(&[5_000]), "the span itself and the next");
+        assert!(opens(&[5_000, 9_999]) && opens(&[4_999, 9_998]), "a span has not begun before its time");
+        assert!(!opens(&[5_000, 10_000]) && !opens(&[5_000, 60_000]), "the span after the next");
+    }
+
+    #[test]
     fn s7_errors_of_two_destinations_open_no_circuit_while_another_is_well_and_of_three_do_once_none_is() {
         let mut circuit = Circuit::new(START);
         for second in 0..300 {

@@ -180,6 +180,10 @@ fn a_route_that_cannot_be_followed_is_refused_by_name() {
     for (route, expected) in [
         (route(&["", "x"], &["a"]), "2:17: route[0].prefixes[1]: found \"x\", allowed up to 15 digits"),
         (
+            route(&[""], &["a"]).replace("\"\"", "\"\", 62"),
+            "2:17: route[0].prefixes[1]: found 62, allowed up to 15 digits",
+        ),
+        (
             route(&[], &["a"]),
             "2:12: route[0].prefixes: found 0 prefixes, allowed a list of 1 to 65535 prefixes",
         ),

@@ -15,6 +15,8 @@ use super::within;
 
 /// The key of the client `core-1`.
 pub(crate) const CORE_KEY: &str = "otpgw_test_core";
+/// The key of the client `batch-1`, which may do what `core-1` may.
+pub(crate) const BATCH_KEY: &str = "otpgw_test_batch";
 /// The key of the client `auditor-1`, which may not call what the core calls.
 pub(crate) const AUDITOR_KEY: &str = "otpgw_test_auditor";
 

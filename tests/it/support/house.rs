@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_sandbox::{Configuration, Sandbox, Secrets};
 use hyper::StatusCode;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use smsc_simulator::Simulator;
 use smsc_simulator::inbox::{Address, Cursor, Filter, Message};
 
-use super::client::{AUDITOR_KEY, CORE_KEY, Client};
+use super::client::{AUDITOR_KEY, BATCH_KEY, CORE_KEY, Client};
 use super::payment::{Issued, code_in, generate_body, phone, subscribers};
 use super::{PATIENCE, blocking, within};
 
@@ -71,6 +72,7 @@ impl Plan {
         };
         let defaults = Configuration::new(smsc, esme.system_id())
             .with_client("core-1", "core", CORE_KEY)
+            .with_client("batch-1", "core", BATCH_KEY)
             .with_client("auditor-1", "auditor", AUDITOR_KEY)
             .with("api.workers", 2)
             .with("smsc.mark_tlv", 0x1400);
@@ -123,6 +125,18 @@ impl House {
 
     pub(crate) async fn metrics(&self) -> String {
         Client::connect(self.app().admin_addr()).await.get("/metrics").await.text()
+    }
+
+    /// Moves the manual clock on, once every SMS has got its answer: the simulator lives in real time, and the link would
+    /// give up what it waits for.
+    pub(crate) async fn advance(&self, duration: Duration) {
+        let nothing_in_flight = async {
+            while !self.metrics().await.contains("\notpgw_sms_outbox_items 0\n") {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(nothing_in_flight, "the answers to all SMS").await;
+        self.clock.advance(duration);
     }
 
     /// The messages on the handset of a subscriber, oldest first.

@@ -41,7 +41,7 @@ async fn l1_refused_credentials_are_not_tried_again_soon() {
     let status = CommandStatus::ESME_RINVPASWD.0;
     peer.say(status, bind.sequence, Body::BindTransceiverResp(BindResp::default())).await;
     assert_eq!(peer.pdu().await, None);
-    settle().await;
+    until(|| running.metrics.sms.link_failures.get() == 1).await;
     running.clock.advance(Duration::from_millis(14_999));
     assert!(script.sees_no_attempt().await);
     running.clock.advance(Duration::from_millis(15_001));
@@ -107,13 +107,7 @@ async fn the_link_comes_back_after_the_smsc_unbinds_or_disconnects() {
     let simulator = Simulator::start(smsc_simulator::Config::default()).await.unwrap();
     let mut running = Running::start(simulator.smpp_addr(), |_| {});
     for binds in 1..=4 {
-        patiently(async {
-            while running.metrics.sms.binds.get() < binds {
-                settle().await;
-                running.clock.advance(Duration::from_millis(100));
-            }
-        })
-        .await;
+        running.pass_until(|metrics| metrics.sms.binds.get() == binds).await;
         running.send(1);
         assert_eq!(running.report().await, (1, Delivery::Accepted));
         assert_eq!(running.report().await, (1, Delivery::Delivered));

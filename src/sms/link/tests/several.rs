@@ -215,19 +215,14 @@ async fn l7_many_links_come_back_spread_over_time_and_none_is_left_behind() {
         let began = running.clock.now();
         while came_back_at.len() < LINKS {
             running.clock.advance(Duration::from_millis(20));
+            settle().await;
             let bound = usize::try_from(running.metrics.links_bound()).unwrap();
             came_back_at.resize(bound.max(came_back_at.len()), running.clock.now().since(began));
-            settle().await;
         }
         came_back_at.dedup();
         assert!(came_back_at.len() > 2, "round {round}: all at once, at {came_back_at:?}");
     }
-    patiently(async {
-        while simulator.sessions_bound() != LINKS {
-            settle().await;
-        }
-    })
-    .await;
+    until(|| simulator.sessions_bound() == LINKS).await;
     running.stop().await;
     simulator.stop().await;
 }
