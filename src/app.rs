@@ -169,8 +169,16 @@ impl App {
         let of_file = |changed: KeyChanged| {
             format!("{}: found {changed}, allowed a new number for a new key", config.key_file.display())
         };
-        self.gateway.replace_keys(&config.policy.keys).map_err(of_file)?;
+        let removed = self.gateway.replace_keys(&config.policy.keys).map_err(of_file)?;
+        if !removed.is_empty() {
+            let numbers: Vec<u16> = removed.iter().map(|id| id.0).collect();
+            tracing::warn!(
+                ?numbers,
+                "master keys are gone: what was issued under them is neither sent nor approved any more"
+            );
+        }
         self.api.replace_clients(config.clients);
+        self.server.forget_known();
         tracing::info!("clients and master keys read again");
         Ok(())
     }

@@ -26,7 +26,7 @@ use crate::sms::outbox::{Item, Outbox};
 use crate::store::{Decided, Store};
 use crate::subscriber::challenge::{Delivery, Locale, State};
 use crate::subscriber::challenge_id::{ChallengeId, Salt, SmsReference};
-use crate::subscriber::code::{Code, CodeLength, KeyChanged, Keyring};
+use crate::subscriber::code::{Code, CodeLength, KeyChanged, KeyId, Keyring};
 use crate::subscriber::id::SubscriberId;
 use crate::subscriber::idempotency::{Idempotency, Outcome};
 use crate::subscriber::policy::Policy;
@@ -108,15 +108,16 @@ impl Gateway {
     }
 
     /// Issues from now on under the first key of `keys`; open challenges are answered under the key
-    /// that they were issued under, as long as `keys` holds it.
+    /// that they were issued under, as long as `keys` holds it. Returns those that it does not hold any more.
     ///
     /// # Errors
     ///
     /// [`KeyChanged`] if one has other bytes than before; then all stay as they were.
-    pub(crate) fn replace_keys(&self, keys: &Keyring) -> Result<(), KeyChanged> {
-        let keys = self.policy.load().keys.replaced_by(keys)?;
+    pub(crate) fn replace_keys(&self, keys: &Keyring) -> Result<Vec<KeyId>, KeyChanged> {
+        let before = self.policy.load_full();
+        let keys = before.keys.replaced_by(keys)?;
         self.policy.rcu(|policy| policy.with_keys(keys.clone()));
-        Ok(())
+        Ok(before.keys.ids().filter(|id| keys.find(*id).is_none()).collect())
     }
 
     /// Issues a challenge and queues its SMS.
@@ -247,7 +248,7 @@ impl Gateway {
         subscriber: &SubscriberId,
         which: Which,
     ) -> Decided<Option<ChallengeView>> {
-        let now = self.clock.now();
+        let (now, policy) = (self.clock.now(), self.policy.load());
         let view = |subscriber: &Subscriber| {
             let challenge = match which {
                 Which::Id(id) => subscriber.challenge(id, now),
@@ -255,7 +256,7 @@ impl Gateway {
             };
             challenge.map(|challenge| ChallengeView {
                 id: challenge.id,
-                state: challenge.state(now),
+                state: subscriber.state(challenge, &policy, now),
                 delivery: challenge.delivery(now),
                 sends: challenge.sends(),
                 attempts_left: challenge.attempts_left(),

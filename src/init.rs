@@ -64,7 +64,8 @@ fn say(folder: &Path, api_key: &str, out: &mut impl Write) -> io::Result<()> {
 /// As a shell takes it for one word.
 fn quoted(path: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "/._-".contains(character);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -108,6 +109,7 @@ mod tests {
     fn a_folder_s_name_is_one_word_for_a_shell() {
         assert_eq!(quoted("/srv/gateway-1"), "/srv/gateway-1");
         assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
+        assert_eq!(quoted("-f"), "./-f");
     }
 
     #[test]

@@ -120,7 +120,9 @@ fn parse_line(line: &str) -> Option<(KeyId, Zeroizing<[u8; MASTER_KEY_BYTES]>)> 
     let id: u16 = id.parse().ok().filter(|id| *id != 0)?;
     let mut master = Zeroizing::new([0; MASTER_KEY_BYTES]);
     let decoded = base16ct::mixed::decode(hex.trim(), master.as_mut_slice()).ok()?.len();
-    (decoded == MASTER_KEY_BYTES).then_some((KeyId(id), master))
+    // Nobody draws zeros: they stand for a key that is still to come.
+    let is_key = decoded == MASTER_KEY_BYTES && *master != [0; MASTER_KEY_BYTES];
+    is_key.then_some((KeyId(id), master))
 }
 
 fn random_hex() -> io::Result<Zeroizing<String>> {
@@ -199,8 +201,11 @@ mod tests {
         assert_eq!(refused(""), (None, "found 0 keys, allowed 1 to 8".into()));
         let many: String = (1..=9).map(|id| format!("{id} {id}{}\n", &hex[1..])).collect();
         assert_eq!(refused(&many), (Some(9), "found one key more, allowed 1 to 8".into()));
-        for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}"] {
-            let line = line.replace("{hex}", &hex).replace("{bad}", &"zz".repeat(32));
+        for line in ["0 {hex}", "x {hex}", "65536 {hex}", "1", "1 abcd", "1 {hex}0", "1 {bad}", "1 {zeros}"] {
+            let line = line
+                .replace("{hex}", &hex)
+                .replace("{bad}", &"zz".repeat(32))
+                .replace("{zeros}", &"00".repeat(32));
             let form =
                 "found something else, allowed a number from 1 to 65535, a blank and 64 hexadecimal digits";
             assert_eq!(refused(&line), (Some(1), form.into()), "{line}");

@@ -129,7 +129,7 @@ fn reload(app: &App, path: &Path, open_files_max: u64) {
 fn check_config(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path).map_err(Failure::config)?;
     let subscribers = otp_gateway::app::load_subscribers(&config).map_err(Failure::config)?;
-    eprintln!("{}: good, with {subscribers} subscribers", path.display());
+    eprintln!("{}: good; subscribers: {subscribers}", path.display());
     Ok(())
 }
 

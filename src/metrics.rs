@@ -204,7 +204,7 @@ metrics! {
         pub(crate) clock_drift: Gauge = "otpgw_clock_drift_seconds", real_gauge;
         /// Open API connections.
         pub(crate) connections: IntGauge = "otpgw_connections", gauge;
-        /// Lines of the log that were dropped since they were not read.
+        /// Lines of the log that were lost: not read in time, or not written.
         pub(crate) log_lines_dropped: IntCounter = "otpgw_log_lines_dropped_total", counter;
         /// API connections without a client's key that were closed since others came.
         pub(crate) connections_evicted: IntCounter = "otpgw_connections_evicted_total", counter;

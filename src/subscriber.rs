@@ -27,10 +27,11 @@ pub(crate) use commands::{
 pub use commands::{Decision, Draw, Generate, GenerateRefused, Issued, Presented, Verify};
 pub(crate) use event::Event;
 
-use challenge::{Challenge, OpenChallenge};
+use challenge::{Challenge, OpenChallenge, State};
 use challenge_id::{ChallengeId, SmsReference};
 use idempotency::Remembered;
 use lockout::Lockout;
+use policy::Policy;
 
 use crate::clock::Timestamp;
 use crate::msisdn::Msisdn;
@@ -88,6 +89,16 @@ impl Subscriber {
     pub(crate) fn challenge_with(&self, reference: SmsReference, now: Timestamp) -> Option<&Challenge> {
         let held = self.challenges().filter(|challenge| !challenge.is_forgotten(now));
         held.filter(|challenge| challenge.id.sms_reference() == reference).max_by_key(|c| c.issued_at)
+    }
+
+    /// The state of a challenge that is held; without its master key an open one is as good as expired.
+    pub(crate) fn state(&self, challenge: &Challenge, policy: &Policy, now: Timestamp) -> State {
+        match challenge.state(now) {
+            State::Open if !self.open_challenge(challenge.id).is_some_and(|open| open.has_key(policy)) => {
+                State::Expired
+            }
+            state => state,
+        }
     }
 
     /// All that are held, those that are forgotten included.

@@ -72,12 +72,26 @@ pub fn secret_file<T>(
 
 /// The path of a file that can be read, which is left to others.
 pub fn readable_file(allowed: &'static str) -> impl Form<Value = PathBuf> {
-    let open = |path: &Path| match File::open(path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_dir() => Err(FileProblem::whole("a folder", "a file that can be read")),
-        Ok(metadata) => written_by_its_owner(&metadata),
-        Err(error) => Err(FileProblem::unreadable(&error)),
+    let open = |path: &Path| {
+        let metadata = open(path)?.metadata().map_err(|error| FileProblem::unreadable(&error))?;
+        written_by_its_owner(&metadata)
     };
     map(NamedFile { allowed, is_secret: false, read: open }, |(path, ())| path)
+}
+
+/// Opens a file; what is none, such as a pipe, might never end.
+///
+/// # Errors
+///
+/// [`FileProblem`] if it is no regular file, or cannot be read.
+pub(crate) fn open(path: &Path) -> Result<File, FileProblem> {
+    let unreadable = |error: io::Error| FileProblem::unreadable(&error);
+    let kind = std::fs::metadata(path).map_err(unreadable)?.file_type();
+    match (kind.is_file(), kind.is_dir()) {
+        (true, _) => File::open(path).map_err(unreadable),
+        (_, true) => Err(FileProblem::whole("a folder", "a file that can be read")),
+        _ => Err(FileProblem::whole("a pipe or a device", "a file that can be read")),
+    }
 }
 
 /// Refuses a file that others may write: whoever can, decides what it says.
@@ -110,7 +124,7 @@ fn read(
     allows: impl Fn(u32) -> Result<(), FileProblem>,
 ) -> Result<Zeroizing<String>, FileProblem> {
     let unreadable = |error: io::Error| FileProblem::unreadable(&error);
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path)?;
     let metadata = file.metadata().map_err(unreadable)?;
     allows(metadata.mode())?;
     if metadata.len() > bytes_max {

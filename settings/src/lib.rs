@@ -45,7 +45,6 @@ pub use forms::{
 pub use mistake::{Mistake, Mistakes};
 pub use section::Section;
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -64,10 +63,10 @@ use tree::Table;
 /// When `read` yields nothing and has no mistake to show for it.
 pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
     let unreadable = |error| Mistakes::unreadable(path, &error, "a file in TOML");
-    let mut file = File::open(path).map_err(unreadable)?;
+    let refused = |problem: FileProblem| Mistakes::of_whole(problem.found, problem.allowed).of(path);
+    let mut file = files::open(path).map_err(refused)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    files::written_by_its_owner(&metadata)
-        .map_err(|problem| Mistakes::of_whole(problem.found, problem.allowed).of(path))?;
+    files::written_by_its_owner(&metadata).map_err(refused)?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(unreadable)?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));

@@ -21,14 +21,23 @@ struct Taken {
     /// The number of the next connection that comes, or is active.
     next: u64,
     /// Those that have shown no key, the one that has been idle for the longest first.
-    strangers: BTreeMap<u64, CancellationToken>,
+    strangers: BTreeMap<u64, Connection>,
+    /// Those that have.
+    known: BTreeMap<u64, Connection>,
+}
+
+/// What a connection and its place share.
+#[derive(Clone, Debug, Default)]
+struct Connection {
+    evicted: CancellationToken,
+    is_known: Arc<AtomicBool>,
 }
 
 impl Taken {
-    fn stranger(&mut self, evicted: CancellationToken) -> u64 {
+    fn stranger(&mut self, connection: Connection) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.strangers.insert(number, evicted);
+        self.strangers.insert(number, connection);
         number
     }
 }
@@ -39,8 +48,7 @@ pub(super) struct Place {
     places: Arc<Places>,
     /// Among the strangers.
     number: Mutex<u64>,
-    evicted: CancellationToken,
-    is_known: AtomicBool,
+    connection: Connection,
 }
 
 impl Places {
@@ -60,15 +68,23 @@ impl Places {
         let mut taken = self.taken();
         let is_full = taken.count >= self.max || taken.strangers.len() >= self.strangers_max;
         if is_full {
-            let (_, evicted) = taken.strangers.pop_first()?;
-            evicted.cancel();
+            let (_, oldest) = taken.strangers.pop_first()?;
+            oldest.evicted.cancel();
             taken.count -= 1;
         }
         taken.count += 1;
-        let evicted = CancellationToken::new();
-        let number = Mutex::new(taken.stranger(evicted.clone()));
-        let place = Place { places: Arc::clone(self), number, evicted, is_known: AtomicBool::new(false) };
+        let connection = Connection::default();
+        let number = Mutex::new(taken.stranger(connection.clone()));
+        let place = Place { places: Arc::clone(self), number, connection };
         Some((place, is_full))
+    }
+
+    /// Takes all for strangers until they show a key again.
+    pub(super) fn forget_known(&self) {
+        let mut taken = self.taken();
+        let mut known = std::mem::take(&mut taken.known);
+        known.values().for_each(|connection| connection.is_known.store(false, Ordering::Relaxed));
+        taken.strangers.append(&mut known);
     }
 }
 
@@ -80,20 +96,26 @@ impl Place {
     /// Returns once the connection has to give its place up, and the runtime has looked at its socket since: whoever polls
     /// the connection first finds what has arrived by then. Cancel safe.
     pub(super) async fn evicted(&self) {
-        self.evicted.cancelled().await;
+        self.connection.evicted.cancelled().await;
         tokio::task::yield_now().await;
     }
 
     /// Whether it has shown a key.
     pub(super) fn is_known(&self) -> bool {
-        self.is_known.load(Ordering::Relaxed)
+        self.connection.is_known.load(Ordering::Relaxed)
     }
 
     /// The connection has shown a client's key: from now on, the place is its own.
     // After the first time, one look at a flag.
     pub(super) fn known(&self) {
-        if !self.is_known() && self.places.taken().strangers.remove(&self.number()).is_some() {
-            self.is_known.store(true, Ordering::Relaxed);
+        if self.is_known() {
+            return;
+        }
+        let mut taken = self.places.taken();
+        let number = *self.number();
+        if let Some(connection) = taken.strangers.remove(&number) {
+            connection.is_known.store(true, Ordering::Relaxed);
+            taken.known.insert(number, connection);
         }
     }
 
@@ -101,8 +123,8 @@ impl Place {
     pub(super) fn active(&self) {
         let mut taken = self.places.taken();
         let mut number = self.number();
-        if let Some(evicted) = taken.strangers.remove(&number) {
-            *number = taken.stranger(evicted);
+        if let Some(connection) = taken.strangers.remove(&number) {
+            *number = taken.stranger(connection);
         }
     }
 }
@@ -110,7 +132,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
-        if taken.strangers.remove(&self.number()).is_some() || self.is_known() {
+        let number = *self.number();
+        if taken.strangers.remove(&number).or_else(|| taken.known.remove(&number)).is_some() {
             taken.count -= 1;
         }
     }
@@ -128,18 +151,41 @@ mod tests {
         let (second, _) = places.take().unwrap();
         first.active();
         let (third, evicts) = places.take().unwrap();
-        assert!(evicts && second.evicted.is_cancelled() && !first.evicted.is_cancelled());
+        assert!(
+            evicts && second.connection.evicted.is_cancelled() && !first.connection.evicted.is_cancelled()
+        );
         drop(second);
         third.known();
         let (fourth, evicts) = places.take().unwrap();
         assert!(!evicts, "one is kept for those that are known");
         let (fifth, evicts) = places.take().unwrap();
-        assert!(evicts && first.evicted.is_cancelled() && !third.evicted.is_cancelled());
+        assert!(
+            evicts && first.connection.evicted.is_cancelled() && !third.connection.evicted.is_cancelled()
+        );
         fourth.known();
         fifth.known();
         assert!(places.take().is_none(), "all have shown a key");
         drop(third);
         assert!(places.take().is_some());
+    }
+
+    #[test]
+    fn those_that_are_forgotten_are_strangers_until_they_show_a_key_again() {
+        let places = Places::new(2, 0);
+        let (first, _) = places.take().unwrap();
+        let (second, _) = places.take().unwrap();
+        first.known();
+        second.known();
+        assert!(places.take().is_none());
+        places.forget_known();
+        assert!(!first.is_known() && !second.is_known());
+        second.known();
+        let (third, evicts) = places.take().unwrap();
+        assert!(evicts && first.connection.evicted.is_cancelled() && second.is_known());
+        third.known();
+        assert!(places.take().is_none());
+        drop((first, second, third));
+        assert_eq!(places.taken().count, 0);
     }
 
     #[test]
@@ -150,7 +196,7 @@ mod tests {
             let (known, _) = places.take().unwrap();
             known.known();
             let (newcomer, evicts) = places.take().unwrap();
-            assert!(evicts && stranger.evicted.is_cancelled());
+            assert!(evicts && stranger.connection.evicted.is_cancelled());
             // It is too late for that.
             stranger.known();
             assert!(!stranger.is_known());

@@ -13,7 +13,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -62,6 +61,7 @@ struct Dealt {
 pub(crate) struct Server {
     addr: SocketAddr,
     threads: Vec<JoinHandle<()>>,
+    places: Arc<Places>,
 }
 
 impl Server {
@@ -93,9 +93,10 @@ impl Server {
             running.push(threads.spawn(&format!("api-{index}"), move || worker.run(dealt))?);
             workers.push(sender);
         }
+        let places = Places::new(config.connections_max, config.connections_max / KEPT_PART);
         let acceptor = Acceptor {
             workers,
-            places: Places::new(config.connections_max, config.connections_max / KEPT_PART),
+            places: Arc::clone(&places),
             // Ten minutes at most, by the bounds of the setting.
             idle_timeout_millis: config.idle_timeout.as_millis() as u32,
             clock: clock.clone(),
@@ -103,11 +104,16 @@ impl Server {
             drain: drain.clone(),
         };
         running.push(threads.spawn("acceptor", move || acceptor.run(listener))?);
-        Ok(Self { addr, threads: running })
+        Ok(Self { addr, threads: running, places })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Keys may have been withdrawn: a connection keeps its place only once it has shown one again.
+    pub(crate) fn forget_known(&self) {
+        self.places.forget_known();
     }
 
     /// Waits until every request in flight is answered, after `drain` was cancelled.
@@ -267,15 +273,8 @@ impl Worker {
         in_progress: &AtomicUsize,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         in_progress.fetch_add(1, Ordering::Relaxed);
-        let mut answer = self.api.answer(request, || place.known()).await;
+        let answer = self.api.answer(request, || place.known()).await;
         in_progress.fetch_sub(1, Ordering::Relaxed);
-        // Its key may have been withdrawn: whoever has none keeps no place.
-        if let Ok(answer) = &mut answer
-            && answer.headers().contains_key(WWW_AUTHENTICATE)
-            && place.is_known()
-        {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         answer
     }
 }

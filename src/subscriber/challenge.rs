@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::challenge_id::{ChallengeId, Salt};
 use super::code::{CodeLength, KeyId};
+use super::policy::Policy;
 use super::transaction::Digest;
 use crate::clock::Timestamp;
 use crate::named::named;
@@ -157,6 +158,13 @@ pub(crate) struct OpenChallenge {
 
 const _: () = assert!(size_of::<Challenge>() <= 56, "an ended challenge has at most 56 bytes");
 const _: () = assert!(size_of::<OpenChallenge>() <= 128, "an open challenge has at most 128 bytes");
+
+impl OpenChallenge {
+    /// Whether the master key that it was issued under is still in the key file: without, no code can be right.
+    pub(crate) fn has_key(&self, policy: &Policy) -> bool {
+        policy.keys.find(self.key).is_some()
+    }
+}
 
 impl Challenge {
     /// Expiry is derived from `now`.

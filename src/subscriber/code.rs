@@ -230,6 +230,10 @@ impl Keyring {
         &self.keys[0]
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().map(KeySet::id)
+    }
+
     pub(crate) fn find(&self, id: KeyId) -> Option<&KeySet> {
         self.keys.iter().find(|key| key.id == id)
     }

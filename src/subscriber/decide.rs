@@ -95,7 +95,8 @@ impl Subscriber {
             Err(KeyReused) => return Decision::unchanged(Outcome::KeyReused),
             Ok(Some(remembered)) => {
                 let challenge = self.challenge(remembered.challenge, now);
-                let issued = challenge.map(|challenge| Ok(self.issued(challenge, policy)));
+                let resend_after = self.resend_after(remembered.challenge, policy, now);
+                let issued = challenge.map(|challenge| Ok(self.issued(challenge, resend_after)));
                 return Decision::unchanged(issued.map_or(Outcome::KeyReused, Outcome::Replayed));
             }
             Ok(None) => {}
@@ -104,7 +105,7 @@ impl Subscriber {
             return Decision::unchanged(Outcome::Fresh(Err(refused)));
         }
         let challenge = self.new_challenge(command, policy, now);
-        let issued = self.issued(&challenge.challenge, policy);
+        let issued = self.issued(&challenge.challenge, policy.resend_after(1));
         let mut events = self.make_room(policy, now);
         let key = command.idempotency.map(|idempotency| idempotency.remembered(policy));
         events.push(Event::Issued { challenge, key });
@@ -180,14 +181,14 @@ impl Subscriber {
         events
     }
 
-    fn issued(&self, challenge: &Challenge, policy: &Policy) -> Issued {
+    fn issued(&self, challenge: &Challenge, resend_after: Option<Duration>) -> Issued {
         Issued {
             challenge: challenge.id,
             sms_reference: challenge.id.sms_reference(),
             code_length: challenge.code_length,
             issued_at: challenge.issued_at,
             expires_at: challenge.expires_at,
-            resend_after: policy.resend_after(1),
+            resend_after,
             attempts_left: challenge.attempts_max,
             phone: self.phone,
         }
@@ -306,24 +307,24 @@ impl Subscriber {
                 return refused.map(|verdict| Outcome::Fresh(Err(ResendRefused::Ended(verdict))));
             }
         };
+        if !open.has_key(policy) {
+            return Decision::unchanged(Outcome::Fresh(Err(ResendRefused::Ended(Verdict::Expired))));
+        }
         if let Err(refused) = self.may_resend(open, policy, now) {
             return Decision::unchanged(Outcome::Fresh(Err(refused)));
         }
         let challenge = &open.challenge;
-        let resent = self.resent(challenge, challenge.sends, now, policy);
+        let resend_after = policy.resend_after(challenge.sends.saturating_add(1));
+        let resent = self.resent(challenge, challenge.sends, now, resend_after);
         let key = presented.idempotency.map(|idempotency| idempotency.remembered(policy));
         let event = Event::Resent { at: now, challenge: challenge.id, key };
         Decision::changed(Outcome::Fresh(Ok(resent)), event)
     }
 
     fn may_resend(&self, open: &OpenChallenge, policy: &Policy, now: Timestamp) -> Result<(), ResendRefused> {
-        let wait = policy.resend_after(open.challenge.sends).ok_or(ResendRefused::NoneLeft)?;
-        let earliest = open.last_sent_at.plus(wait);
-        // A subscriber whose SMS certainly did not arrive need not wait; only once, so that a bad connection
-        // to the SMSC cannot flood a handset.
-        let at_once = open.challenge.delivery.has_failed() && !open.resent_after_failure;
-        if now < earliest && !at_once {
-            return Err(ResendRefused::TooEarly { retry_after: earliest.since(now) });
+        let retry_after = open.resend_after(policy, now).ok_or(ResendRefused::NoneLeft)?;
+        if !retry_after.is_zero() {
+            return Err(ResendRefused::TooEarly { retry_after });
         }
         match self.sends_used_up(policy, now) {
             Some(retry_after) => Err(ResendRefused::SendsUsedUp { retry_after }),
@@ -331,7 +332,19 @@ impl Subscriber {
         }
     }
 
-    fn resent(&self, challenge: &Challenge, ordinal: u8, at: Timestamp, policy: &Policy) -> Resent {
+    /// The time from `now` until the SMS may be sent again; `None` if it may not.
+    fn resend_after(&self, challenge: ChallengeId, policy: &Policy, now: Timestamp) -> Option<Duration> {
+        let open = self.open_challenge(challenge)?;
+        (open.challenge.state(now) == State::Open).then(|| open.resend_after(policy, now))?
+    }
+
+    fn resent(
+        &self,
+        challenge: &Challenge,
+        ordinal: u8,
+        at: Timestamp,
+        resend_after: Option<Duration>,
+    ) -> Resent {
         Resent {
             challenge: challenge.id,
             sms_reference: challenge.id.sms_reference(),
@@ -339,7 +352,7 @@ impl Subscriber {
             at,
             expires_at: challenge.expires_at,
             code_length: challenge.code_length,
-            resend_after: policy.resend_after(ordinal.saturating_add(1)),
+            resend_after,
             attempts_left: challenge.attempts_left(),
             locale: challenge.locale,
             phone: self.phone,
@@ -354,7 +367,8 @@ impl Subscriber {
     ) -> Outcome<Result<Resent, ResendRefused>> {
         match (remembered.act, self.challenge(remembered.challenge, now)) {
             (RememberedAct::Resent { ordinal, at }, Some(challenge)) => {
-                Outcome::Replayed(Ok(self.resent(challenge, ordinal, at, policy)))
+                let resend_after = self.resend_after(challenge.id, policy, now);
+                Outcome::Replayed(Ok(self.resent(challenge, ordinal, at, resend_after)))
             }
             (RememberedAct::Voided, _) => {
                 Outcome::Replayed(Err(ResendRefused::Ended(Verdict::TransactionChanged)))
@@ -434,6 +448,15 @@ impl Subscriber {
 }
 
 impl OpenChallenge {
+    /// The time from `now` until its SMS may be sent again, 0 if it may at once; `None` if no resend is left.
+    fn resend_after(&self, policy: &Policy, now: Timestamp) -> Option<Duration> {
+        let wait = policy.resend_after(self.challenge.sends)?;
+        // A subscriber whose SMS certainly did not arrive need not wait; only once, so that a bad connection
+        // to the SMSC cannot flood a handset.
+        let at_once = self.challenge.delivery.has_failed() && !self.resent_after_failure;
+        Some(if at_once { Duration::ZERO } else { self.last_sent_at.plus(wait).since(now) })
+    }
+
     /// `None` if its master key is no longer in the key file, so that no code can be right.
     fn code(&self, subscriber: &SubscriberId, policy: &Policy) -> Option<Code> {
         let Challenge { id, code_length, .. } = &self.challenge;

@@ -584,7 +584,8 @@ fn abuse_65_what_is_promised_for_ten_minutes_is_kept_whatever_was_issued_since()
     let again = story.verify_with(first, &code, &subject, Some(key("v", "right")));
     assert_eq!(again, Outcome::Replayed(approved));
     let again = story.generate_with(&subject, Some(key("g", "body")));
-    assert_eq!(again, Outcome::Replayed(Ok(issued)));
+    // But for the wait for a resend, of which there can be none any more.
+    assert_eq!(again, Outcome::Replayed(Ok(Issued { resend_after: None, ..issued })));
     assert_eq!(story.subscriber.sends.len(), sends, "no second SMS");
 }
 
@@ -601,6 +602,33 @@ fn in_a_full_store_whoever_has_something_to_drop_is_issued_a_challenge_and_memor
     story.pass(601);
     assert!(story.generate().is_ok());
     assert!(story.subscriber.heap_bytes() < before);
+}
+
+#[test]
+fn a_reply_that_is_replayed_counts_the_wait_for_a_resend_from_now() {
+    let mut story = Story::begin();
+    let wait = |story: &mut Story| match story.generate_with(&payment("1000"), Some(key("g", "g"))) {
+        Outcome::Fresh(Ok(issued)) | Outcome::Replayed(Ok(issued)) => (issued.challenge, issued.resend_after),
+        other => panic!("not issued: {other:?}"),
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let (challenge, at_first) = wait(&mut story);
+    assert_eq!(at_first, seconds(30));
+    story.pass(10);
+    assert_eq!(wait(&mut story).1, seconds(20));
+    story.pass(21);
+    assert_eq!(wait(&mut story).1, seconds(0));
+    assert!(story.resend(challenge).is_ok());
+    story.pass(1);
+    assert_eq!(wait(&mut story).1, seconds(59));
+    story.report(challenge, 1, Delivery::Undelivered);
+    assert_eq!(wait(&mut story).1, seconds(0), "it certainly did not arrive");
+    assert!(story.resend(challenge).is_ok());
+    assert_eq!(wait(&mut story).1, None, "none is left");
+    let mut story = Story::begin();
+    let (challenge, _) = wait(&mut story);
+    story.right(challenge);
+    assert_eq!(wait(&mut story).1, None, "it has ended");
 }
 
 #[test]

@@ -454,6 +454,14 @@ async fn abuse_34_open_codes_verify_while_the_master_key_is_rotated() {
         "master.keys: found key 1 with other bytes than it had before, allowed a new number for a new key";
     assert!(refused.ends_with(expected), "{refused}");
     let after = house.issue(&mut client, 0).await;
+    // Without its key a challenge is as good as expired, whatever it is asked for; with it, it is not.
+    house.reload_with_keys(&format!("2 {}\n", "77".repeat(32))).unwrap();
+    assert_eq!(client.get(&before.path()).await.json()["state"], "expired");
+    assert_eq!(client.verdict(&before.body()).await, "expired");
+    let resent = client.post("resend", &claim_body(0, &before.challenge_id)).await;
+    assert_eq!(resent.json()["verdict"], "expired");
+    house.reload_with_keys(&format!("2 {}\n1 {}\n", "77".repeat(32), MASTER_KEY.repeat(32))).unwrap();
+    assert_eq!(client.get(&before.path()).await.json()["state"], "open");
     assert_eq!(client.verdict(&before.body()).await, "approved");
     assert_eq!(client.verdict(&after.body()).await, "approved");
 }

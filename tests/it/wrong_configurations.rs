@@ -276,6 +276,21 @@ fn abuse_71_no_file_that_decides_may_be_written_by_others_than_its_owner() {
     }
 }
 
+#[test]
+fn a_pipe_where_a_file_should_be_is_named_and_not_waited_for() {
+    for name in ["gateway.toml", "subscribers.csv", "master.keys", "smsc.password"] {
+        let folder = folder();
+        let path = folder.path().join("gateway.toml");
+        std::fs::write(&path, with_a_key(GOOD)).expect("a file");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
+        let pipe = folder.path().join(name);
+        std::fs::remove_file(&pipe).expect("the file that was there");
+        assert!(Command::new("mkfifo").arg("-m600").arg(&pipe).status().expect("mkfifo").success());
+        let told = Config::load(&path).expect_err(name).to_string();
+        assert!(told.contains("found ") && told.contains("a pipe or a device, allowed"), "{name}: {told}");
+    }
+}
+
 /// Six mistakes in five sections. The default of `connections_max` would be another, where a process may have few files
 /// open.
 const SIX: &str = "[[clients]]
