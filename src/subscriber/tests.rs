@@ -410,7 +410,7 @@ fn the_sends_of_a_rolling_day_are_limited_and_the_advice_is_exact() {
         assert!(story.generate().is_ok());
         story.pass(60);
     }
-    let retry_after = DAY - Duration::from_secs(600);
+    let retry_after = Duration::from_secs(24 * 3600 - 600);
     assert_eq!(story.generate(), Err(GenerateRefused::SendsUsedUp { retry_after }));
     story.now = story.now.plus(retry_after - Duration::from_millis(1));
     assert!(story.generate().is_err());

@@ -613,6 +613,7 @@ async fn abuse_53_of_100_parallel_resends_one_sends_and_the_expiry_stays() {
     let second =
         inbox.wait_for(&phone(0), first.cursor(), crate::support::PATIENCE).await.expect("the resent SMS");
     assert_eq!(code_in(second.text()), issued.code);
+    assert_eq!(client.get(&issued.path()).await.json()["sends"], 2);
     assert_eq!(client.verdict(&issued.body()).await, "approved");
     assert_eq!(house.messages(0).len(), 2);
 }

@@ -107,3 +107,17 @@ impl Crowds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_all_destinations_that_fail_together_a_few_sms_wait_or_one_of_each() {
+        let crowd = Crowd::default();
+        for (failing, places) in [(1, 10), (2, 10), (3, 6), (4, 5), (20, 1), (1_000, 1)] {
+            crowd.set_state(RouteState::Slow, failing);
+            assert_eq!(crowd.slow_places_max(), places, "{failing} fail");
+        }
+    }
+}

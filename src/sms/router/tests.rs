@@ -175,6 +175,15 @@ fn the_longest_prefix_decides_which_smsc_carries_an_sms() {
 }
 
 #[test]
+fn how_many_digits_name_a_network_is_read_with_routes_and_without() {
+    let digits = |routes: String| {
+        let outbox = "[outbox]\ndestination_digits = 3\n".to_owned();
+        table(&[routes, outbox], &["a"]).unwrap().destination_digits
+    };
+    assert_eq!((digits(String::new()), digits(route(&[""], &["a"]))), (3, 3));
+}
+
+#[test]
 fn a_route_that_cannot_be_followed_is_refused_by_name() {
     let refused = |routes: &[String]| table(routes, &["a", "b"]).unwrap_err().to_string();
     for (route, expected) in [
