@@ -5,14 +5,15 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use serde::Deserialize;
 
-use super::{Bank, ConfirmForm, is_code, key, request};
+use super::{Bank, ConfirmForm, is_code, request};
 use crate::gateway::{ActRequest, Call};
 use crate::outcome::Outcome;
-use crate::payment::SubscriberId;
+use crate::payment::{Payment, SubscriberId, UNANSWERED_MAX};
 use crate::sample::{Authenticator, User};
 
 /// Codes that may be presented at once: enough that some meet, few enough to show each.
 pub(crate) const AT_ONCE_MAX: usize = 64;
+const _: () = assert!(AT_ONCE_MAX <= UNANSWERED_MAX);
 
 /// Codes that are to be presented for one payment, all at once.
 #[derive(Deserialize)]
@@ -31,12 +32,8 @@ impl Bank {
         }
         let acts = self.reserve(id, form.codes.len());
         let confirmations = form.codes.iter().zip(acts).map(async |(code, act)| {
-            let request = ActRequest { code: Some(code), ..request(&payment, Some(&challenge.id)) };
-            let answer = self.gateway.call(Call::Verify, &payment, &key(&payment, act), &request).await;
-            if let Ok(answer) = &answer {
-                self.remember_lock(&payment, answer);
-            }
-            self.verified(&payment, &challenge.id, answer)
+            let payment = Payment { act, ..payment.clone() };
+            self.present(&payment, &challenge.id, code).await
         });
         Outcome::AtOnce { outcomes: join_all(confirmations).await }
     }
@@ -58,7 +55,7 @@ impl Bank {
         self.verified(&payment, &challenge.id, answer)
     }
 
-    /// So many acts that no other call will be.
+    /// This many acts that no other call will be.
     fn reserve(&self, id: &str, acts: usize) -> Range<u32> {
         let mut payments = self.payments();
         let Some(payment) = payments.find(id) else { return 0..0 };
