@@ -212,6 +212,7 @@ pub(crate) const ASSETS: &[Asset] = &[
     ("/countdown.js", include_str!("page/countdown.js")),
     ("/delivery.js", include_str!("page/delivery.js")),
     ("/dom.js", include_str!("page/dom.js")),
+    ("/ending.js", include_str!("page/ending.js")),
     ("/exchange.js", include_str!("page/exchange.js")),
     ("/form.js", include_str!("page/form.js")),
     ("/format.js", include_str!("page/format.js")),

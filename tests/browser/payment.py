@@ -8,6 +8,7 @@ import time
 from functools import partial
 
 from amounts import AMOUNTS
+from answers import Answers
 from attacks import Attacks
 from cdp import Browser
 from customer import Customer, Demo, another
@@ -19,7 +20,7 @@ LOCKED_AFTER = 5
 SENDS_PER_DAY = 10
 
 
-class Tests(Deliveries, Attacks):
+class Tests(Deliveries, Attacks, Answers):
     """Each test has a company of its own, so that no lock or limit reaches another one."""
 
     def __init__(self, demo, hasty, browser, pictures):
@@ -87,6 +88,22 @@ class Tests(Deliveries, Attacks):
         check("dikunci sementara" in page.text("#notice"), "a page that is loaded anew forgets the lock")
         check(page.script("document.querySelector('#generate').disabled"), "and lets Generate OTP be pressed")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
+
+    def test_a_lock_that_ends_leads_to_a_new_code_however_long_the_old_one_lives(self, page):
+        customer = Customer(page, self.demo, company=9, user=1)
+        for outlives in ("the lock", "the code"):
+            customer.generate()
+            page.script("import('/acts.js').then(({refused}) => { refused({outcome: 'locked', retry_after_seconds: 1}); })")
+            check("dikunci sementara" in page.text("#notice"), page.text("#notice"))
+            customer.has_ended(focus="notice")
+            if outlives == "the lock":
+                page.script("import('/state.js').then(({state}) => { state.challenge.endsAt = performance.now(); })")
+            customer.notice("Kunci sudah berakhir")
+            page.script("import('/ending.js').then(({tick}) => tick())")
+            check("Kunci sudah berakhir" in page.text("#notice"), f"{outlives} lives longer: {page.text('#notice')}")
+            customer.has_ended(focus="generate")
+        customer.confirm(customer.generate())
+        check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))
 
     def test_the_language_is_switched_and_remembered(self, page):
         customer = Customer(page, self.demo, company=4)

@@ -7,12 +7,13 @@ import { initAttacks, renderAttack } from "/attacks.js";
 import { call } from "/bank.js";
 import { followDelivery } from "/delivery.js";
 import { el, setOptions } from "/dom.js";
+import { tick } from "/ending.js";
 import { showExchanges } from "/exchange.js";
 import { SAMPLE, company, markInvalid, subscriber, translateMistakes, writeAmount, writeDetails } from "/form.js";
 import { hideHeadsUp, initHandset, translateHandset, watchHandset } from "/handset.js";
 import { rememberLanguage, rememberedLanguage, setLanguage } from "/language.js";
 import { forgetMistakes, say } from "/notice.js";
-import { render, renderUsers, tick } from "/render.js";
+import { render, renderUsers } from "/render.js";
 import { kept, takeOver } from "/restore.js";
 import { isAlive, keptPaymentId, state } from "/state.js";
 
@@ -59,7 +60,7 @@ function speak(language) {
 
 // A tap on the SMS: the code stands in its field, and the customer compares and confirms.
 function useCode(code) {
-  if (!isAlive()) return;
+  if (!isAlive() || state.busy) return;
   el("code").value = code;
   markInvalid("code", null);
   forgetMistakes();
@@ -98,6 +99,7 @@ function listen() {
     el(id).addEventListener("click", () => act(el(id), work));
   }
   el("new-payment").addEventListener("click", () => {
+    if (state.busy) return;
     startOver();
     render();
     el("amount").focus();

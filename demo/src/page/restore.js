@@ -3,10 +3,10 @@
 import { sayIfChanged } from "/acts.js";
 import { call } from "/bank.js";
 import { sayDelivery } from "/delivery.js";
+import { ENDED } from "/ending.js";
 import { writeDetails } from "/form.js";
 import { say, sayNothing } from "/notice.js";
-import { ENDED } from "/render.js";
-import { adopt, isLocked, keepPaymentId, state } from "/state.js";
+import { adopt, keepPaymentId, state } from "/state.js";
 
 // What the bank keeps under this id; `null` if nothing, and the id is forgotten.
 export async function kept(id) {
@@ -19,13 +19,21 @@ export async function kept(id) {
 export function takeOver(id, payment) {
   keepPaymentId(id);
   writeDetails(payment.details);
-  adopt(payment.challenge);
-  Object.assign(state, { receipt: payment.receipt, editing: false });
-  state.lockedUntil = payment.locked_ms === 0 ? 0 : performance.now() + payment.locked_ms;
+  adopt(payment.challenge, payment.receipt);
+  Object.assign(state, { saved: payment.details, editing: false });
+  state.lockedUntil = 0;
   sayNothing();
-  if (isLocked()) return say("locked", { time: { at: Date.now() + payment.locked_ms } });
+  if (payment.locked_ms > 0) return takeOverLock(payment.locked_ms);
   if (payment.challenge === null || payment.receipt !== null) return;
-  if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
+  if (state.challenge.state === "unanswered") say("no_answer");
+  else if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
   else if (payment.details.amount !== payment.challenge.details.amount) sayIfChanged(payment.details);
   else sayDelivery();
+}
+
+// A lock has ended the code, as it does when it is new.
+function takeOverLock(left_ms) {
+  if (state.challenge !== null) state.challenge.state = "locked";
+  state.lockedUntil = performance.now() + left_ms;
+  say("locked", { time: { at: Date.now() + left_ms } });
 }

@@ -119,7 +119,7 @@ export const en = {
   ],
   already_used: [
     "This code has been used",
-    "Each code works once. Your payment was made and is not made again.",
+    "Each code works once. This one was accepted before, and is not accepted again.",
   ],
   already_confirmed: [
     "This payment is complete",

@@ -119,7 +119,7 @@ export const id = {
   ],
   already_used: [
     "Kode ini sudah dipakai",
-    "Setiap kode hanya berlaku satu kali. Pembayaran Anda sudah dijalankan dan tidak diulang.",
+    "Setiap kode hanya berlaku satu kali. Kode ini sudah pernah diterima dan tidak diterima lagi.",
   ],
   already_confirmed: [
     "Pembayaran ini sudah selesai",

@@ -1,0 +1,78 @@
+"""Answers of the bank that are lost, late or missing, and what the page says then."""
+
+from contextlib import contextmanager
+
+from customer import Customer
+from page_checks import check
+
+ENABLED = "document.querySelector('#code').disabled === false"
+PAID = "document.querySelector('#receipt').hidden === false"
+
+
+@contextmanager
+def line(page, how):
+    """What the page asks the bank goes through `how(method, path, go)`, on every page that is opened meanwhile."""
+    source = ("window.honestFetch = window.fetch; window.fetch = (path, options = {}) =>"
+              f" ({how})(options.method ?? 'GET', String(path), () => honestFetch(path, options)); null")
+    script = page.send("Page.addScriptToEvaluateOnNewDocument", {"source": source})["identifier"]
+    page.script(source)
+    try:
+        yield
+    finally:
+        page.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+        page.script("window.fetch = window.honestFetch; null")
+
+
+# The bank gets the confirmation, and its answer does not arrive.
+CONFIRM_LOST = "path.endsWith('/confirm') ? go().then(() => Promise.reject(new Error('lost')))"
+# A bank that looks the payment up and has not heard of its approval.
+NO_RECEIPT = """/payments\\/\\w+$/.test(path) && method === 'GET' ? go().then((reply) => reply.json()).then((payment) => {
+    window.looks = (window.looks ?? 0) + 1;
+    return Response.json({ ...payment, receipt: null });
+})"""
+
+
+class Answers:
+    def test_a_confirmation_whose_answer_is_lost_is_looked_for_until_the_bank_has_the_receipt(self, page):
+        customer = Customer(page, self.demo, company=6, user=1)
+        code = customer.generate()
+        with line(page, f"(method, path, go) => {CONFIRM_LOST} : go()"):
+            page.fill("#code", code)
+            page.click("#confirm")
+            page.until(PAID)
+            check(page.script("document.activeElement.id") == "receipt-title", "the receipt is not announced")
+
+    def test_without_a_receipt_no_payment_is_said_to_be_made(self, page):
+        customer = Customer(page, self.demo, company=7, user=1)
+        code = customer.generate()
+        with line(page, f"(method, path, go) => {CONFIRM_LOST} : {NO_RECEIPT} : go()"):
+            page.fill("#code", code)
+            page.click("#confirm")
+            page.until("window.looks >= 2")  # The first one has been shown when the second begins.
+            check("belum dapat dipastikan" in page.text("#notice"), page.text("#notice"))
+            check(page.script(ENABLED), "the same code cannot be presented again")
+            page.open(self.demo.bank)
+            page.until(ENABLED)
+            check("belum dapat dipastikan" in page.text("#notice"), page.text("#notice"))
+            page.until("window.looks >= 2")
+            check(page.script(ENABLED) and "belum dapat dipastikan" in page.text("#notice"), page.text("#notice"))
+        page.until(PAID)
+
+    def test_what_is_under_way_cannot_be_changed_and_the_review_is_what_the_bank_keeps(self, page):
+        customer = Customer(page, self.demo, company=8, user=1)
+        held = "path.endsWith('/otp') ? new Promise((resolve) => { window.release = resolve; }).then(go)"
+        with line(page, f"(method, path, go) => {held} : go()"):
+            page.click("#generate")
+            page.until("window.release !== undefined")
+            for choice in ("company", "user"):
+                check(page.script(f"document.querySelector('#{choice}').disabled"), f"another {choice} can be chosen")
+            page.fill("#amount", "99")
+            page.script("release()")
+            customer.read_code()
+        amounts = page.script("['amount', 'review-amount'].map((id) => document.getElementById(id)).map((one) => one.value ?? one.innerText)")
+        check(amounts == ["12.500.000", "IDR 12.500.000"], str(amounts))
+        page.script("""(() => {
+            document.querySelector('#amount').value = '99';
+            document.querySelector('#amount').dispatchEvent(new Event('input', {bubbles: true}));
+        })()""")
+        check(page.text("#review-amount") == "IDR 12.500.000", "the review is not what the code is for")
