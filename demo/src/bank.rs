@@ -18,8 +18,8 @@ use crate::clock;
 use crate::details::{Details, DetailsForm};
 use crate::exchange::Exchange;
 use crate::gateway::{ActRequest, Call, Gateway, Locale, Unanswered};
-use crate::outcome::{Answer, Kept, Outcome};
-use crate::payment::{Payment, Payments, SubscriberId};
+use crate::outcome::{Answer, Kept, Outcome, ShownLock};
+use crate::payment::{Lock, Payment, Payments, SubscriberId};
 use crate::sample::Company;
 
 /// The longest code that the gateway issues.
@@ -91,7 +91,7 @@ impl Bank {
             act: 0,
             unanswered: Vec::new(),
             receipt: None,
-            locked_until: None,
+            lock: None,
         };
         self.payments().insert(payment);
         Outcome::Saved { payment_id: id }
@@ -126,6 +126,7 @@ impl Bank {
         let Some((challenge, terms)) = answer.issued() else { return refusal };
         if let Some(kept) = self.payments().find(id) {
             let details = payment.details;
+            kept.lock = None;
             kept.challenge = Some(Challenge::new(challenge, terms.clone(), details, clock::now()));
         }
         Outcome::Sent(terms)
@@ -140,10 +141,10 @@ impl Bank {
             None if is_approved => self.settle(&payment).await,
             receipt => receipt.clone(),
         };
-        let Payment { subscriber, details, challenge, locked_until, .. } = payment;
+        let Payment { subscriber, details, challenge, lock, .. } = payment;
         let challenge = challenge.map(|challenge| challenge.shown(looked_up, clock::now()));
-        let locked_ms = locked_until.map_or(0, clock::millis_until);
-        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, locked_ms }))
+        let lock = lock.and_then(|lock| ShownLock::of(lock, clock::now()));
+        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, lock }))
     }
 
     /// What the gateway says of the payment's newest challenge.
@@ -221,12 +222,17 @@ impl Bank {
         Ok(answer)
     }
 
-    /// For a page that is loaded anew: a look-up does not tell of a lock.
+    /// For a page that is loaded anew: a look-up says nothing of a lock.
     fn remember_lock(&self, payment: &Payment, answer: &Answer) {
-        if let Outcome::Locked { retry_after_seconds } = answer.refusal()
-            && let Some(kept) = self.payments().find(&payment.id)
-        {
-            kept.locked_until = Some(clock::now() + Duration::from_secs(retry_after_seconds));
+        let lock = match answer.refusal() {
+            Outcome::Locked { retry_after_seconds } => {
+                Lock::Until(clock::now() + Duration::from_secs(retry_after_seconds))
+            }
+            Outcome::Disabled => Lock::Disabled,
+            _ => return,
+        };
+        if let Some(kept) = self.payments().find(&payment.id) {
+            kept.lock = Some(lock);
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::details::Details;
 
 /// What the gateway said when it issued the challenge.
@@ -102,7 +103,7 @@ impl Challenge {
 
     /// For the page, at `now`.
     pub(crate) fn shown(&self, looked_up: Option<LookedUp>, now: Instant) -> ShownChallenge {
-        let left_ms = |until: Instant| millis(until.saturating_duration_since(now));
+        let left_ms = |until: Instant| clock::millis(until.saturating_duration_since(now));
         // The gateway lets a first SMS that failed be sent again at once.
         let at_once = looked_up.is_some_and(|found| found.sends == 1 && found.delivery.has_failed());
         let resend_at = if at_once { self.resend_at.map(|_| now) } else { self.resend_at };
@@ -122,14 +123,9 @@ fn after(now: Instant, seconds: Option<u64>) -> Option<Instant> {
     seconds.map(|seconds| now + Duration::from_secs(seconds))
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use crate::details::tests::form;
 
     const ACCEPTED: LookedUp =

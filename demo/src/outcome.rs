@@ -1,12 +1,13 @@
 //! What the bank answers the page: the gateway's replies, reduced to what a customer needs to know.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::{Delivery, LookedUp, ShownChallenge, State, Terms};
+use crate::clock;
 use crate::details::{Details, Field};
-use crate::payment::{Receipt, SubscriberId};
+use crate::payment::{Lock, Receipt, SubscriberId};
 
 /// The answer to everything that the page does. The page has a sentence for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,8 +87,26 @@ pub(crate) struct Kept {
     pub(crate) details: Details,
     pub(crate) challenge: Option<ShownChallenge>,
     pub(crate) receipt: Option<Receipt>,
-    /// What is left of a lock; 0 without one.
-    pub(crate) locked_ms: u64,
+    pub(crate) lock: Option<ShownLock>,
+}
+
+/// A lock as the page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ShownLock {
+    Temporary { left_ms: u64 },
+    Disabled,
+}
+
+impl ShownLock {
+    /// What is left of a lock at `now`, if anything.
+    pub(crate) fn of(lock: Lock, now: Instant) -> Option<Self> {
+        match lock {
+            Lock::Until(end) if end <= now => None,
+            Lock::Until(end) => Some(Self::Temporary { left_ms: clock::millis(end.duration_since(now)) }),
+            Lock::Disabled => Some(Self::Disabled),
+        }
+    }
 }
 
 /// The members of the gateway's replies and problem details that the bank reads.
@@ -264,6 +283,16 @@ mod tests {
     fn a_field_that_the_gateway_refuses_is_named() {
         let problem = r#"{"field":"/transaction/beneficiary_name"}"#;
         assert_eq!(refusal(400, problem), Outcome::Invalid { field: Field::BeneficiaryName });
+    }
+
+    #[test]
+    fn a_lock_is_shown_until_it_ends_and_a_disabled_authenticator_always() {
+        let now = clock::now();
+        let second = Duration::from_secs(1);
+        let left = ShownLock::of(Lock::Until(now + second), now);
+        assert_eq!(left, Some(ShownLock::Temporary { left_ms: 1_000 }));
+        assert_eq!(ShownLock::of(Lock::Until(now), now), None);
+        assert_eq!(ShownLock::of(Lock::Disabled, now + second), Some(ShownLock::Disabled));
     }
 
     #[test]

@@ -33,6 +33,14 @@ pub(crate) struct Receipt {
     pub(crate) number: String,
 }
 
+/// Why a subscriber gets no code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Until(Instant),
+    /// Until the branch acts.
+    Disabled,
+}
+
 /// A code that was presented to the gateway: for which details, of which challenge, as which act.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Presented {
@@ -65,8 +73,8 @@ pub(crate) struct Payment {
     pub(crate) unanswered: Vec<Presented>,
     /// Set once, when the gateway has approved it.
     pub(crate) receipt: Option<Receipt>,
-    /// Until when the subscriber is locked, as far as this payment's answers told.
-    pub(crate) locked_until: Option<Instant>,
+    /// The subscriber's lock, as far as this payment's answers show.
+    pub(crate) lock: Option<Lock>,
 }
 
 impl Payment {
@@ -118,7 +126,7 @@ mod tests {
             act: 0,
             unanswered: Vec::new(),
             receipt: None,
-            locked_until: None,
+            lock: None,
         }
     }
 

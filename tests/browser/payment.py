@@ -8,7 +8,7 @@ import time
 from functools import partial
 
 from amounts import AMOUNTS
-from answers import Answers
+from answers import Answers, line
 from attacks import Attacks
 from cdp import Browser
 from customer import Customer, Demo, another
@@ -104,6 +104,18 @@ class Tests(Deliveries, Attacks, Answers):
             customer.has_ended(focus="generate")
         customer.confirm(customer.generate())
         check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))
+
+    def test_a_page_that_is_loaded_anew_says_that_the_branch_has_to_act(self, page):
+        customer = Customer(page, self.demo, company=9, user=2)
+        customer.generate()
+        disabled = """/payments\\/\\w+$/.test(path) ? go().then((reply) => reply.json())
+            .then((payment) => Response.json({ ...payment, lock: { kind: 'disabled' } }))"""
+        with line(page, f"(method, path, go) => {disabled} : go()"):
+            page.open(self.demo.bank)
+            check("kantor cabang" in customer.notice("dinonaktifkan"), page.text("#notice"))
+            for control in ("generate", "code", "confirm"):
+                check(page.script(f"document.querySelector('#{control}').disabled"), f"{control} is not disabled")
+            check(page.script("document.querySelector('#lock-left').hidden"), "it is said to end by itself")
 
     def test_the_language_is_switched_and_remembered(self, page):
         customer = Customer(page, self.demo, company=4)

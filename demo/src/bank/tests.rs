@@ -141,6 +141,29 @@ async fn a_code_without_an_answer_is_not_presented_again_while_its_challenge_is_
 }
 
 #[tokio::test]
+async fn a_disabled_authenticator_is_shown_to_a_page_that_is_loaded_anew_until_there_is_a_new_code() {
+    const DISABLED: &str = r#"{"verdict":"locked"}"#;
+    const OPEN: &str = r#"{"state":"open","delivery":"delivered","sends":1,"attempts_left":1}"#;
+    let script = vec![
+        Some((201, SENT)),
+        Some((422, DISABLED)),
+        Some((200, OPEN)),
+        Some((201, SENT)),
+        Some((200, OPEN)),
+    ];
+    let (bank, id, _) = bank(script).await;
+    bank.generate(&id, &LOCALE).await;
+    let lock = async || match bank.show(&id).await {
+        Outcome::Kept(kept) => kept.lock,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(bank.confirm(&id, &ConfirmForm { code: "482913".into() }).await, Outcome::Disabled);
+    assert_eq!(lock().await, Some(ShownLock::Disabled));
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    assert_eq!(lock().await, None);
+}
+
+#[tokio::test]
 async fn a_key_that_belongs_to_a_lost_act_is_left_for_the_next_one() {
     const REUSED: &str = r#"{"type":"https://otp-gateway.example/problems/idempotency-key-reused"}"#;
     let (bank, id, keys) = bank(vec![Some((422, REUSED)), Some((201, SENT)), Some((201, SENT))]).await;

@@ -23,7 +23,7 @@ export function takeOver(id, payment) {
   Object.assign(state, { saved: payment.details, editing: false });
   state.lockedUntil = 0;
   sayNothing();
-  if (payment.locked_ms > 0) return takeOverLock(payment.locked_ms);
+  if (payment.lock !== null) return takeOverLock(payment.lock);
   if (payment.challenge === null || payment.receipt !== null) return;
   if (state.challenge.state === "unanswered") say("no_answer");
   else if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
@@ -32,8 +32,10 @@ export function takeOver(id, payment) {
 }
 
 // A lock has ended the code, as it does when it is new.
-function takeOverLock(left_ms) {
-  if (state.challenge !== null) state.challenge.state = "locked";
-  state.lockedUntil = performance.now() + left_ms;
-  say("locked", { time: { at: Date.now() + left_ms } });
+function takeOverLock({ kind, left_ms }) {
+  const isTemporary = kind === "temporary";
+  if (state.challenge !== null) state.challenge.state = isTemporary ? "locked" : "disabled";
+  state.lockedUntil = isTemporary ? performance.now() + left_ms : Infinity;
+  if (isTemporary) say("locked", { time: { at: Date.now() + left_ms } });
+  else say("disabled");
 }
