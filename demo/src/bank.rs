@@ -150,7 +150,13 @@ impl Bank {
     /// What the gateway says of the payment's newest challenge.
     async fn look_up(&self, payment: &Payment) -> Option<LookedUp> {
         let challenge = payment.challenge.as_ref()?;
-        self.gateway.look_up(payment, &challenge.id).await?.looked_up()
+        let looked_up = self.gateway.look_up(payment, &challenge.id).await?.looked_up()?;
+        let mut payments = self.payments();
+        let newest = payments.find(&payment.id).and_then(|kept| kept.challenge.as_mut());
+        if let Some(newest) = newest.filter(|newest| newest.id == challenge.id) {
+            newest.learn(looked_up.delivery);
+        }
+        Some(looked_up)
     }
 
     /// What the bank and the gateway said to each other about a payment, after the exchange with this number.

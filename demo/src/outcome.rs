@@ -124,7 +124,6 @@ pub(crate) struct Document {
     pub(crate) expires_at: Option<String>,
     pub(crate) state: Option<State>,
     pub(crate) delivery: Option<Delivery>,
-    pub(crate) sends: Option<u8>,
     pub(crate) code_length: Option<u8>,
     pub(crate) attempts_left: Option<u8>,
     pub(crate) ttl_seconds: Option<u64>,
@@ -183,9 +182,9 @@ impl Answer {
 
     /// What a look-up found.
     pub(crate) fn looked_up(&self) -> Option<LookedUp> {
-        let Document { state, delivery, sends, attempts_left, .. } = self.document;
+        let Document { state, delivery, attempts_left, .. } = self.document;
         (self.status == 200).then_some(())?;
-        Some(LookedUp { state: state?, delivery: delivery?, sends: sends?, attempts_left: attempts_left? })
+        Some(LookedUp { state: state?, delivery: delivery?, attempts_left: attempts_left? })
     }
 
     /// What a refusal means to the customer.
