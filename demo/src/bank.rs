@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub(crate) use attacks::AtOnceForm;
+pub(crate) use attacks::{AtOnceForm, ChangedForm};
 
 use crate::challenge::{Challenge, LookedUp, State};
 use crate::clock;

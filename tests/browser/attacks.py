@@ -1,5 +1,6 @@
 """The attacks that the page offers: each is stopped, and the page says how."""
 
+from answers import line
 from customer import Customer
 from page_checks import check
 
@@ -20,10 +21,22 @@ class Attacks:
         told = attack(page, "payee")
         check("Tidak satu pun disetujui" in told and "transaction_changed" in told, told)
         check("CV Rekening Penipu" in told, told)
-        check(page.script("document.querySelector('#beneficiary-name').value") == "PT Sumber Makmur Contoh", "not put back")
+        check(page.script("document.querySelector('#beneficiary-name').value") == "PT Sumber Makmur Contoh", "the customer's payment was changed")
         check("Pembayaran berubah" in customer.notice("ditolak"), page.text("#notice"))
         customer.confirm(customer.generate())
         check(page.text("#receipt-name") == "PT Sumber Makmur Contoh", page.text("#receipt-name"))
+
+    def test_an_attack_that_breaks_off_leaves_the_customers_payment(self, page):
+        customer = Customer(page, self.demo, company=10, user=1)
+        customer.generate()
+        lost = "(window.puts = (window.puts ?? 0) + (method === 'PUT')) > 1 ? Promise.reject(new Error('lost'))"
+        with line(page, f"(method, path, go) => {lost} : go()"):
+            attack(page, "payee")
+        page.open(self.demo.bank)
+        page.until("document.querySelector('#company').selectedIndex === 10")
+        for field in ("#beneficiary-name", "#review-name"):
+            shown = page.script(f"(document.querySelector('{field}').value ?? document.querySelector('{field}').textContent)")
+            check(shown == "PT Sumber Makmur Contoh", shown)
 
     def test_of_many_confirmations_at_once_exactly_one_is_approved(self, page):
         Customer(page, self.demo, company=1, user=1)

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 
 use super::{Bank, ConfirmForm, is_code, request};
+use crate::details::{Details, DetailsForm};
 use crate::gateway::{ActRequest, Call};
 use crate::outcome::Outcome;
 use crate::payment::{Payment, SubscriberId, UNANSWERED_MAX};
@@ -22,6 +23,14 @@ pub(crate) struct AtOnceForm {
     codes: Vec<String>,
 }
 
+/// A code that is to be presented for other details than it was made for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangedForm {
+    code: String,
+    details: DetailsForm,
+}
+
 impl Bank {
     /// Presents all codes at the same time, each as an act of its own: none is the repetition of another.
     pub(crate) async fn confirm_at_once(&self, id: &str, form: &AtOnceForm) -> Outcome {
@@ -36,6 +45,19 @@ impl Bank {
             self.present(&payment, &challenge.id, code).await
         });
         Outcome::AtOnce { outcomes: join_all(confirmations).await }
+    }
+
+    /// Presents the code for a payment that was changed on its way. What the bank keeps stays as it is.
+    pub(crate) async fn confirm_changed(&self, id: &str, form: ChangedForm) -> Outcome {
+        let Some(payment) = self.payment(id) else { return Outcome::NotFound };
+        let Some(challenge) = payment.challenge.clone() else { return Outcome::UnknownChallenge };
+        if !is_code(&form.code) {
+            return Outcome::InvalidCode;
+        }
+        match Details::parse(form.details) {
+            Ok(details) => self.present(&Payment { details, ..payment }, &challenge.id, &form.code).await,
+            Err(field) => Outcome::Invalid { field },
+        }
     }
 
     /// Presents the code of this payment's challenge in the name of a colleague.

@@ -5,7 +5,7 @@ import { el } from "/dom.js";
 import { followDelivery } from "/delivery.js";
 import { ENDED, ended, focusNextStep, paid } from "/ending.js";
 import { showExchanges } from "/exchange.js";
-import { FIELDS, markInvalid, readDetails, subscriber } from "/form.js";
+import { FIELDS, markInvalid, readDetails, sameDetails, subscriber } from "/form.js";
 import { digitsOf } from "/format.js";
 import { language } from "/language.js";
 import { say, sayNothing } from "/notice.js";
@@ -102,11 +102,12 @@ export async function editAmount() {
   el("code").focus();
 }
 
-// A code is only for the amount that it was made for.
+// A code is only for the payment that it was made for.
 export function sayIfChanged(details) {
-  const { amount } = state.challenge.details;
-  if (details.amount === amount) sayNothing();
-  else say("amount_changed", { before: { money: amount }, after: { money: details.amount } });
+  const bound = state.challenge.details;
+  if (sameDetails(details, bound)) sayNothing();
+  else if (details.amount === bound.amount) say("payee_changed");
+  else say("amount_changed", { before: { money: bound.amount }, after: { money: details.amount } });
 }
 
 // A payment that the bank still keeps is left behind, its code with it.

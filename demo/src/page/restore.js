@@ -4,7 +4,7 @@ import { sayIfChanged } from "/acts.js";
 import { call } from "/bank.js";
 import { sayDelivery } from "/delivery.js";
 import { ENDED } from "/ending.js";
-import { writeDetails } from "/form.js";
+import { sameDetails, writeDetails } from "/form.js";
 import { say, sayNothing } from "/notice.js";
 import { adopt, keepPaymentId, state } from "/state.js";
 
@@ -27,7 +27,7 @@ export function takeOver(id, payment) {
   if (payment.challenge === null || payment.receipt !== null) return;
   if (state.challenge.state === "unanswered") say("no_answer");
   else if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
-  else if (payment.details.amount !== payment.challenge.details.amount) sayIfChanged(payment.details);
+  else if (!sameDetails(payment.details, payment.challenge.details)) sayIfChanged(payment.details);
   else sayDelivery();
 }
 

@@ -117,6 +117,10 @@ export const en = {
     "Amount changed after the code was sent",
     "The code you have is only for {before}, not for {after}. Confirming with it will be refused.",
   ],
+  payee_changed: [
+    "Payee or reference changed after the code was sent",
+    "The code you have is only for the payment as it was then. Confirming with it will be refused.",
+  ],
   already_used: [
     "This code has been used",
     "Each code works once. This one was accepted before, and is not accepted again.",

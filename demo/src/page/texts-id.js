@@ -117,6 +117,10 @@ export const id = {
     "Jumlah diubah setelah kode dikirim",
     "Kode yang ada hanya berlaku untuk {before}, bukan {after}. Konfirmasi dengan kode itu akan ditolak.",
   ],
+  payee_changed: [
+    "Penerima atau referensi diubah setelah kode dikirim",
+    "Kode yang ada hanya berlaku untuk pembayaran seperti semula. Konfirmasi dengan kode itu akan ditolak.",
+  ],
   already_used: [
     "Kode ini sudah dipakai",
     "Setiap kode hanya berlaku satu kali. Kode ini sudah pernah diterima dan tidak diterima lagi.",
