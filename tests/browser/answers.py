@@ -76,3 +76,23 @@ class Answers:
             document.querySelector('#amount').dispatchEvent(new Event('input', {bubbles: true}));
         })()""")
         check(page.text("#review-amount") == "IDR 12.500.000", "the review is not what the code is for")
+
+    def test_a_page_that_is_not_answered_at_first_asks_again_and_keeps_its_payment(self, page):
+        customer = Customer(page, self.demo, company=10, user=2)
+        code = customer.generate()
+        for missing in ("/api/companies", "/api/payments/"):
+            lost = f"path.startsWith('{missing}') && !window.answers ? Promise.reject(new Error('lost'))"
+            with line(page, f"(method, path, go) => {lost} : go()"):
+                page.open(self.demo.bank)
+                customer.notice("Bank belum dapat dihubungi")
+                check(page.script("document.querySelector('#generate').disabled"), "a form that nothing listens to")
+                page.click("[data-language=en]")
+                customer.notice("The bank cannot be reached")
+                page.click("[data-language=id]")
+                page.script("window.answers = true")
+                page.until(ENABLED)
+                chosen = page.script("['company', 'user'].map((id) => document.getElementById(id).selectedIndex)")
+                check(chosen == [10, 2], f"{missing}: {chosen}")
+                check("dihubungi" not in page.text("#notice"), page.text("#notice"))
+        customer.confirm(code)
+        check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))

@@ -99,13 +99,13 @@ async function arm() {
 // Whether the bank still keeps the details that the code was made for.
 async function fitsItsCode() {
   const payment = await kept(state.paymentId);
-  return payment !== null && sameDetails(payment.details, state.challenge.details);
+  return payment.outcome === "kept" && sameDetails(payment.details, state.challenge.details);
 }
 
 // The customer's page shows what the attack has left.
 async function followUp() {
   const payment = await kept(state.paymentId);
-  if (payment !== null) takeOver(state.paymentId, payment);
+  if (payment.outcome === "kept") takeOver(state.paymentId, payment);
 }
 
 function step(key, values = {}) {

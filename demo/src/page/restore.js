@@ -8,12 +8,11 @@ import { sameDetails, writeDetails } from "/form.js";
 import { say, sayNothing } from "/notice.js";
 import { adopt, keepPaymentId, state } from "/state.js";
 
-// What the bank keeps under this id; `null` if nothing, and the id is forgotten.
+// What the bank answers about this id: what it keeps, or that it keeps nothing, and the id is forgotten.
 export async function kept(id) {
-  const payment = id === null ? null : await call("GET", `payments/${id}`);
-  if (payment?.outcome === "kept") return payment;
-  if (payment?.outcome === "not_found") keepPaymentId(null);
-  return null;
+  const reply = id === null ? { outcome: "not_found" } : await call("GET", `payments/${id}`);
+  if (reply.outcome === "not_found") keepPaymentId(null);
+  return reply;
 }
 
 export function takeOver(id, payment) {

@@ -167,6 +167,10 @@ export const en = {
     "The outcome is not certain yet",
     "We have not received the answer. Do not start a new payment; press the same button once more. It will not be paid twice.",
   ],
+  unreachable: [
+    "The bank cannot be reached",
+    "The page tries again by itself. A payment that you had begun is shown as soon as the bank answers.",
+  ],
   not_found: [
     "This payment is no longer stored",
     "The demonstration session has ended. Press Generate OTP to start again.",

@@ -167,6 +167,10 @@ export const id = {
     "Hasilnya belum dapat dipastikan",
     "Jawaban belum kami terima. Jangan buat pembayaran baru; tekan tombol yang sama sekali lagi. Tidak akan dibayar dua kali.",
   ],
+  unreachable: [
+    "Bank belum dapat dihubungi",
+    "Halaman ini mencoba lagi dengan sendirinya. Pembayaran yang sudah dimulai tampil begitu bank menjawab.",
+  ],
   not_found: [
     "Pembayaran ini sudah tidak tersimpan",
     "Sesi peragaan sudah berakhir. Tekan Generate OTP untuk memulai lagi.",
