@@ -1,42 +1,18 @@
 """Answers of the bank that are lost, late or missing, and what the page says then."""
 
-from contextlib import contextmanager
-
 from customer import Customer
+from line import CONFIRM_LOST, kept_as, line, lost
 from page_checks import check
 
 ENABLED = "document.querySelector('#code').disabled === false"
 PAID = "document.querySelector('#receipt').hidden === false"
 
 
-@contextmanager
-def line(page, how):
-    """What the page asks the bank goes through `how(method, path, go)`, on every page that is opened meanwhile."""
-    source = ("window.honestFetch = window.fetch; window.fetch = (path, options = {}) =>"
-              f" ({how})(options.method ?? 'GET', String(path), () => honestFetch(path, options)); null")
-    script = page.send("Page.addScriptToEvaluateOnNewDocument", {"source": source})["identifier"]
-    page.script(source)
-    try:
-        yield
-    finally:
-        page.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
-        page.script("window.fetch = window.honestFetch; null")
-
-
-# The bank gets the confirmation, and its answer does not arrive.
-CONFIRM_LOST = "path.endsWith('/confirm') ? go().then(() => Promise.reject(new Error('lost')))"
-# A bank that looks the payment up and has not heard of its approval.
-NO_RECEIPT = """/payments\\/\\w+$/.test(path) && method === 'GET' ? go().then((reply) => reply.json()).then((payment) => {
-    window.looks = (window.looks ?? 0) + 1;
-    return Response.json({ ...payment, receipt: null });
-})"""
-
-
 class Answers:
     def test_a_confirmation_whose_answer_is_lost_is_looked_for_until_the_bank_has_the_receipt(self, page):
         customer = Customer(page, self.demo, company=6, user=1)
         code = customer.generate()
-        with line(page, f"(method, path, go) => {CONFIRM_LOST} : go()"):
+        with line(page, CONFIRM_LOST):
             page.fill("#code", code)
             page.click("#confirm")
             page.until(PAID)
@@ -45,7 +21,7 @@ class Answers:
     def test_without_a_receipt_no_payment_is_said_to_be_made(self, page):
         customer = Customer(page, self.demo, company=7, user=1)
         code = customer.generate()
-        with line(page, f"(method, path, go) => {CONFIRM_LOST} : {NO_RECEIPT} : go()"):
+        with line(page, CONFIRM_LOST, kept_as("receipt: null")):
             page.fill("#code", code)
             page.click("#confirm")
             page.until("window.looks >= 2")  # The first one has been shown when the second begins.
@@ -61,7 +37,7 @@ class Answers:
     def test_what_is_under_way_cannot_be_changed_and_the_review_is_what_the_bank_keeps(self, page):
         customer = Customer(page, self.demo, company=8, user=1)
         held = "path.endsWith('/otp') ? new Promise((resolve) => { window.release = resolve; }).then(go)"
-        with line(page, f"(method, path, go) => {held} : go()"):
+        with line(page, held):
             page.click("#generate")
             page.until("window.release !== undefined")
             for choice in ("company", "user"):
@@ -81,8 +57,7 @@ class Answers:
         customer = Customer(page, self.demo, company=10, user=2)
         code = customer.generate()
         for missing in ("/api/companies", "/api/payments/"):
-            lost = f"path.startsWith('{missing}') && !window.answers ? Promise.reject(new Error('lost'))"
-            with line(page, f"(method, path, go) => {lost} : go()"):
+            with line(page, lost(f"path.startsWith('{missing}') && !window.answers")):
                 page.open(self.demo.bank)
                 customer.notice("Bank belum dapat dihubungi")
                 check(page.script("document.querySelector('#generate').disabled"), "a form that nothing listens to")
@@ -96,3 +71,20 @@ class Answers:
                 check("dihubungi" not in page.text("#notice"), page.text("#notice"))
         customer.confirm(code)
         check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))
+
+    def test_calls_are_shown_again_after_an_answer_that_never_came(self, page):
+        customer = Customer(page, self.demo, company=11, user=1)
+        page.script("""AbortSignal.timeout = () => {
+            const time = new AbortController();
+            return Object.assign(time.signal, { runOut: () => time.abort() });
+        }; null""")
+        hang = """path.includes('/exchanges') && window.waiting === undefined ? new Promise((_, reject) => {
+            window.waiting = signal ?? null;
+            signal?.addEventListener('abort', () => reject(signal.reason));
+        })"""
+        with line(page, hang):
+            code = customer.generate()
+            page.until("window.waiting !== undefined")
+            page.script("window.waiting?.runOut()")
+            customer.confirm(code)
+            page.until("document.querySelector('#exchanges .status')?.textContent === '200 approved'")

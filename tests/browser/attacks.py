@@ -1,7 +1,7 @@
 """The attacks that the page offers: each is stopped, and the page says how."""
 
-from answers import line
 from customer import Customer
+from line import line, lost
 from page_checks import check
 
 
@@ -29,8 +29,7 @@ class Attacks:
     def test_an_attack_that_breaks_off_leaves_the_customers_payment(self, page):
         customer = Customer(page, self.demo, company=10, user=1)
         customer.generate()
-        lost = "(window.puts = (window.puts ?? 0) + (method === 'PUT')) > 1 ? Promise.reject(new Error('lost'))"
-        with line(page, f"(method, path, go) => {lost} : go()"):
+        with line(page, lost("method === 'PUT' && (window.changes = (window.changes ?? 0) + 1) > 1")):
             attack(page, "payee")
         page.open(self.demo.bank)
         page.until("document.querySelector('#company').selectedIndex === 10")

@@ -8,11 +8,12 @@ import time
 from functools import partial
 
 from amounts import AMOUNTS
-from answers import Answers, line
+from answers import Answers
 from attacks import Attacks
 from cdp import Browser
 from customer import Customer, Demo, another
 from delivery import Deliveries
+from line import kept_as, line
 from page_checks import CONTRAST, check, no_overflow
 from runner import passes, summary
 
@@ -108,9 +109,7 @@ class Tests(Deliveries, Attacks, Answers):
     def test_a_page_that_is_loaded_anew_says_that_the_branch_has_to_act(self, page):
         customer = Customer(page, self.demo, company=9, user=2)
         customer.generate()
-        disabled = """/payments\\/\\w+$/.test(path) ? go().then((reply) => reply.json())
-            .then((payment) => Response.json({ ...payment, lock: { kind: 'disabled' } }))"""
-        with line(page, f"(method, path, go) => {disabled} : go()"):
+        with line(page, kept_as("lock: { kind: 'disabled' }")):
             page.open(self.demo.bank)
             check("kantor cabang" in customer.notice("dinonaktifkan"), page.text("#notice"))
             for control in ("generate", "code", "confirm"):
