@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_and_outages_are_told_apart() {
+    fn waits_and_outages_are_different_outcomes() {
         let too_early =
             r#"{"type":"https://otp-gateway.example/problems/too-early","retry_after_seconds":12}"#;
         assert_eq!(refusal(429, too_early), Outcome::TooSoon { retry_after_seconds: 12 });

@@ -44,7 +44,7 @@ class Tests(Deliveries, Attacks, Answers):
         page.click("#new-payment")
         page.until("document.querySelector('#receipt').hidden && !document.querySelector('#amount').readOnly")
 
-    def test_a_wrong_code_tells_the_attempts_left_until_there_are_none(self, page):
+    def test_a_wrong_code_shows_the_attempts_left_until_there_are_none(self, page):
         customer = Customer(page, self.demo, company=1)
         wrong = another(customer.generate())
         check("Sisa percobaan: 2" in customer.confirm(wrong), page.text("#notice"))
@@ -64,8 +64,8 @@ class Tests(Deliveries, Attacks, Answers):
         page.key("Tab")
         check(page.script("document.querySelector('#amount').value") == "13.500.000", "digits are not grouped")
         page.click("#edit-amount")
-        told = customer.notice("13.500.000")
-        check("12.500.000" in told, told)
+        shown = customer.notice("13.500.000")
+        check("12.500.000" in shown, shown)
         check("Pembayaran berubah" in customer.confirm(code), page.text("#notice"))
         customer.has_ended(focus="generate")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
@@ -77,8 +77,8 @@ class Tests(Deliveries, Attacks, Answers):
         for attempt in range(LOCKED_AFTER):
             if attempt % 3 == 0:
                 code = customer.generate()
-            told = customer.confirm(another(code))
-        check("dikunci sementara" in told and "1500-000" in told, told)
+            shown = customer.confirm(another(code))
+        check("dikunci sementara" in shown and "1500-000" in shown, shown)
         customer.has_ended(focus="notice")
         check(page.script("document.querySelector('#generate').disabled"), "a locked user can press Generate OTP")
         left = page.text("#lock-left")
@@ -184,7 +184,7 @@ class Tests(Deliveries, Attacks, Answers):
         page.click("#confirm")
         page.until("document.querySelector('#code-error').textContent.includes('6 digit')")
         page.type("1")
-        check(page.text("#code-error") == "", "a mistake is still told after it was typed over")
+        check(page.text("#code-error") == "", "a mistake is still shown after it was typed over")
         check("Sisa percobaan: 3" in page.text("#meters"), "an unfinished code cost an attempt")
 
     def test_an_amount_is_read_as_it_is_written_or_refused_in_words(self, page):
@@ -208,7 +208,7 @@ class Tests(Deliveries, Attacks, Answers):
             page.until(f"document.querySelector('#amount-error').textContent.includes({json.dumps(words)})")
             check(page.script("document.querySelector('#amount').value") == written, "what was typed is changed")
         page.fill("#amount", "Rp 1.250.000,00")
-        check(page.text("#amount-error") == "", "a mistake is still told after it was typed over")
+        check(page.text("#amount-error") == "", "a mistake is still shown after it was typed over")
         check(page.text("#review-amount") == "IDR 1.250.000", page.text("#review-amount"))
         customer.confirm(customer.generate())
         check(page.text("#receipt-amount") == "IDR 1.250.000", page.text("#receipt-amount"))
@@ -300,7 +300,7 @@ class Tests(Deliveries, Attacks, Answers):
         page.click("#generate")
         customer.notice("Batas SMS hari ini")
 
-    def test_a_code_is_sent_again_unchanged_and_not_for_ever(self, page):
+    def test_a_code_is_sent_again_unchanged_and_at_most_twice(self, page):
         customer = Customer(page, self.hasty, company=0)
         code = customer.generate()
         for sends in (2, 3):

@@ -92,7 +92,7 @@ async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_c
     assert!(keys.len() == 5 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
 }
 
-/// A bank whose customer has confirmed, and which has not heard the answer; then the gateway plays the script.
+/// A bank whose customer has confirmed, and which has got no answer; then the gateway plays the script.
 async fn bank_without_an_answer(
     then: Vec<Option<(u16, &'static str)>>,
 ) -> (Bank, String, Arc<Mutex<Vec<String>>>) {
