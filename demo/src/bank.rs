@@ -4,21 +4,22 @@
 //! answer was lost, and which the customer repeats, is the same act to the gateway.
 
 mod attacks;
+mod confirm;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub(crate) use attacks::AtOnceForm;
+pub(crate) use attacks::{AtOnceForm, ChangedForm};
 
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, LookedUp, State};
 use crate::clock;
 use crate::details::{Details, DetailsForm};
 use crate::exchange::Exchange;
 use crate::gateway::{ActRequest, Call, Gateway, Locale, Unanswered};
-use crate::outcome::{Answer, Kept, Outcome};
-use crate::payment::{Payment, Payments, Receipt, SubscriberId};
+use crate::outcome::{Answer, Kept, Outcome, ShownLock};
+use crate::payment::{Lock, Payment, Payments, SubscriberId};
 use crate::sample::Company;
 
 /// The longest code that the gateway issues.
@@ -88,8 +89,9 @@ impl Bank {
             details,
             challenge: None,
             act: 0,
+            unanswered: Vec::new(),
             receipt: None,
-            locked_until: None,
+            lock: None,
         };
         self.payments().insert(payment);
         Outcome::Saved { payment_id: id }
@@ -124,6 +126,7 @@ impl Bank {
         let Some((challenge, terms)) = answer.issued() else { return refusal };
         if let Some(kept) = self.payments().find(id) {
             let details = payment.details;
+            kept.lock = None;
             kept.challenge = Some(Challenge::new(challenge, terms.clone(), details, clock::now()));
         }
         Outcome::Sent(terms)
@@ -132,16 +135,28 @@ impl Bank {
     /// The payment as it stands, with what the gateway says of its challenge.
     pub(crate) async fn show(&self, id: &str) -> Outcome {
         let Some(payment) = self.payment(id) else { return Outcome::NotFound };
-        let challenge = match &payment.challenge {
-            None => None,
-            Some(challenge) => {
-                let answer = self.gateway.look_up(&payment, &challenge.id).await;
-                Some(challenge.shown(answer.and_then(|answer| answer.looked_up()), clock::now()))
-            }
+        let looked_up = self.look_up(&payment).await;
+        let is_approved = looked_up.is_some_and(|found| found.state == State::Approved);
+        let receipt = match &payment.receipt {
+            None if is_approved => self.settle(&payment).await,
+            receipt => receipt.clone(),
         };
-        let Payment { subscriber, details, receipt, locked_until, .. } = payment;
-        let locked_ms = locked_until.map_or(0, clock::millis_until);
-        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, locked_ms }))
+        let Payment { subscriber, details, challenge, lock, .. } = payment;
+        let challenge = challenge.map(|challenge| challenge.shown(looked_up, clock::now()));
+        let lock = lock.and_then(|lock| ShownLock::of(lock, clock::now()));
+        Outcome::Kept(Box::new(Kept { subscriber, details, challenge, receipt, lock }))
+    }
+
+    /// What the gateway says of the payment's newest challenge.
+    async fn look_up(&self, payment: &Payment) -> Option<LookedUp> {
+        let challenge = payment.challenge.as_ref()?;
+        let looked_up = self.gateway.look_up(payment, &challenge.id).await?.looked_up()?;
+        let mut payments = self.payments();
+        let newest = payments.find(&payment.id).and_then(|kept| kept.challenge.as_mut());
+        if let Some(newest) = newest.filter(|newest| newest.id == challenge.id) {
+            newest.learn(looked_up.delivery);
+        }
+        Some(looked_up)
     }
 
     /// What the bank and the gateway said to each other about a payment, after the exchange with this number.
@@ -156,20 +171,7 @@ impl Bank {
         if !is_code(&form.code) {
             return Outcome::InvalidCode;
         }
-        let request = ActRequest { code: Some(&form.code), ..request(&payment, Some(&challenge.id)) };
-        let answer = self.ask(&payment, Call::Verify, &request).await;
-        self.verified(&payment, &challenge.id, answer)
-    }
-
-    /// What the answer to a verify means; an approval makes the payment.
-    fn verified(&self, payment: &Payment, challenge: &str, answer: Result<Answer, Unanswered>) -> Outcome {
-        match answer {
-            Ok(answer) if answer.status == 200 && answer.document.verdict.as_deref() == Some("approved") => {
-                self.make(payment, challenge, answer)
-            }
-            Ok(answer) => answer.refusal(),
-            Err(Unanswered) => Outcome::NoAnswer,
-        }
+        self.present(&payment, &challenge.id, &form.code).await
     }
 
     /// Has the same code sent again.
@@ -205,19 +207,6 @@ impl Bank {
         self.ask(&payment, call, &request).await.map_err(|Unanswered| Outcome::NoAnswer)
     }
 
-    /// The payment was approved: exactly the details that the gateway was asked about are made, and once,
-    /// however often the approval arrives.
-    fn make(&self, approved: &Payment, challenge: &str, answer: Answer) -> Outcome {
-        let mut payments = self.payments();
-        let Some(payment) = payments.find(&approved.id) else { return Outcome::NotFound };
-        let receipt = payment.receipt.get_or_insert_with(|| Receipt {
-            details: approved.details.clone(),
-            approved_at: answer.document.approved_at.unwrap_or_default(),
-            number: receipt_number(challenge),
-        });
-        Outcome::Approved { receipt: receipt.clone() }
-    }
-
     /// One act on a payment. A key that turns out to belong to another act, whose answer was lost, is left
     /// for the next one.
     async fn ask(
@@ -239,12 +228,17 @@ impl Bank {
         Ok(answer)
     }
 
-    /// For a page that is loaded anew: a look-up does not tell of a lock.
+    /// For a page that is loaded anew: a look-up says nothing of a lock.
     fn remember_lock(&self, payment: &Payment, answer: &Answer) {
-        if let Outcome::Locked { retry_after_seconds } = answer.refusal()
-            && let Some(kept) = self.payments().find(&payment.id)
-        {
-            kept.locked_until = Some(clock::now() + Duration::from_secs(retry_after_seconds));
+        let lock = match answer.refusal() {
+            Outcome::Locked { retry_after_seconds } => {
+                Lock::Until(clock::now() + Duration::from_secs(retry_after_seconds))
+            }
+            Outcome::Disabled => Lock::Disabled,
+            _ => return,
+        };
+        if let Some(kept) = self.payments().find(&payment.id) {
+            kept.lock = Some(lock);
         }
     }
 
@@ -282,13 +276,6 @@ fn new_id() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).inspect_err(|error| tracing::error!(%error, "no randomness")).ok()?;
     Some(base16ct::lower::encode_string(&bytes))
-}
-
-/// Short enough to read out: `BC-9F86-D081`, from the challenge that confirmed the payment.
-fn receipt_number(challenge: &str) -> String {
-    let digits: String = challenge.chars().take(8).flat_map(char::to_uppercase).collect();
-    let (first, last) = digits.split_at_checked(4).unwrap_or((&digits, ""));
-    format!("BC-{first}-{last}")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::details::Details;
 
 /// What the gateway said when it issued the challenge.
@@ -47,7 +48,7 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    /// Whether the SMS surely did not arrive.
+    /// Whether it is certain that the SMS did not arrive.
     fn has_failed(self) -> bool {
         matches!(self, Self::Undelivered | Self::Expired | Self::Rejected | Self::Dropped)
     }
@@ -58,7 +59,6 @@ impl Delivery {
 pub(crate) struct LookedUp {
     pub(crate) state: State,
     pub(crate) delivery: Delivery,
-    pub(crate) sends: u8,
     pub(crate) attempts_left: u8,
 }
 
@@ -72,6 +72,10 @@ pub(crate) struct Challenge {
     ends_at: Instant,
     /// When the SMS may be sent again, if at all.
     resend_at: Option<Instant>,
+    /// What became of its newest SMS, as far as the gateway was asked.
+    delivery: Delivery,
+    /// Whether one that failed was sent again: only once need nobody wait, as the gateway has it.
+    resent_after_failure: bool,
 }
 
 /// A challenge as the page shows it. Times are what is left of them, so that the visitor's clock does not matter.
@@ -92,19 +96,34 @@ impl Challenge {
     pub(crate) fn new(id: String, terms: Terms, details: Details, now: Instant) -> Self {
         let ends_at = now + Duration::from_secs(terms.ttl_seconds);
         let resend_at = after(now, terms.resend_after_seconds);
-        Self { id, terms, details, ends_at, resend_at }
+        Self {
+            id,
+            terms,
+            details,
+            ends_at,
+            resend_at,
+            delivery: Delivery::Queued,
+            resent_after_failure: false,
+        }
     }
 
-    /// Its SMS was sent again; the next time may be in so many seconds.
+    /// The gateway said what became of its newest SMS.
+    pub(crate) fn learn(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
+    /// Its SMS was sent again; the next time may be after this many seconds.
     pub(crate) fn resent(&mut self, resend_after_seconds: Option<u64>, now: Instant) {
         self.resend_at = after(now, resend_after_seconds);
+        self.resent_after_failure |= self.delivery.has_failed();
+        self.delivery = Delivery::Queued;
     }
 
     /// For the page, at `now`.
     pub(crate) fn shown(&self, looked_up: Option<LookedUp>, now: Instant) -> ShownChallenge {
-        let left_ms = |until: Instant| millis(until.saturating_duration_since(now));
-        // The gateway lets a first SMS that failed be sent again at once.
-        let at_once = looked_up.is_some_and(|found| found.sends == 1 && found.delivery.has_failed());
+        let left_ms = |until: Instant| clock::millis(until.saturating_duration_since(now));
+        let has_failed = looked_up.is_some_and(|found| found.delivery.has_failed());
+        let at_once = has_failed && !self.resent_after_failure;
         let resend_at = if at_once { self.resend_at.map(|_| now) } else { self.resend_at };
         ShownChallenge {
             terms: self.terms.clone(),
@@ -122,18 +141,13 @@ fn after(now: Instant, seconds: Option<u64>) -> Option<Instant> {
     seconds.map(|seconds| now + Duration::from_secs(seconds))
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use crate::details::tests::form;
 
     const ACCEPTED: LookedUp =
-        LookedUp { state: State::Open, delivery: Delivery::Accepted, sends: 1, attempts_left: 3 };
+        LookedUp { state: State::Open, delivery: Delivery::Accepted, attempts_left: 3 };
 
     fn challenge(now: Instant) -> Challenge {
         let terms = Terms {
@@ -158,21 +172,38 @@ mod tests {
         assert_eq!((ended.left_ms, ended.resend_in_ms, ended.state), (0, Some(0), None));
     }
 
+    fn wait(challenge: &Challenge, delivery: Delivery, now: Instant) -> Option<u64> {
+        challenge.shown(Some(LookedUp { delivery, ..ACCEPTED }), now).resend_in_ms
+    }
+
+    const FAILED: [Delivery; 4] =
+        [Delivery::Undelivered, Delivery::Expired, Delivery::Rejected, Delivery::Dropped];
+
     #[test]
-    fn a_first_sms_that_surely_failed_may_be_sent_again_at_once_and_no_other() {
+    fn an_sms_that_certainly_failed_may_be_sent_again_at_once_and_no_other() {
         let now = clock::now();
         let mut challenge = challenge(now);
-        let wait = |challenge: &Challenge, delivery, sends| {
-            challenge.shown(Some(LookedUp { delivery, sends, ..ACCEPTED }), now).resend_in_ms
-        };
-        for failed in [Delivery::Undelivered, Delivery::Expired, Delivery::Rejected, Delivery::Dropped] {
-            assert_eq!(wait(&challenge, failed, 1), Some(0), "{failed:?}");
-            assert_eq!(wait(&challenge, failed, 2), Some(30_000), "{failed:?}");
+        for failed in FAILED {
+            assert_eq!(wait(&challenge, failed, now), Some(0), "{failed:?}");
         }
         for other in [Delivery::Queued, Delivery::Accepted, Delivery::Delivered, Delivery::Unknown] {
-            assert_eq!(wait(&challenge, other, 1), Some(30_000), "{other:?}");
+            assert_eq!(wait(&challenge, other, now), Some(30_000), "{other:?}");
         }
         challenge.resent(None, now);
-        assert_eq!(wait(&challenge, Delivery::Undelivered, 1), None, "no resend is left");
+        assert_eq!(wait(&challenge, Delivery::Undelivered, now), None, "no resend is left");
+    }
+
+    #[test]
+    fn whichever_sms_fails_it_is_sent_again_at_once_and_only_once() {
+        let now = clock::now();
+        let mut challenge = challenge(now);
+        challenge.learn(Delivery::Unknown);
+        challenge.resent(Some(60), now);
+        assert_eq!(wait(&challenge, Delivery::Undelivered, now), Some(0), "the second is the first to fail");
+        challenge.learn(Delivery::Undelivered);
+        challenge.resent(Some(60), now);
+        for failed in FAILED {
+            assert_eq!(wait(&challenge, failed, now), Some(60_000), "{failed:?}");
+        }
     }
 }

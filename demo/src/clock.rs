@@ -16,8 +16,7 @@ pub(crate) async fn pause(duration: Duration) {
 
 /// The time of a message, in milliseconds since the Unix epoch, as JavaScript counts it.
 pub(crate) fn unix_millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 /// This instant.
@@ -25,10 +24,9 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// How long it is until `instant`, in milliseconds; 0 when it has passed.
-pub(crate) fn millis_until(instant: Instant) -> u64 {
-    let left = instant.saturating_duration_since(now());
-    u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+/// A duration in whole milliseconds, as JavaScript counts them.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How long ago `instant` was, in microseconds.

@@ -90,7 +90,7 @@ pub(crate) mod tests {
             change(&mut form);
             Details::parse(form).unwrap_err()
         };
-        for amount in ["", "0", "012", "-1", "1.5", "1e9", "1234567890123456", "１２"] {
+        for amount in ["", "0", "012", "-1", "-500", "1.5", "1e6", "1234567890123456", "１２"] {
             let form = DetailsForm { amount: amount.into(), ..form() };
             assert_eq!(Details::parse(form).unwrap_err(), Field::Amount, "{amount:?}");
         }

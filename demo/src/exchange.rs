@@ -27,7 +27,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Whether this asked what `other` asked and heard the same. Only a look-up can be asked without change.
+    /// Whether this asked what `other` asked and was answered the same. Only a look-up can be asked without change.
     fn repeats(&self, other: &Self) -> bool {
         self.method == "GET" && self.path == other.path && self.reply == other.reply
     }

@@ -129,13 +129,13 @@ impl Gateway {
     /// Sends a request, and keeps what came of it as `shown`.
     async fn exchange(&self, request: Request<Body>, shown: Exchange) -> Option<Answer> {
         let sent_at = clock::now();
-        let heard = clock::within(ANSWER_TIMEOUT, self.send(request)).await.unwrap_or(Err("too late".into()));
+        let reply = clock::within(ANSWER_TIMEOUT, self.send(request)).await.unwrap_or(Err("too late".into()));
         let micros = clock::micros_since(sent_at);
-        let heard = heard
+        let reply = reply
             .inspect_err(|error| tracing::warn!(%error, path = shown.path, "the gateway did not answer"))
             .ok();
-        let answer = heard.as_ref().and_then(|(status, reply)| Answer::parse(*status, reply));
-        let (status, reply) = heard.unzip();
+        let answer = reply.as_ref().and_then(|(status, body)| Answer::parse(*status, body));
+        let (status, reply) = reply.unzip();
         self.kept().record(Exchange { status, reply, micros, ..shown });
         answer
     }

@@ -1,12 +1,13 @@
 //! What the bank answers the page: the gateway's replies, reduced to what a customer needs to know.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::{Delivery, LookedUp, ShownChallenge, State, Terms};
+use crate::clock;
 use crate::details::{Details, Field};
-use crate::payment::{Receipt, SubscriberId};
+use crate::payment::{Lock, Receipt, SubscriberId};
 
 /// The answer to everything that the page does. The page has a sentence for each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,8 +87,26 @@ pub(crate) struct Kept {
     pub(crate) details: Details,
     pub(crate) challenge: Option<ShownChallenge>,
     pub(crate) receipt: Option<Receipt>,
-    /// What is left of a lock; 0 without one.
-    pub(crate) locked_ms: u64,
+    pub(crate) lock: Option<ShownLock>,
+}
+
+/// A lock as the page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ShownLock {
+    Temporary { left_ms: u64 },
+    Disabled,
+}
+
+impl ShownLock {
+    /// What is left of a lock at `now`, if anything.
+    pub(crate) fn of(lock: Lock, now: Instant) -> Option<Self> {
+        match lock {
+            Lock::Until(end) if end <= now => None,
+            Lock::Until(end) => Some(Self::Temporary { left_ms: clock::millis(end.duration_since(now)) }),
+            Lock::Disabled => Some(Self::Disabled),
+        }
+    }
 }
 
 /// The members of the gateway's replies and problem details that the bank reads.
@@ -105,7 +124,6 @@ pub(crate) struct Document {
     pub(crate) expires_at: Option<String>,
     pub(crate) state: Option<State>,
     pub(crate) delivery: Option<Delivery>,
-    pub(crate) sends: Option<u8>,
     pub(crate) code_length: Option<u8>,
     pub(crate) attempts_left: Option<u8>,
     pub(crate) ttl_seconds: Option<u64>,
@@ -164,9 +182,9 @@ impl Answer {
 
     /// What a look-up found.
     pub(crate) fn looked_up(&self) -> Option<LookedUp> {
-        let Document { state, delivery, sends, attempts_left, .. } = self.document;
+        let Document { state, delivery, attempts_left, .. } = self.document;
         (self.status == 200).then_some(())?;
-        Some(LookedUp { state: state?, delivery: delivery?, sends: sends?, attempts_left: attempts_left? })
+        Some(LookedUp { state: state?, delivery: delivery?, attempts_left: attempts_left? })
     }
 
     /// What a refusal means to the customer.
@@ -249,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_and_outages_are_told_apart() {
+    fn waits_and_outages_are_different_outcomes() {
         let too_early =
             r#"{"type":"https://otp-gateway.example/problems/too-early","retry_after_seconds":12}"#;
         assert_eq!(refusal(429, too_early), Outcome::TooSoon { retry_after_seconds: 12 });
@@ -264,6 +282,16 @@ mod tests {
     fn a_field_that_the_gateway_refuses_is_named() {
         let problem = r#"{"field":"/transaction/beneficiary_name"}"#;
         assert_eq!(refusal(400, problem), Outcome::Invalid { field: Field::BeneficiaryName });
+    }
+
+    #[test]
+    fn a_lock_is_shown_until_it_ends_and_a_disabled_authenticator_always() {
+        let now = clock::now();
+        let second = Duration::from_secs(1);
+        let left = ShownLock::of(Lock::Until(now + second), now);
+        assert_eq!(left, Some(ShownLock::Temporary { left_ms: 1_000 }));
+        assert_eq!(ShownLock::of(Lock::Until(now), now), None);
+        assert_eq!(ShownLock::of(Lock::Disabled, now + second), Some(ShownLock::Disabled));
     }
 
     #[test]

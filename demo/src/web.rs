@@ -12,6 +12,7 @@
 //! | `POST /api/payments/{id}/confirm` | code | has it verified |
 //! | `POST /api/payments/{id}/resend` · `/cancel` | `{}` | as the words say |
 //! | `POST /api/payments/{id}/confirm-at-once` | codes | an attack: has them verified at the same time |
+//! | `POST /api/payments/{id}/confirm-changed` | code, details | an attack: has it verified for other details |
 //! | `POST /api/payments/{id}/confirm-as-colleague` | code | an attack: has it verified for somebody else |
 //!
 //! Whatever the gateway decides is a `200` with an `outcome`; a call that the page does not make is refused
@@ -39,7 +40,7 @@ use smsc_simulator::inbox::Address;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::bank::{AtOnceForm, Bank, ConfirmForm, GenerateForm, PaymentForm};
+use crate::bank::{AtOnceForm, Bank, ChangedForm, ConfirmForm, GenerateForm, PaymentForm};
 use crate::details::DetailsForm;
 use crate::exchange::Exchange;
 use crate::outcome::Outcome;
@@ -84,6 +85,7 @@ fn site(web: Arc<Web>) -> Router {
         .route("/api/payments/{id}/resend", post(resend))
         .route("/api/payments/{id}/cancel", post(cancel))
         .route("/api/payments/{id}/confirm-at-once", post(confirm_at_once))
+        .route("/api/payments/{id}/confirm-changed", post(confirm_changed))
         .route("/api/payments/{id}/confirm-as-colleague", post(confirm_as_colleague))
         .fallback(async || NOT_FOUND)
         .method_not_allowed_fallback(async || METHOD)
@@ -176,6 +178,14 @@ async fn confirm_at_once(
     Json(web.bank.confirm_at_once(&id, &form).await)
 }
 
+async fn confirm_changed(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    Form(form): Form<ChangedForm>,
+) -> Json<Outcome> {
+    Json(web.bank.confirm_changed(&id, form).await)
+}
+
 async fn confirm_as_colleague(
     State(web): State<Arc<Web>>,
     Path(id): Path<String>,
@@ -212,6 +222,7 @@ pub(crate) const ASSETS: &[Asset] = &[
     ("/countdown.js", include_str!("page/countdown.js")),
     ("/delivery.js", include_str!("page/delivery.js")),
     ("/dom.js", include_str!("page/dom.js")),
+    ("/ending.js", include_str!("page/ending.js")),
     ("/exchange.js", include_str!("page/exchange.js")),
     ("/form.js", include_str!("page/form.js")),
     ("/format.js", include_str!("page/format.js")),

@@ -39,6 +39,7 @@ AMOUNTS = [
     ("1250000 rupiah", "characters"),
     ("USD 100", "characters"),
     ("-1250000", "characters"),
+    ("-500", "characters"),
     ("+1", "characters"),
     ("1e6", "characters"),
     ("1 250 000", "characters"),

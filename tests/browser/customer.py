@@ -19,7 +19,7 @@ class Demo(Program):
         self.bank = self.ready["bank"]
 
     def behave(self, behavior):
-        """Tells the simulated operator how to behave."""
+        """Has the simulated operator behave so."""
         request = urllib.request.Request(f"{self.ready['simulator']}/behavior", behavior.encode(),
                                          {"content-type": "application/toml"}, method="PUT")
         urllib.request.urlopen(request).close()

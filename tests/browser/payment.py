@@ -8,10 +8,12 @@ import time
 from functools import partial
 
 from amounts import AMOUNTS
+from answers import Answers
 from attacks import Attacks
 from cdp import Browser
 from customer import Customer, Demo, another
 from delivery import Deliveries
+from line import kept_as, line
 from page_checks import CONTRAST, check, no_overflow
 from runner import passes, summary
 
@@ -19,7 +21,7 @@ LOCKED_AFTER = 5
 SENDS_PER_DAY = 10
 
 
-class Tests(Deliveries, Attacks):
+class Tests(Deliveries, Attacks, Answers):
     """Each test has a company of its own, so that no lock or limit reaches another one."""
 
     def __init__(self, demo, hasty, browser, pictures):
@@ -42,7 +44,7 @@ class Tests(Deliveries, Attacks):
         page.click("#new-payment")
         page.until("document.querySelector('#receipt').hidden && !document.querySelector('#amount').readOnly")
 
-    def test_a_wrong_code_tells_the_attempts_left_until_there_are_none(self, page):
+    def test_a_wrong_code_shows_the_attempts_left_until_there_are_none(self, page):
         customer = Customer(page, self.demo, company=1)
         wrong = another(customer.generate())
         check("Sisa percobaan: 2" in customer.confirm(wrong), page.text("#notice"))
@@ -62,8 +64,8 @@ class Tests(Deliveries, Attacks):
         page.key("Tab")
         check(page.script("document.querySelector('#amount').value") == "13.500.000", "digits are not grouped")
         page.click("#edit-amount")
-        told = customer.notice("13.500.000")
-        check("12.500.000" in told, told)
+        shown = customer.notice("13.500.000")
+        check("12.500.000" in shown, shown)
         check("Pembayaran berubah" in customer.confirm(code), page.text("#notice"))
         customer.has_ended(focus="generate")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
@@ -75,8 +77,8 @@ class Tests(Deliveries, Attacks):
         for attempt in range(LOCKED_AFTER):
             if attempt % 3 == 0:
                 code = customer.generate()
-            told = customer.confirm(another(code))
-        check("dikunci sementara" in told and "1500-000" in told, told)
+            shown = customer.confirm(another(code))
+        check("dikunci sementara" in shown and "1500-000" in shown, shown)
         customer.has_ended(focus="notice")
         check(page.script("document.querySelector('#generate').disabled"), "a locked user can press Generate OTP")
         left = page.text("#lock-left")
@@ -87,6 +89,32 @@ class Tests(Deliveries, Attacks):
         check("dikunci sementara" in page.text("#notice"), "a page that is loaded anew forgets the lock")
         check(page.script("document.querySelector('#generate').disabled"), "and lets Generate OTP be pressed")
         check(page.script("document.querySelector('#receipt').hidden"), "it was paid")
+
+    def test_a_lock_that_ends_leads_to_a_new_code_however_long_the_old_one_lives(self, page):
+        customer = Customer(page, self.demo, company=9, user=1)
+        for outlives in ("the lock", "the code"):
+            customer.generate()
+            page.script("import('/acts.js').then(({refused}) => { refused({outcome: 'locked', retry_after_seconds: 1}); })")
+            check("dikunci sementara" in page.text("#notice"), page.text("#notice"))
+            customer.has_ended(focus="notice")
+            if outlives == "the lock":
+                page.script("import('/state.js').then(({state}) => { state.challenge.endsAt = performance.now(); })")
+            customer.notice("Kunci sudah berakhir")
+            page.script("import('/ending.js').then(({tick}) => tick())")
+            check("Kunci sudah berakhir" in page.text("#notice"), f"{outlives} lives longer: {page.text('#notice')}")
+            customer.has_ended(focus="generate")
+        customer.confirm(customer.generate())
+        check("Pembayaran berhasil" in page.text("#receipt"), page.text("#notice"))
+
+    def test_a_page_that_is_loaded_anew_says_that_the_branch_has_to_act(self, page):
+        customer = Customer(page, self.demo, company=9, user=2)
+        customer.generate()
+        with line(page, kept_as("lock: { kind: 'disabled' }")):
+            page.open(self.demo.bank)
+            check("kantor cabang" in customer.notice("dinonaktifkan"), page.text("#notice"))
+            for control in ("generate", "code", "confirm"):
+                check(page.script(f"document.querySelector('#{control}').disabled"), f"{control} is not disabled")
+            check(page.script("document.querySelector('#lock-left').hidden"), "it is said to end by itself")
 
     def test_the_language_is_switched_and_remembered(self, page):
         customer = Customer(page, self.demo, company=4)
@@ -156,7 +184,7 @@ class Tests(Deliveries, Attacks):
         page.click("#confirm")
         page.until("document.querySelector('#code-error').textContent.includes('6 digit')")
         page.type("1")
-        check(page.text("#code-error") == "", "a mistake is still told after it was typed over")
+        check(page.text("#code-error") == "", "a mistake is still shown after it was typed over")
         check("Sisa percobaan: 3" in page.text("#meters"), "an unfinished code cost an attempt")
 
     def test_an_amount_is_read_as_it_is_written_or_refused_in_words(self, page):
@@ -180,7 +208,7 @@ class Tests(Deliveries, Attacks):
             page.until(f"document.querySelector('#amount-error').textContent.includes({json.dumps(words)})")
             check(page.script("document.querySelector('#amount').value") == written, "what was typed is changed")
         page.fill("#amount", "Rp 1.250.000,00")
-        check(page.text("#amount-error") == "", "a mistake is still told after it was typed over")
+        check(page.text("#amount-error") == "", "a mistake is still shown after it was typed over")
         check(page.text("#review-amount") == "IDR 1.250.000", page.text("#review-amount"))
         customer.confirm(customer.generate())
         check(page.text("#receipt-amount") == "IDR 1.250.000", page.text("#receipt-amount"))
@@ -272,7 +300,7 @@ class Tests(Deliveries, Attacks):
         page.click("#generate")
         customer.notice("Batas SMS hari ini")
 
-    def test_a_code_is_sent_again_unchanged_and_not_for_ever(self, page):
+    def test_a_code_is_sent_again_unchanged_and_at_most_twice(self, page):
         customer = Customer(page, self.hasty, company=0)
         code = customer.generate()
         for sends in (2, 3):

@@ -5,20 +5,30 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use serde::Deserialize;
 
-use super::{Bank, ConfirmForm, is_code, key, request};
+use super::{Bank, ConfirmForm, is_code, request};
+use crate::details::{Details, DetailsForm};
 use crate::gateway::{ActRequest, Call};
 use crate::outcome::Outcome;
-use crate::payment::SubscriberId;
+use crate::payment::{Payment, SubscriberId, UNANSWERED_MAX};
 use crate::sample::{Authenticator, User};
 
 /// Codes that may be presented at once: enough that some meet, few enough to show each.
 pub(crate) const AT_ONCE_MAX: usize = 64;
+const _: () = assert!(AT_ONCE_MAX <= UNANSWERED_MAX);
 
 /// Codes that are to be presented for one payment, all at once.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AtOnceForm {
     codes: Vec<String>,
+}
+
+/// A code that is to be presented for other details than it was made for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangedForm {
+    code: String,
+    details: DetailsForm,
 }
 
 impl Bank {
@@ -31,14 +41,23 @@ impl Bank {
         }
         let acts = self.reserve(id, form.codes.len());
         let confirmations = form.codes.iter().zip(acts).map(async |(code, act)| {
-            let request = ActRequest { code: Some(code), ..request(&payment, Some(&challenge.id)) };
-            let answer = self.gateway.call(Call::Verify, &payment, &key(&payment, act), &request).await;
-            if let Ok(answer) = &answer {
-                self.remember_lock(&payment, answer);
-            }
-            self.verified(&payment, &challenge.id, answer)
+            let payment = Payment { act, ..payment.clone() };
+            self.present(&payment, &challenge.id, code).await
         });
         Outcome::AtOnce { outcomes: join_all(confirmations).await }
+    }
+
+    /// Presents the code for a payment that was changed on its way. What the bank keeps stays as it is.
+    pub(crate) async fn confirm_changed(&self, id: &str, form: ChangedForm) -> Outcome {
+        let Some(payment) = self.payment(id) else { return Outcome::NotFound };
+        let Some(challenge) = payment.challenge.clone() else { return Outcome::UnknownChallenge };
+        if !is_code(&form.code) {
+            return Outcome::InvalidCode;
+        }
+        match Details::parse(form.details) {
+            Ok(details) => self.present(&Payment { details, ..payment }, &challenge.id, &form.code).await,
+            Err(field) => Outcome::Invalid { field },
+        }
     }
 
     /// Presents the code of this payment's challenge in the name of a colleague.
@@ -58,7 +77,7 @@ impl Bank {
         self.verified(&payment, &challenge.id, answer)
     }
 
-    /// So many acts that no other call will be.
+    /// This many acts that no other call will be.
     fn reserve(&self, id: &str, acts: usize) -> Range<u32> {
         let mut payments = self.payments();
         let Some(payment) = payments.find(id) else { return 0..0 };

@@ -7,13 +7,17 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::details::tests::form;
+use crate::payment::Receipt;
 use crate::sample;
 
 const SENT: &str = r#"{"challenge_id":"9f86d081884c7d659a2feaa0c55ad015","sms_reference":"KY3D","code_length":6,"expires_at":"2026-11-22T09:15:00Z",
     "ttl_seconds":180,"resend_after_seconds":30,"attempts_left":3,"destination":"+62812*****01"}"#;
 
+const APPROVED: &str = r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#;
+const LOOKED_UP_APPROVED: &str = r#"{"state":"approved","delivery":"delivered","sends":1,"attempts_left":2}"#;
+
 /// A gateway that plays a script: each connection is answered with the next entry, or closed without an
-/// answer. Keeps the idempotency keys that it saw.
+/// answer. Keeps the idempotency keys that it saw; a look-up has none.
 async fn gateway(script: Vec<Option<(u16, &'static str)>>) -> (Gateway, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -23,12 +27,13 @@ async fn gateway(script: Vec<Option<(u16, &'static str)>>) -> (Gateway, Arc<Mute
         for answer in script {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
-            while !request.ends_with(b"}") {
+            let end = |request: &[u8]| if request.starts_with(b"GET") { "\r\n\r\n" } else { "}" };
+            while !request.ends_with(end(&request).as_bytes()) {
                 assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
             }
             let request = String::from_utf8(request).unwrap();
-            let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
-            seen.lock().unwrap().push(key.to_owned());
+            let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+            seen.lock().unwrap().extend(key.map(str::to_owned));
             let Some((status, body)) = answer else { continue };
             let length = body.len();
             let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -76,7 +81,6 @@ async fn without_any_answer_the_outcome_is_unknown_and_pressing_again_is_the_sam
 async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_called_undecided() {
     const UNKNOWN: &str =
         r#"{"type":"https://otp-gateway.example/problems/outcome-unknown","retry_after_seconds":0}"#;
-    const APPROVED: &str = r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#;
     let unknown = || Some((503, UNKNOWN));
     let script = vec![Some((201, SENT)), unknown(), unknown(), unknown(), Some((200, APPROVED))];
     let (bank, id, keys) = bank(script).await;
@@ -86,6 +90,77 @@ async fn a_verification_of_unknown_outcome_is_repeated_under_its_key_and_never_c
     assert!(matches!(bank.confirm(&id, &form).await, Outcome::Approved { .. }));
     let keys = keys.lock().unwrap();
     assert!(keys.len() == 5 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
+}
+
+/// A bank whose customer has confirmed, and which has got no answer; then the gateway plays the script.
+async fn bank_without_an_answer(
+    then: Vec<Option<(u16, &'static str)>>,
+) -> (Bank, String, Arc<Mutex<Vec<String>>>) {
+    let script = [Some((201, SENT)), None, None].into_iter().chain(then).collect();
+    let (bank, id, keys) = bank(script).await;
+    bank.generate(&id, &LOCALE).await;
+    let form = ConfirmForm { code: "482913".into() };
+    assert_eq!(bank.confirm(&id, &form).await, Outcome::NoAnswer);
+    (bank, id, keys)
+}
+
+async fn receipt_shown(bank: &Bank, id: &str) -> Option<Receipt> {
+    let Outcome::Kept(kept) = bank.show(id).await else { panic!("the payment is not kept") };
+    kept.receipt
+}
+
+#[tokio::test]
+async fn an_approval_that_was_lost_is_fetched_under_its_key_when_the_payment_is_looked_at() {
+    let look_up = || Some((200, LOOKED_UP_APPROVED));
+    let script = vec![look_up(), Some((200, APPROVED)), look_up()];
+    let (bank, id, keys) = bank_without_an_answer(script).await;
+    let receipt = receipt_shown(&bank, &id).await.expect("the payment is made");
+    assert_eq!(receipt.approved_at, "2026-11-22T09:12:41Z");
+    assert_eq!(receipt_shown(&bank, &id).await, Some(receipt), "and only once");
+    let keys = keys.lock().unwrap();
+    assert!(keys.len() == 4 && keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
+}
+
+#[tokio::test]
+async fn an_approval_that_cannot_be_fetched_is_no_receipt_and_is_asked_for_again() {
+    let look_up = || Some((200, LOOKED_UP_APPROVED));
+    let script = vec![look_up(), None, None, look_up(), Some((200, APPROVED))];
+    let (bank, id, keys) = bank_without_an_answer(script).await;
+    assert_eq!(receipt_shown(&bank, &id).await, None);
+    assert!(receipt_shown(&bank, &id).await.is_some());
+    let keys = keys.lock().unwrap();
+    assert!(keys[1..].iter().all(|key| *key == keys[1]), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_code_without_an_answer_is_not_presented_again_while_its_challenge_is_open() {
+    const OPEN: &str = r#"{"state":"open","delivery":"delivered","sends":1,"attempts_left":3}"#;
+    let (bank, id, keys) = bank_without_an_answer(vec![Some((200, OPEN))]).await;
+    assert_eq!(receipt_shown(&bank, &id).await, None);
+    assert_eq!(keys.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_disabled_authenticator_is_shown_to_a_page_that_is_loaded_anew_until_there_is_a_new_code() {
+    const DISABLED: &str = r#"{"verdict":"locked"}"#;
+    const OPEN: &str = r#"{"state":"open","delivery":"delivered","sends":1,"attempts_left":1}"#;
+    let script = vec![
+        Some((201, SENT)),
+        Some((422, DISABLED)),
+        Some((200, OPEN)),
+        Some((201, SENT)),
+        Some((200, OPEN)),
+    ];
+    let (bank, id, _) = bank(script).await;
+    bank.generate(&id, &LOCALE).await;
+    let lock = async || match bank.show(&id).await {
+        Outcome::Kept(kept) => kept.lock,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(bank.confirm(&id, &ConfirmForm { code: "482913".into() }).await, Outcome::Disabled);
+    assert_eq!(lock().await, Some(ShownLock::Disabled));
+    assert!(matches!(bank.generate(&id, &LOCALE).await, Outcome::Sent { .. }));
+    assert_eq!(lock().await, None);
 }
 
 #[tokio::test]
@@ -106,7 +181,7 @@ async fn only_an_approval_makes_the_payment() {
         Some((422, r#"{"verdict":"approved"}"#)),
         Some((200, "not JSON}")),
         Some((200, "not JSON}")),
-        Some((200, r#"{"verdict":"approved","approved_at":"2026-11-22T09:12:41Z"}"#)),
+        Some((200, APPROVED)),
     ];
     let (bank, id, _) = bank(script).await;
     bank.generate(&id, &LOCALE).await;

@@ -222,8 +222,9 @@ async fn wrong_codes_use_up_the_code_and_then_lock_the_user() {
     let locked = payer.generate().await;
     assert_eq!(locked["outcome"], "locked");
     assert!((1..=900).contains(&locked["retry_after_seconds"].as_u64().unwrap()), "{locked}");
-    let left = payer.kept().await["locked_ms"].as_u64().unwrap();
-    assert!((880_000..=900_000).contains(&left), "{left}");
+    let lock = &payer.kept().await["lock"];
+    assert_eq!(lock["kind"], "temporary");
+    assert!((880_000..=900_000).contains(&lock["left_ms"].as_u64().unwrap()), "{lock}");
     demo.stop().await.unwrap();
 }
 

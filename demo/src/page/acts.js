@@ -3,20 +3,22 @@
 import { call } from "/bank.js";
 import { el } from "/dom.js";
 import { followDelivery } from "/delivery.js";
+import { ENDED, ended, focusNextStep, paid } from "/ending.js";
 import { showExchanges } from "/exchange.js";
-import { FIELDS, markInvalid, readDetails, subscriber } from "/form.js";
+import { FIELDS, markInvalid, readDetails, sameDetails, subscriber } from "/form.js";
 import { digitsOf } from "/format.js";
-import { hideHeadsUp } from "/handset.js";
 import { language } from "/language.js";
 import { say, sayNothing } from "/notice.js";
-import { ENDED, ended, focusNextStep, render } from "/render.js";
-import { begin, isAlive, keepPaymentId, state } from "/state.js";
+import { render } from "/render.js";
+import { begin, isAlive, isLocked, keepPaymentId, state } from "/state.js";
 
-// One act at a time: a second press while the first is under way does nothing.
+// One act at a time: a second press while the first is under way does nothing, and nothing can be typed or chosen, so
+// that the answer is shown beside what it is about.
 export async function act(button, work) {
   if (state.busy) return;
   state.busy = true;
   button.setAttribute("aria-busy", "true");
+  render();
   try {
     await work();
   } finally {
@@ -38,6 +40,7 @@ export async function issue() {
     : await call("PUT", `payments/${state.paymentId}`, details);
   if (saved.outcome !== "saved") return refused(saved);
   keepPaymentId(saved.payment_id);
+  state.saved = details;
   const reply = await call("POST", `payments/${state.paymentId}/otp`, { locale: language() });
   if (reply.outcome !== "sent") return refused(reply);
   begin(reply, details);
@@ -60,18 +63,9 @@ export async function confirmPayment() {
   if (code.length !== codeLength) return wrongCodeLength();
   markInvalid("code", null);
   const reply = await call("POST", `payments/${state.paymentId}/confirm`, { code });
-  if (reply.outcome !== "approved") return refused(reply);
-  paid(reply.receipt);
-}
-
-export function paid(receipt) {
-  state.receipt = receipt;
-  state.challenge.state = "approved";
-  el("code").value = "";
-  sayNothing();
-  hideHeadsUp();
-  render();
-  focusNextStep();
+  if (reply.outcome === "approved") return paid(reply.receipt);
+  if (reply.outcome === "no_answer") state.challenge.state = "unanswered";
+  refused(reply);
 }
 
 export async function resend() {
@@ -102,16 +96,18 @@ export async function editAmount() {
   if (details === null) return;
   const saved = await call("PUT", `payments/${state.paymentId}`, details);
   if (saved.outcome !== "saved") return refused(saved);
+  state.saved = details;
   state.editing = false;
   sayIfChanged(details);
   el("code").focus();
 }
 
-// A code is only for the amount that it was made for.
+// A code is only for the payment that it was made for.
 export function sayIfChanged(details) {
-  const { amount } = state.challenge.details;
-  if (details.amount === amount) sayNothing();
-  else say("amount_changed", { before: { money: amount }, after: { money: details.amount } });
+  const bound = state.challenge.details;
+  if (sameDetails(details, bound)) sayNothing();
+  else if (details.amount === bound.amount) say("payee_changed");
+  else say("amount_changed", { before: { money: bound.amount }, after: { money: details.amount } });
 }
 
 // A payment that the bank still keeps is left behind, its code with it.
@@ -119,7 +115,7 @@ export function startOver() {
   const { paymentId } = state;
   if (paymentId !== null && isAlive()) call("POST", `payments/${paymentId}/cancel`, {});
   keepPaymentId(null);
-  Object.assign(state, { challenge: null, editing: false, receipt: null, notice: null, lockedUntil: 0 });
+  Object.assign(state, { challenge: null, saved: null, editing: false, receipt: null, notice: null, lockedUntil: 0 });
   el("code").value = "";
   markInvalid("code", null);
   showExchanges(null);
@@ -143,14 +139,12 @@ export function refused(reply) {
     markInvalid(FIELDS[reply.field], `invalid_${reply.field}`);
     el(FIELDS[reply.field]).focus();
   }
+  // Whether the payment was made is for the bank to say: it is asked next.
+  if (outcome === "already_used" && state.challenge !== null) state.challenge.state = "unanswered";
   const how = HOW_IT_ENDED[outcome];
-  if (how !== undefined && state.challenge !== null) ended(how);
-  say(outcome, valuesOf(reply));
-  if (outcome === "locked" || outcome === "disabled") {
-    el("code").value = "";
-    render();
-    focusNextStep();
-  }
+  if (how !== undefined && state.challenge !== null) ended(how, outcome, valuesOf(reply));
+  else say(outcome, valuesOf(reply));
+  if (isLocked()) focusNextStep();
   if (isAlive()) codeRefused(reply);
   return false;
 }

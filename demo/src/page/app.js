@@ -7,29 +7,30 @@ import { initAttacks, renderAttack } from "/attacks.js";
 import { call } from "/bank.js";
 import { followDelivery } from "/delivery.js";
 import { el, setOptions } from "/dom.js";
+import { tick } from "/ending.js";
 import { showExchanges } from "/exchange.js";
 import { SAMPLE, company, markInvalid, subscriber, translateMistakes, writeAmount, writeDetails } from "/form.js";
 import { hideHeadsUp, initHandset, translateHandset, watchHandset } from "/handset.js";
 import { rememberLanguage, rememberedLanguage, setLanguage } from "/language.js";
-import { forgetMistakes, say } from "/notice.js";
-import { render, renderUsers, tick } from "/render.js";
+import { forgetMistakes, say, sayNothing } from "/notice.js";
+import { render, renderUsers } from "/render.js";
 import { kept, takeOver } from "/restore.js";
 import { isAlive, keptPaymentId, state } from "/state.js";
 
 const TICK_MS = 250;
+const RETRY_MS = 2_000; // Soon enough for somebody who waits.
 
 async function start() {
   writeDetails(SAMPLE);
   setLanguage(rememberedLanguage());
-  const reply = await call("GET", "companies");
-  if (!Array.isArray(reply.companies)) return say("no_answer");
-  const payment = await kept(keptPaymentId());
+  const { companies, wall, payment } = await load();
   // From here to the end at once: nobody can press what nothing listens to.
-  state.companies = reply.companies;
+  sayNothing();
+  state.companies = companies;
   setOptions("company", state.companies.map((one) => one.name));
   renderUsers();
-  initHandset(reply.wall, useCode);
-  if (payment !== null) resume(payment);
+  initHandset(wall, useCode);
+  if (payment.outcome === "kept") resume(payment);
   watchHandset(subscriber());
   initAttacks();
   listen();
@@ -37,6 +38,17 @@ async function start() {
   followDelivery();
   showExchanges(state.paymentId);
   setInterval(tick, TICK_MS);
+}
+
+// What the page begins with. Without an answer it asks again: an empty form would leave a payment behind.
+async function load() {
+  for (;;) {
+    const { companies, wall } = await call("GET", "companies");
+    const payment = await kept(keptPaymentId());
+    if (Array.isArray(companies) && payment.outcome !== "no_answer") return { companies, wall, payment };
+    say("unreachable");
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
 }
 
 // A page that was loaded anew goes on with its payment.
@@ -59,7 +71,7 @@ function speak(language) {
 
 // A tap on the SMS: the code stands in its field, and the customer compares and confirms.
 function useCode(code) {
-  if (!isAlive()) return;
+  if (!isAlive() || state.busy) return;
   el("code").value = code;
   markInvalid("code", null);
   forgetMistakes();
@@ -98,6 +110,7 @@ function listen() {
     el(id).addEventListener("click", () => act(el(id), work));
   }
   el("new-payment").addEventListener("click", () => {
+    if (state.busy) return;
     startOver();
     render();
     el("amount").focus();

@@ -3,6 +3,7 @@
 import { act, issue, startOver } from "/acts.js";
 import { call } from "/bank.js";
 import { el, make, setText } from "/dom.js";
+import { sameDetails } from "/form.js";
 import { money } from "/format.js";
 import { codeOnHandset, hideHeadsUp } from "/handset.js";
 import { language, sentence, t } from "/language.js";
@@ -18,13 +19,9 @@ let result = { attack: null, running: false, failure: null, steps: [], outcomes:
 
 const ATTACKS = {
   async payee(code, details) {
-    const changed = await change({ ...details, ...THIEF });
-    if (changed.outcome !== "saved") return [];
     step("payee", { payee: THIEF.beneficiary_name, account: THIEF.beneficiary_account });
     step("right");
-    const outcomes = [await post("confirm", { code })];
-    await change(details);
-    return outcomes;
+    return [await post("confirm-changed", { code, details: { ...details, ...THIEF } })];
   },
   twice: (code) => atOnce("same", [code, code]),
   flood: (code) => atOnce("same", Array(AT_ONCE).fill(code)),
@@ -44,7 +41,6 @@ const ATTACKS = {
 };
 
 const post = (path, body) => call("POST", `payments/${state.paymentId}/${path}`, body);
-const change = (details) => call("PUT", `payments/${state.paymentId}`, details);
 
 async function atOnce(how, codes) {
   step(how, { count: codes.length });
@@ -100,16 +96,16 @@ async function arm() {
   return issue();
 }
 
-// Whether the bank still keeps the amount that the code was made for.
+// Whether the bank still keeps the details that the code was made for.
 async function fitsItsCode() {
   const payment = await kept(state.paymentId);
-  return payment !== null && payment.details.amount === state.challenge.details.amount;
+  return payment.outcome === "kept" && sameDetails(payment.details, state.challenge.details);
 }
 
 // The customer's page shows what the attack has left.
 async function followUp() {
   const payment = await kept(state.paymentId);
-  if (payment !== null) takeOver(state.paymentId, payment);
+  if (payment.outcome === "kept") takeOver(state.paymentId, payment);
 }
 
 function step(key, values = {}) {

@@ -3,7 +3,7 @@
 import { el, setText } from "/dom.js";
 import { minutesAndSeconds } from "/format.js";
 import { t } from "/language.js";
-import { state } from "/state.js";
+import { isAlive, state } from "/state.js";
 
 const URGENT_SECONDS = 30;
 const HAS_FAILED = new Set(["undelivered", "expired", "rejected", "dropped", "unknown"]);
@@ -12,8 +12,15 @@ const secondsUntil = (at) => Math.max(0, Math.ceil((at - performance.now()) / 10
 
 export const codeSecondsLeft = () => secondsUntil(state.challenge.endsAt);
 
+export function renderCountdown() {
+  renderLock();
+  if (!isAlive()) return;
+  renderCode();
+  renderResend();
+}
+
 // How long the code lives.
-export function renderCode() {
+function renderCode() {
   const { challenge } = state;
   const left = codeSecondsLeft();
   setText("validity", minutesAndSeconds(left));
@@ -23,7 +30,7 @@ export function renderCode() {
 }
 
 // When the SMS may be sent again: it is the next step if the last one did not arrive.
-export function renderResend() {
+function renderResend() {
   const { challenge } = state;
   const wait = secondsUntil(challenge.resendAt);
   const hasFailed = HAS_FAILED.has(challenge.delivery);
@@ -36,7 +43,7 @@ export function renderResend() {
 }
 
 // How long the lock lasts, if it ends by itself.
-export function renderLock() {
+function renderLock() {
   const left = secondsUntil(state.lockedUntil);
   const shown = left > 0 && Number.isFinite(left);
   el("lock-left").hidden = !shown;

@@ -1,10 +1,13 @@
-// Follows the SMS: asks the bank once a second, until it has arrived or failed, or the code has ended.
+// Follows the SMS: asks the bank once a second, until it has arrived or failed, or the code has ended. So is a
+// confirmation followed whose answer was lost.
 
 import { call } from "/bank.js";
+import { codeSecondsLeft } from "/countdown.js";
 import { el } from "/dom.js";
+import { ENDED, ended, paid } from "/ending.js";
 import { showExchanges } from "/exchange.js";
 import { say } from "/notice.js";
-import { ENDED, ended, render } from "/render.js";
+import { render } from "/render.js";
 import { adopt, isAlive, state } from "/state.js";
 
 const LOOK_MS = 1_000; // The gateway asks not to be asked more often.
@@ -22,7 +25,11 @@ export async function followDelivery() {
   if (isOnItsWay()) timer = setTimeout(followDelivery, LOOK_MS);
 }
 
-const isOnItsWay = () => isAlive() && ON_ITS_WAY.has(state.challenge.delivery);
+function isOnItsWay() {
+  const { challenge } = state;
+  if (!isAlive()) return false;
+  return challenge.state === "unanswered" ? codeSecondsLeft() > 0 : ON_ITS_WAY.has(challenge.delivery);
+}
 
 // Takes over what the bank says, unless the customer did something meanwhile.
 async function refresh() {
@@ -31,16 +38,18 @@ async function refresh() {
   const kept = await call("GET", `payments/${paymentId}`);
   const isStale = state.busy || state.acts !== acts || state.paymentId !== paymentId || state.challenge !== before;
   if (kept.outcome !== "kept" || kept.challenge === null || isStale) return;
-  adopt(kept.challenge);
-  const { challenge } = state;
-  if (challenge.state !== "open") {
-    state.receipt = kept.receipt;
-    ended(challenge.state in ENDED ? challenge.state : "forgotten");
-  } else if (challenge.delivery !== before.delivery) {
-    sayDelivery();
-  }
+  adopt(kept.challenge, kept.receipt);
+  sayNews(before);
   render();
   showExchanges(paymentId);
+}
+
+function sayNews(before) {
+  const { challenge, receipt } = state;
+  if (receipt !== null) paid(receipt);
+  else if (!isAlive()) ended(challenge.state in ENDED ? challenge.state : "forgotten");
+  else if (challenge.state === "unanswered" && before.state === "open") say("no_answer");
+  else if (challenge.delivery !== before.delivery) sayDelivery();
 }
 
 // Good news does not hide what the customer has to read; bad news is what he has to read.

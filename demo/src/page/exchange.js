@@ -1,5 +1,6 @@
 // The calls between bank and gateway about the payment, the newest on top.
 
+import { call } from "/bank.js";
 import { el, make } from "/dom.js";
 import { t } from "/language.js";
 
@@ -33,23 +34,20 @@ function forget(id) {
   el("exchange-empty").hidden = false;
 }
 
+// Without an answer there are none: they are asked for again with the next call.
 async function exchangesAfter(id, after) {
-  try {
-    const reply = await fetch(`/api/payments/${id}/exchanges?after=${after}`);
-    return reply.ok ? await reply.json() : [];
-  } catch {
-    return []; // They are asked for again with the next call.
-  }
+  const reply = await call("GET", `payments/${id}/exchanges?after=${after}`);
+  return Array.isArray(reply) ? reply : [];
 }
 
 function item(exchange) {
   const reply = exchange.reply === null ? null : parsed(exchange.reply);
   const status = make("span", "status", statusLine(exchange, reply));
   status.dataset.kind = exchange.status === null ? "none" : exchange.status < 300 ? "ok" : "refused";
-  const call = make("code", "", `${exchange.method} ${exchange.path}`);
+  const request = make("code", "", `${exchange.method} ${exchange.path}`);
   const took = make("span", "took", `${(exchange.micros / 1000).toFixed(1)} ms`);
-  const summary = make("summary", "", call, status, took);
-  const parts = [...part("exchange_request", request(exchange)), ...part("exchange_reply", reply)];
+  const summary = make("summary", "", request, status, took);
+  const parts = [...part("exchange_request", requestOf(exchange)), ...part("exchange_reply", reply)];
   return make("li", "", make("details", "", summary, ...parts));
 }
 
@@ -61,7 +59,7 @@ function statusLine({ status }, reply) {
   return word === "" ? String(status) : `${status} ${word}`;
 }
 
-function request(exchange) {
+function requestOf(exchange) {
   const headers = { authorization: "Bearer ••••••" };
   if (exchange.idempotency_key !== null) headers["idempotency-key"] = exchange.idempotency_key;
   return exchange.request === null ? headers : { ...headers, body: parsed(exchange.request) };

@@ -41,6 +41,8 @@ export function typedDetails() {
   };
 }
 
+export const sameDetails = (one, other) => Object.keys(FIELDS).every((name) => one[name] === other[name]);
+
 export function writeDetails(details) {
   for (const [name, id] of Object.entries(FIELDS)) el(id).value = details[name];
   writeAmount();

@@ -1,6 +1,6 @@
 // Money, accounts and time as the bank's SMS write them, so that they can be compared at a glance. Pure.
 
-// The bank's own time, as its SMS tell it, wherever the visitor's clock stands.
+// The bank's own time, as its SMS write it, wherever the visitor's clock stands.
 const timeZone = "Asia/Jakarta";
 
 // What an SMS shows of an account.

@@ -8,9 +8,9 @@ import { fill } from "/texts.js";
 
 const KINDS = {
   resent: "ok", delivery_queued: "info", delivery_accepted: "info", delivery_delivered: "ok",
-  delivery_unknown: "warn", lock_over: "info", amount_changed: "warn",
+  delivery_unknown: "warn", lock_over: "info", amount_changed: "warn", payee_changed: "warn",
   expired: "warn", cancelled: "info", too_soon: "info", resend_limit: "info", daily_limit: "warn",
-  not_on_sms_otp: "info", unknown_subscriber: "info", unavailable: "warn", no_answer: "warn",
+  not_on_sms_otp: "info", unknown_subscriber: "info", unavailable: "warn", no_answer: "warn", unreachable: "warn",
   already_used: "warn", already_confirmed: "warn", not_found: "warn",
 };
 

@@ -1,12 +1,12 @@
 // Shows the page as its state is.
 
-import { codeSecondsLeft, renderCode, renderLock, renderResend } from "/countdown.js";
+import { renderCountdown } from "/countdown.js";
 import { el, make, setOptions, setText } from "/dom.js";
 import { FIELDS, company, typedDetails, user } from "/form.js";
 import { accountParts, clockInZone, dateAndTime, money } from "/format.js";
-import { compareMessages, showHandsetTime } from "/handset.js";
+import { compareMessages } from "/handset.js";
 import { language, t } from "/language.js";
-import { renderNotice, say } from "/notice.js";
+import { renderNotice } from "/notice.js";
 import { isAlive, isLocked, state } from "/state.js";
 
 export function render() {
@@ -21,7 +21,7 @@ export function render() {
   renderTrack();
   setText("handset-owner", t("handset_owner", { user: user().user_id, phone: user().phone }));
   compareMessages(isAlive() ? comparison() : null);
-  tick();
+  renderCountdown();
 }
 
 export function renderUsers() {
@@ -32,19 +32,23 @@ export function renderUsers() {
 
 function renderForm() {
   const alive = isAlive();
-  const fixed = alive || state.receipt !== null;
-  for (const id of Object.values(FIELDS)) el(id).readOnly = fixed && !(id === "amount" && state.editing);
-  el("company").disabled = alive;
-  el("user").disabled = alive;
+  const { busy, editing, receipt } = state;
+  const fixed = alive || receipt !== null;
+  // Fields that are under way stay in reach of the keyboard: what has the focus keeps it.
+  for (const id of Object.values(FIELDS)) el(id).readOnly = busy || (fixed && !(id === "amount" && editing));
+  el("code").readOnly = busy;
+  el("company").disabled = alive || busy;
+  el("user").disabled = alive || busy;
   el("edit-amount").hidden = !alive;
-  setText("edit-amount", t(state.editing ? "save_amount" : "edit_amount"));
+  setText("edit-amount", t(editing ? "save_amount" : "edit_amount"));
   setText("amount-help", alive ? "" : t("amount_help"));
 }
 
+// While there is a code: what the bank keeps and would pay, and not what is typed.
 function renderReview() {
-  const { challenge } = state;
+  const { challenge, saved } = state;
   const alive = isAlive();
-  const details = typedDetails();
+  const details = alive ? saved : typedDetails();
   el("review").toggleAttribute("data-compare", alive);
   el("compare").hidden = !alive;
   for (const id of ["review-reference-line", "review-until-line"]) el(id).hidden = !alive;
@@ -125,7 +129,7 @@ function renderAttempts() {
   }));
 }
 
-// How far the SMS surely got: to the bank's queue, the operator, the phone.
+// How far it is known that the SMS got: to the bank's queue, the operator, the phone.
 const STATIONS = ["queued", "accepted", "delivered"];
 const REACHED = {
   queued: 0, dropped: 0, expired: 0, rejected: 0, accepted: 1, undelivered: 1, unknown: 1, delivered: 2,
@@ -143,44 +147,4 @@ function renderTrack() {
     el(`track-${station}`).toggleAttribute("data-current", station === challenge.delivery);
   }
   setText("track-delivered-text", t(LAST_STATION[challenge.delivery] ?? "track_failed"));
-}
-
-// Four times a second: what runs out.
-export function tick() {
-  showHandsetTime(new Date());
-  renderLock();
-  if (state.lockedUntil > 0 && !isLocked()) return lockEnded();
-  if (!isAlive()) return;
-  renderCode();
-  renderResend();
-  if (codeSecondsLeft() === 0) ended("expired");
-}
-
-function lockEnded() {
-  state.lockedUntil = 0;
-  say("lock_over");
-  render();
-  focusNextStep();
-}
-
-// The code can no longer be presented: says why, and leads to the one next step.
-export function ended(how) {
-  state.challenge.state = how;
-  state.editing = false;
-  el("code").value = "";
-  say(ENDED[how]);
-  render();
-  focusNextStep();
-}
-
-export const ENDED = {
-  expired: "expired", attempts_exhausted: "attempts_exhausted", voided: "transaction_changed", cancelled: "cancelled",
-  approved: "already_used", forgotten: "unknown_challenge",
-};
-
-// Leads to the one thing that can be done next, unless the visitor is busy outside the payment.
-export function focusNextStep() {
-  if (document.activeElement?.closest("#attacks, .side, .top")) return;
-  const next = state.receipt !== null ? "receipt-title" : isLocked() ? "notice" : isAlive() ? "code" : "generate";
-  el(next).focus();
 }

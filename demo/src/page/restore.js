@@ -3,29 +3,38 @@
 import { sayIfChanged } from "/acts.js";
 import { call } from "/bank.js";
 import { sayDelivery } from "/delivery.js";
-import { writeDetails } from "/form.js";
+import { ENDED } from "/ending.js";
+import { sameDetails, writeDetails } from "/form.js";
 import { say, sayNothing } from "/notice.js";
-import { ENDED } from "/render.js";
-import { adopt, isLocked, keepPaymentId, state } from "/state.js";
+import { adopt, keepPaymentId, state } from "/state.js";
 
-// What the bank keeps under this id; `null` if nothing, and the id is forgotten.
+// What the bank answers about this id: what it keeps, or that it keeps nothing, and the id is forgotten.
 export async function kept(id) {
-  const payment = id === null ? null : await call("GET", `payments/${id}`);
-  if (payment?.outcome === "kept") return payment;
-  if (payment?.outcome === "not_found") keepPaymentId(null);
-  return null;
+  const reply = id === null ? { outcome: "not_found" } : await call("GET", `payments/${id}`);
+  if (reply.outcome === "not_found") keepPaymentId(null);
+  return reply;
 }
 
 export function takeOver(id, payment) {
   keepPaymentId(id);
   writeDetails(payment.details);
-  adopt(payment.challenge);
-  Object.assign(state, { receipt: payment.receipt, editing: false });
-  state.lockedUntil = payment.locked_ms === 0 ? 0 : performance.now() + payment.locked_ms;
+  adopt(payment.challenge, payment.receipt);
+  Object.assign(state, { saved: payment.details, editing: false });
+  state.lockedUntil = 0;
   sayNothing();
-  if (isLocked()) return say("locked", { time: { at: Date.now() + payment.locked_ms } });
+  if (payment.lock !== null) return takeOverLock(payment.lock);
   if (payment.challenge === null || payment.receipt !== null) return;
-  if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
-  else if (payment.details.amount !== payment.challenge.details.amount) sayIfChanged(payment.details);
+  if (state.challenge.state === "unanswered") say("no_answer");
+  else if (state.challenge.state !== "open") say(ENDED[state.challenge.state]);
+  else if (!sameDetails(payment.details, payment.challenge.details)) sayIfChanged(payment.details);
   else sayDelivery();
+}
+
+// A lock has ended the code, as it does when it is new.
+function takeOverLock({ kind, left_ms }) {
+  const isTemporary = kind === "temporary";
+  if (state.challenge !== null) state.challenge.state = isTemporary ? "locked" : "disabled";
+  state.lockedUntil = isTemporary ? performance.now() + left_ms : Infinity;
+  if (isTemporary) say("locked", { time: { at: Date.now() + left_ms } });
+  else say("disabled");
 }

@@ -117,9 +117,13 @@ export const en = {
     "Amount changed after the code was sent",
     "The code you have is only for {before}, not for {after}. Confirming with it will be refused.",
   ],
+  payee_changed: [
+    "Payee or reference changed after the code was sent",
+    "The code you have is only for the payment as it was then. Confirming with it will be refused.",
+  ],
   already_used: [
     "This code has been used",
-    "Each code works once. Your payment was made and is not made again.",
+    "Each code works once. This one was accepted before, and is not accepted again.",
   ],
   already_confirmed: [
     "This payment is complete",
@@ -162,6 +166,10 @@ export const en = {
   no_answer: [
     "The outcome is not certain yet",
     "We have not received the answer. Do not start a new payment; press the same button once more. It will not be paid twice.",
+  ],
+  unreachable: [
+    "The bank cannot be reached",
+    "The page tries again by itself. A payment that you had begun is shown as soon as the bank answers.",
   ],
   not_found: [
     "This payment is no longer stored",

@@ -117,9 +117,13 @@ export const id = {
     "Jumlah diubah setelah kode dikirim",
     "Kode yang ada hanya berlaku untuk {before}, bukan {after}. Konfirmasi dengan kode itu akan ditolak.",
   ],
+  payee_changed: [
+    "Penerima atau referensi diubah setelah kode dikirim",
+    "Kode yang ada hanya berlaku untuk pembayaran seperti semula. Konfirmasi dengan kode itu akan ditolak.",
+  ],
   already_used: [
     "Kode ini sudah dipakai",
-    "Setiap kode hanya berlaku satu kali. Pembayaran Anda sudah dijalankan dan tidak diulang.",
+    "Setiap kode hanya berlaku satu kali. Kode ini sudah pernah diterima dan tidak diterima lagi.",
   ],
   already_confirmed: [
     "Pembayaran ini sudah selesai",
@@ -162,6 +166,10 @@ export const id = {
   no_answer: [
     "Hasilnya belum dapat dipastikan",
     "Jawaban belum kami terima. Jangan buat pembayaran baru; tekan tombol yang sama sekali lagi. Tidak akan dibayar dua kali.",
+  ],
+  unreachable: [
+    "Bank belum dapat dihubungi",
+    "Halaman ini mencoba lagi dengan sendirinya. Pembayaran yang sudah dimulai tampil begitu bank menjawab.",
   ],
   not_found: [
     "Pembayaran ini sudah tidak tersimpan",

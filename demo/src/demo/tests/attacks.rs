@@ -40,6 +40,25 @@ async fn of_64_wrong_codes_at_once_three_are_compared() {
 }
 
 #[tokio::test]
+async fn a_changed_payee_is_refused_and_the_payment_stays_as_its_customer_left_it() {
+    let demo = start().await;
+    let mut payer = Payer::new(&demo, 15, 0).await;
+    payer.generate().await;
+    let code = payer.code().await;
+    let mut changed = details("12500000");
+    changed["beneficiary_name"] = json!("CV Rekening Penipu");
+    let reply = payer.act("confirm-changed", json!({ "code": code, "details": changed })).await;
+    assert_eq!(reply, json!({"outcome": "transaction_changed"}));
+    let kept = payer.kept().await;
+    assert_eq!(kept["details"]["beneficiary_name"], "PT Sumber Makmur Contoh");
+    assert_eq!(kept["challenge"]["state"], "voided");
+    changed["amount"] = json!("0");
+    let reply = payer.act("confirm-changed", json!({ "code": code, "details": changed })).await;
+    assert_eq!(reply, json!({"outcome": "invalid", "field": "amount"}));
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_colleague_cannot_use_the_code_and_the_customer_still_can() {
     let demo = start().await;
     let mut payer = Payer::new(&demo, 12, 0).await;
