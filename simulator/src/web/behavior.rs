@@ -41,7 +41,7 @@ impl Written {
 /// What is in force, in short: whose it is, and whether it is a good day.
 pub(super) fn shown(in_force: &InForce) -> Value {
     let InForce { behavior, step, since } = in_force;
-    let profile = Profile::of(behavior);
+    let profile = Profile::of(behavior).or_else(|| healthy(in_force));
     let title = match (profile, step) {
         (Some(profile), _) => profile.title,
         (None, Some(step)) => &step.name,
@@ -53,6 +53,13 @@ pub(super) fn shown(in_force: &InForce) -> Value {
         "healthy": behavior.is_healthy(),
         "since": timestamp(*since),
     })
+}
+
+/// The healthy profile, for whatever else comes to the same: an answer always after 20 ms, for instance. A step of a
+/// scenario keeps the name that it was given.
+fn healthy(in_force: &InForce) -> Option<&'static Profile> {
+    let is_healthy = in_force.step.is_none() && in_force.behavior.is_healthy();
+    is_healthy.then(|| Profile::named("healthy")).flatten()
 }
 
 /// A profile as JSON.
@@ -91,7 +98,10 @@ impl From<Mistakes> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::smsc::Running;
 
     #[test]
     fn what_was_put_is_shown_with_its_comments_while_it_is_in_use() {
@@ -103,6 +113,28 @@ mod tests {
         assert_eq!(written.of(&mine), text);
         let other = Behavior::from_toml("seed = 8").unwrap();
         assert_eq!(Behavior::from_toml(&written.of(&other)).unwrap(), other);
+    }
+
+    #[test]
+    fn a_good_day_is_the_healthy_profile_s_and_a_bad_one_somebody_s_own() {
+        let shown = |behavior| {
+            let shown = shown(&InForce { behavior, step: None, since: SystemTime::UNIX_EPOCH });
+            (shown["profile"].clone(), shown["title"].clone())
+        };
+        let answers_after = |millis| Behavior::default().with_latency(Duration::from_millis(millis));
+        assert_eq!(shown(Behavior::default()), (json!("healthy"), json!("Healthy")));
+        assert_eq!(shown(answers_after(20)), (json!("healthy"), json!("Healthy")));
+        assert_eq!(shown(answers_after(60_000)), (Value::Null, json!("Your own")));
+        let dead = Profile::named("dead").unwrap();
+        assert_eq!(shown(dead.behavior()), (json!("dead"), json!(dead.title)));
+    }
+
+    #[test]
+    fn a_step_of_a_scenario_has_the_name_that_it_was_given() {
+        let step = Some(Running { name: "before the storm".into(), number: 1, ends: None });
+        let behavior = Behavior::default().with_latency(Duration::from_millis(20));
+        let shown = shown(&InForce { behavior, step, since: SystemTime::UNIX_EPOCH });
+        assert_eq!((&shown["profile"], &shown["title"]), (&Value::Null, &json!("before the storm")));
     }
 
     #[test]
