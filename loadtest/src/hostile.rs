@@ -29,6 +29,8 @@ use memory::Memory;
 
 /// Connections that the gateway may have open.
 const PLACES: usize = 60;
+/// The gateway's default: each place is memory once it has been used.
+const OUTBOX_ITEMS_MAX: usize = 20_000;
 /// Sockets of an attack: several for each place, of the API's and of the admin listener's.
 const SOCKETS: usize = 240;
 /// Honest callers, and each one's calls a second.
@@ -87,7 +89,8 @@ impl Hostile {
         }
         let stop = signals::cancel_on_signals()?;
         let cores = Cores::take(None, None, self.smoke)?;
-        let setup = Setup { connections_max: Some(PLACES), ..Setup::of(20_000) };
+        let setup =
+            Setup { connections_max: Some(PLACES), outbox_items_max: OUTBOX_ITEMS_MAX, ..Setup::of(20_000) };
         let mut programs = Programs::start(&setup, cores, &stop)?;
         say(&format!(
             "{PLACES} places, {SOCKETS} sockets, {} honest calls/s on connections of their own, {} s each",

@@ -47,6 +47,9 @@ pub(crate) struct Setup {
     pub(crate) second: Option<String>,
     /// API connections that may be open; the gateway's default if none.
     pub(crate) connections_max: Option<usize>,
+    /// SMS that may wait. By default everything that one run can issue, so that the load decides how fast SMS leave, not a
+    /// refusal.
+    pub(crate) outbox_items_max: usize,
     /// Whether each decision has a line in the log.
     pub(crate) logs_decisions: bool,
     /// How many networks the subscribers are in.
@@ -70,6 +73,7 @@ impl Setup {
             behavior: String::new(),
             second: None,
             connections_max: None,
+            outbox_items_max: 1_000_000,
             logs_decisions: false,
             networks: 1,
             sick: 0,
@@ -78,8 +82,7 @@ impl Setup {
     }
 }
 
-/// The gateway's configuration. What is not set here has its default. The outbox takes everything that one
-/// run can issue, so that the load decides how fast SMS leave, not a refusal.
+/// The gateway's configuration. What is not set here has its default.
 pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) -> Configuration {
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
     let configuration = Configuration::new(smsc, SYSTEM_ID)
@@ -92,7 +95,7 @@ pub(crate) fn configuration(setup: &Setup, secrets: &Secrets, smsc: SocketAddr) 
         .with("challenge.open_max", OPEN_MAX)
         .with("challenge.sends_per_day", SENDS_PER_DAY)
         .with("store.subscribers_max", setup.subscribers)
-        .with("outbox.items_max", 1_000_000)
+        .with("outbox.items_max", setup.outbox_items_max)
         .with("smsc.binds", setup.binds)
         .with("smsc.window", setup.window)
         .with("smsc.response_timer", seconds(setup.response_timer))

@@ -187,7 +187,7 @@ class Tests(Deliveries, Attacks, Answers):
         check(page.text("#code-error") == "", "a mistake is still shown after it was typed over")
         check("Sisa percobaan: 3" in page.text("#meters"), "an unfinished code cost an attempt")
 
-    def test_an_amount_is_read_as_it_is_written_or_refused_in_words(self, page):
+    def test_abuse_72_an_amount_is_read_as_it_is_written_or_refused_in_words(self, page):
         page.open(self.demo.bank)
         texts = page.script("import('/texts.js').then((module) => module.texts)")
         read = page.script("import('/amount.js').then(({parseAmount}) => "

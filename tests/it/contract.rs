@@ -3,6 +3,7 @@
 
 mod document;
 mod examples;
+mod failed_sms;
 mod lost_reply;
 mod values;
 mod words;
@@ -193,11 +194,35 @@ async fn heads_and_bodies(witness: &mut Witness<'_>, house: &House) {
         let reply = house.client().await.send("GET", path, &[("x-long", &long)], "").await;
         assert_eq!(witness.saw(call, &reply), "431");
     }
+    not_http(witness, house).await;
+    the_document_itself(witness, house, &mut client).await;
+}
+
+async fn not_http(witness: &mut Witness<'_>, house: &House) {
+    for words in ["EHLO gateway\r\n\r\n", "GET / HTTP/2.0\r\n\r\n"] {
+        let mut stream = TcpStream::connect(house.app().api_addr()).await.expect("a connection");
+        stream.write_all(words.as_bytes()).await.expect("written");
+        let mut bytes = Vec::new();
+        within(stream.read_to_end(&mut bytes), "the end of the connection").await.expect("a reply");
+        assert_eq!(witness.saw("beside", &parse(&bytes)), "400", "{words}");
+    }
+}
+
+/// It needs no key, and is then the last reply on its connection.
+async fn the_document_itself(witness: &mut Witness<'_>, house: &House, client: &mut Client) {
     let mut anybody = house.client().await;
     anybody.key = None;
-    let served = anybody.get("/openapi.yaml").await;
-    assert_eq!(witness.saw("getContract", &served), "200");
-    assert!(served.text() == include_str!("../../openapi.yaml"), "another document is served");
+    let reply = anybody.get("/").await;
+    assert_eq!(witness.saw("beside", &reply), "401 unauthorized");
+    for (client, connection) in [(client, None), (&mut anybody, Some("close"))] {
+        let served = client.get("/openapi.yaml").await;
+        assert_eq!(witness.saw("getContract", &served), "200");
+        assert_eq!(
+            served.headers.get("connection").map(HeaderValue::as_bytes),
+            connection.map(str::as_bytes)
+        );
+        assert!(served.text() == include_str!("../../openapi.yaml"), "another document is served");
+    }
 }
 
 async fn approved_and_cancelled(witness: &mut Witness<'_>, house: &House, client: &mut Client) {
@@ -486,6 +511,8 @@ fn a_reply_that_is_not_as_documented_is_found() {
                          "status": 422, "verdict": "incorrect", "attempts_left": 2});
     let mut locked = refused.clone();
     locked["verdict"] = "locked".into();
+    let malformed = json!({"type": format!("{base}/malformed-request"), "status": 400, "field": "/code",
+                           "title": "The request is not as documented", "detail": "a string", "line": 1});
     let mut retitled = refused.clone();
     retitled["title"] = "It is not".into();
     let replies = [
@@ -496,6 +523,8 @@ fn a_reply_that_is_not_as_documented_is_found() {
         reply(200, ("cache-control", "private"), approved.clone()),
         reply(200, ("x-request-id", "core 1"), approved.clone()),
         reply(202, ("date", "now"), approved.clone()),
+        reply(200, ("connection", "close"), approved.clone()),
+        reply(400, ("date", "now"), malformed),
         reply(422, ("date", "now"), locked),
         reply(422, ("date", "now"), retitled),
         reply(422, ("retry-after", "7"), refused.clone()),

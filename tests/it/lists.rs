@@ -1,7 +1,8 @@
 //! Prints the lists of tests, by abuse case and by field note, from the names of the tests.
 //!
-//! A test that serves abuse case 7 has `abuse_07_` in its name, or `abuse_05_and_07_`, or `abuse_05_to_08_`. One that
-//! serves field note L3 begins with `l3_`, or `l1_and_l3_`. When the lists do not fit the names, this writes them anew:
+//! A test that serves abuse case 7 has `abuse_07_` in its name, or `abuse_05_and_07_`, or `abuse_05_to_08_`; those in a
+//! browser count, too. One that serves field note L3 begins with `l3_`, or `l1_and_l3_`. When the lists do not fit the
+//! names, this writes them anew:
 //!
 //! ```text
 //! UPDATE_LISTS=1 cargo test --test it lists
@@ -18,12 +19,16 @@ const CODE: [(&str, &[&str]); 4] = [
     ("demo", &["demo/src"]),
 ];
 
+/// The tests of the pages, in Python.
+const BROWSER: &str = "tests/browser";
+
 /// How many abuse cases there are at the least: no number below is free.
 const ABUSE_CASES: u32 = 72;
 
 #[test]
 fn the_list_of_abuse_cases_names_the_tests_that_there_are() {
-    let tests: BTreeSet<String> = CODE.iter().flat_map(|(_, folders)| tests(folders)).collect();
+    let in_rust = CODE.iter().flat_map(|(_, folders)| tests(folders));
+    let tests: BTreeSet<String> = in_rust.chain(names(&code(&[BROWSER], "py"), "def ")).collect();
     let numbers = |test: &String| test.split_once("abuse_").map(|(_, rest)| leading_numbers(rest, ""));
     let serving = |case: u32| {
         let serves = move |test: &&String| numbers(test).is_some_and(|numbers| numbers.contains(&case));
@@ -85,7 +90,7 @@ fn the_table_of_field_notes_names_the_tests_that_there_are() {
 #[test]
 fn no_test_is_ignored() {
     for (_, folders) in CODE {
-        assert!(!code(folders).contains("#[\u{69}gnore"), "in one of {folders:?}");
+        assert!(!code(folders, "rs").contains("#[\u{69}gnore"), "in one of {folders:?}");
     }
 }
 
@@ -164,27 +169,31 @@ fn hold(path: &Path, text: &str, lines: &[String]) {
     }
 }
 
-/// The names of the functions in these folders, sorted.
+/// The names of the functions in Rust in these folders, sorted.
 fn tests(folders: &[&str]) -> BTreeSet<String> {
-    let code = code(folders);
-    let names = code.split("fn ").skip(1).filter_map(|after| after.split_once(['(', '<']));
+    names(&code(folders, "rs"), "fn ")
+}
+
+/// The names of the functions in `code`, each behind `keyword`.
+fn names(code: &str, keyword: &str) -> BTreeSet<String> {
+    let names = code.split(keyword).skip(1).filter_map(|after| after.split_once(['(', '<']));
     let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     names.map(|(name, _)| name).filter(is_name).map(str::to_owned).collect()
 }
 
-/// The text of every Rust source in these folders.
-fn code(folders: &[&str]) -> String {
+/// The text of every source with this extension in these folders.
+fn code(folders: &[&str], extension: &str) -> String {
     let mut code = String::new();
-    folders.iter().for_each(|folder| collect(&root().join(folder), &mut code));
+    folders.iter().for_each(|folder| collect(&root().join(folder), extension, &mut code));
     code
 }
 
-fn collect(folder: &Path, into: &mut String) {
+fn collect(folder: &Path, extension: &str, into: &mut String) {
     for entry in std::fs::read_dir(folder).expect("a folder of ours") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            collect(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&path, extension, into);
+        } else if path.extension().is_some_and(|found| found == extension) {
             into.push_str(&std::fs::read_to_string(&path).expect("a source of ours"));
         }
     }

@@ -10,7 +10,7 @@ use super::words;
 use crate::support::client::Reply;
 
 /// Headers of every HTTP reply, and the one that the document describes in its text.
-const HEADERS_OF_ALL: [&str; 4] = ["content-length", "date", "connection", "cache-control"];
+const HEADERS_OF_ALL: [&str; 3] = ["content-length", "date", "cache-control"];
 
 /// A reply that is documented, or was given: call, status, and of a problem its type with its verdict
 /// or reason.
@@ -124,9 +124,7 @@ impl Document {
         if let Err(error) = self.validator(&media["schema"]).validate(&body) {
             panic!("{error} at {}: {reported}", error.instance_path());
         }
-        if status == "422" {
-            words::check(&body).unwrap_or_else(|error| panic!("{error}: {reported}"));
-        }
+        words::check(&body).unwrap_or_else(|error| panic!("{error}: {reported}"));
         self.check_title(&body, &reported);
         (call.into(), status, kind_of(&body))
     }
