@@ -23,6 +23,7 @@ use crate::payment::{Lock, Payment, Payments, SubscriberId};
 use crate::sample::Company;
 
 /// The longest code that the gateway issues.
+const CODE_DIGITS_MIN: usize = 6;
 const CODE_DIGITS_MAX: usize = 10;
 
 /// A new payment as the page sends it.
@@ -269,7 +270,8 @@ fn key(payment: &Payment, act: u32) -> String {
 }
 
 fn is_code(code: &str) -> bool {
-    (1..=CODE_DIGITS_MAX).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
+    (CODE_DIGITS_MIN..=CODE_DIGITS_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn new_id() -> Option<String> {

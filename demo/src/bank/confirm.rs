@@ -68,6 +68,8 @@ impl Bank {
             approved_at: answer.document.approved_at.unwrap_or_default(),
             number: receipt_number(challenge),
         });
+        // Whatever was saved while the gateway was asked: this is what is paid.
+        payment.details = receipt.details.clone();
         Outcome::Approved { receipt: receipt.clone() }
     }
 }

@@ -122,6 +122,31 @@ async fn an_approval_that_was_lost_is_fetched_under_its_key_when_the_payment_is_
 }
 
 #[tokio::test]
+async fn what_is_paid_is_what_was_confirmed_whatever_was_saved_meanwhile() {
+    let script = vec![Some((200, LOOKED_UP_APPROVED)), Some((200, APPROVED))];
+    let (bank, id, _) = bank_without_an_answer(script).await;
+    let confirmed = bank.payment(&id).unwrap().details;
+    let other = DetailsForm { amount: "999".into(), ..form() };
+    assert!(matches!(bank.change(&id, other), Outcome::Saved { .. }));
+    let receipt = receipt_shown(&bank, &id).await.expect("the payment is made");
+    assert_eq!((receipt.details, bank.payment(&id).unwrap().details), (confirmed.clone(), confirmed));
+}
+
+#[tokio::test]
+async fn a_code_that_no_code_can_be_is_not_presented() {
+    let (bank, id, keys) = bank(vec![Some((201, SENT))]).await;
+    bank.generate(&id, &LOCALE).await;
+    for code in ["", "12", "12345", "12345678901", "48291a"] {
+        assert_eq!(
+            bank.confirm(&id, &ConfirmForm { code: code.into() }).await,
+            Outcome::InvalidCode,
+            "{code}"
+        );
+    }
+    assert_eq!(keys.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_approval_that_cannot_be_fetched_is_no_receipt_and_is_asked_for_again() {
     let look_up = || Some((200, LOOKED_UP_APPROVED));
     let script = vec![look_up(), None, None, look_up(), Some((200, APPROVED))];

@@ -7,7 +7,8 @@ const GROUPED = /^\d{1,3}(?:(\.)\d{3}(?:\.\d{3})*|(,)\d{3}(?:,\d{3})*)$/;
 
 // `{ digits }`, or `{ problem }`: what is wrong with it, by name.
 export function parseAmount(text) {
-  const written = text.trim().replace(/^(?:rp|idr)\s*/i, "");
+  // "Rp. 1.000,-" is usual, too.
+  const written = text.trim().replace(/^(?:rp\.?|idr)\s*/i, "").replace(/(\d),-$/, "$1");
   if (written === "") return { problem: "empty" };
   if (!/^[0-9.,]+$/.test(written)) return { problem: "characters" };
   const cents = /^(.*)([.,])(\d{1,2})$/.exec(written);
