@@ -132,21 +132,26 @@ const HOW_IT_ENDED = {
 export function refused(reply) {
   const { outcome } = reply;
   if (outcome === "invalid_code") return wrongCodeLength();
-  if (outcome === "locked") state.lockedUntil = performance.now() + reply.retry_after_seconds * 1000;
-  if (outcome === "disabled") state.lockedUntil = Infinity;
-  if (outcome === "not_found") keepPaymentId(null);
   if (outcome === "invalid" && reply.field in FIELDS) {
     markInvalid(FIELDS[reply.field], `invalid_${reply.field}`);
     el(FIELDS[reply.field]).focus();
   }
-  // Whether the payment was made is for the bank to say: it is asked next.
-  if (outcome === "already_used" && state.challenge !== null) state.challenge.state = "unanswered";
+  keepInMind(reply);
   const how = HOW_IT_ENDED[outcome];
   if (how !== undefined && state.challenge !== null) ended(how, outcome, valuesOf(reply));
   else say(outcome, valuesOf(reply));
   if (isLocked()) focusNextStep();
   if (isAlive()) codeRefused(reply);
   return false;
+}
+
+// What a refusal says of more than this act.
+function keepInMind({ outcome, retry_after_seconds }) {
+  if (outcome === "locked") state.lockedUntil = performance.now() + retry_after_seconds * 1000;
+  if (outcome === "disabled") state.lockedUntil = Infinity;
+  if (outcome === "not_found") keepPaymentId(null);
+  // Whether the payment was made is for the bank to say: it is asked next.
+  if (outcome === "already_used" && state.challenge !== null) state.challenge.state = "unanswered";
 }
 
 // The code lives on.
