@@ -64,6 +64,7 @@ use tree::Table;
 pub fn from_file<T>(path: &Path, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Mistakes> {
     let unreadable = |error| Mistakes::unreadable(path, &error, "a file in TOML");
     let refused = |problem: FileProblem| Mistakes::of_whole(problem.found, problem.allowed).of(path);
+    std::fs::metadata(path).map_err(unreadable)?;
     let mut file = files::open(path).map_err(refused)?;
     let metadata = file.metadata().map_err(unreadable)?;
     files::written_by_its_owner(&metadata).map_err(refused)?;

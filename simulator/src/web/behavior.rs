@@ -123,7 +123,7 @@ mod tests {
         };
         let answers_after = |millis| Behavior::default().with_latency(Duration::from_millis(millis));
         assert_eq!(shown(Behavior::default()), (json!("healthy"), json!("Healthy")));
-        assert_eq!(shown(answers_after(20)), (json!("healthy"), json!("Healthy")));
+        assert_eq!(shown(answers_after(30)), (json!("healthy"), json!("Healthy")));
         assert_eq!(shown(answers_after(60_000)), (Value::Null, json!("Your own")));
         let dead = Profile::named("dead").unwrap();
         assert_eq!(shown(dead.behavior()), (json!("dead"), json!(dead.title)));
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_step_of_a_scenario_has_the_name_that_it_was_given() {
         let step = Some(Running { name: "before the storm".into(), number: 1, ends: None });
-        let behavior = Behavior::default().with_latency(Duration::from_millis(20));
+        let behavior = Behavior::default().with_latency(Duration::from_millis(30));
         let shown = shown(&InForce { behavior, step, since: SystemTime::UNIX_EPOCH });
         assert_eq!((&shown["profile"], &shown["title"]), (&Value::Null, &json!("before the storm")));
     }

@@ -78,7 +78,7 @@ async fn what_is_in_force_is_told_with_its_name_its_health_and_its_beginning() {
     let web = simulator.web_addr();
     let told = || async { get(web, "/counters").await.json()["behavior"].clone() };
     let began = told().await;
-    assert_eq!((&began["title"], &began["healthy"]), (&"Your own".into(), &true.into()));
+    assert_eq!((&began["title"], &began["healthy"]), (&"Healthy".into(), &true.into()));
     assert_eq!(put(web, Profile::named("dead").unwrap().toml).await.status, 204);
     let dead = told().await;
     assert_eq!(
