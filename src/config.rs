@@ -58,7 +58,7 @@ pub struct Config {
     /// The links to the SMSCs, and their routes.
     pub(crate) links: links::Config,
     /// The file of the master keys.
-    pub key_file: PathBuf,
+    pub(crate) key_file: PathBuf,
 }
 
 impl Config {

@@ -1,8 +1,8 @@
 //! The use cases: generate, verify, resend, cancel and look up; and what the SMPP links ask and report.
 //!
-//! Each takes one decision on one subscriber (but [`Gateway::expire_open`], one on each) and then, without an await, puts it into effect: the SMS goes
-//! into its reserved place and the counters are incremented. The reply comes last, and waits by itself: see
-//! [`Decided`].
+//! Each takes one decision on one subscriber (but [`Gateway::expire_open`], one on each) and then, without an await,
+//! puts it into effect: the SMS goes into its reserved place and the counters are incremented. The reply comes last, and
+//! waits by itself: see [`Decided`].
 
 mod admission;
 

@@ -1,7 +1,6 @@
 //! Generates keys for `otp-gateway key new`, and reads the file of master keys.
 
 use std::io;
-use std::path::Path;
 
 use settings::FileProblem;
 use zeroize::Zeroizing;
@@ -73,15 +72,6 @@ pub(crate) fn new_password() -> io::Result<Zeroizing<String>> {
 /// A client's name, as `[[clients]]` takes it.
 fn client_name(text: &str) -> Result<String, String> {
     if is_client_name(text) { Ok(text.to_owned()) } else { Err(format!("allowed {CLIENT_NAME}")) }
-}
-
-/// Reads the master keys from the file at `path`.
-///
-/// # Errors
-///
-/// [`FileProblem`] if the file cannot be read, has permissions for others, or is not a key file.
-pub fn load(path: &Path) -> Result<Keyring, FileProblem> {
-    parse(&settings::read_secret(path)?)
 }
 
 /// Reads a key file: a line `<id> <64 hexadecimal digits>` for each key, the one in use first. Empty lines

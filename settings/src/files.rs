@@ -44,7 +44,7 @@ impl FileProblem {
     }
 
     /// What was found, with the file's path and line.
-    pub fn found_in(&self, path: &Path) -> String {
+    fn found_in(&self, path: &Path) -> String {
         let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
         format!("{}{line}: {}", path.display(), self.found)
     }
@@ -111,7 +111,7 @@ fn wrong_mode(mode: u32, allowed: &str) -> FileProblem {
 /// # Errors
 ///
 /// [`FileProblem`] if it cannot be read, others may use it, or it is too long for a secret.
-pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileProblem> {
+fn read_secret(path: &Path) -> Result<Zeroizing<String>, FileProblem> {
     read(path, SECRET_BYTES_MAX, |mode| match mode & 0o077 {
         0 => Ok(()),
         _ => Err(wrong_mode(mode, "a secret that only its owner may use: chmod 600 it")),

@@ -37,7 +37,7 @@ mod section;
 mod tree;
 
 pub use entry::Entry;
-pub use files::{FileProblem, file, read_secret, readable_file, secret_file};
+pub use files::{FileProblem, file, readable_file, secret_file};
 pub use forms::{
     Bounded, Form, OutOfType, Own, Setting, hex, list, map, minutes, one_of, optional, own, printable,
     seconds, set, text, whole,

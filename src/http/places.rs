@@ -17,7 +17,6 @@ pub(super) struct Places {
 
 #[derive(Debug, Default)]
 struct Taken {
-    count: usize,
     /// The number of the next connection that comes, or is active.
     next: u64,
     /// Those that have shown no key, the one that has been idle for the longest first.
@@ -34,6 +33,10 @@ struct Connection {
 }
 
 impl Taken {
+    fn count(&self) -> usize {
+        self.strangers.len() + self.known.len()
+    }
+
     fn stranger(&mut self, connection: Connection) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -66,13 +69,11 @@ impl Places {
     /// A place for a connection that has shown no key yet, and whether another had to give up its own.
     pub(super) fn take(self: &Arc<Self>) -> Option<(Place, bool)> {
         let mut taken = self.taken();
-        let is_full = taken.count >= self.max || taken.strangers.len() >= self.strangers_max;
+        let is_full = taken.count() >= self.max || taken.strangers.len() >= self.strangers_max;
         if is_full {
             let (_, oldest) = taken.strangers.pop_first()?;
             oldest.evicted.cancel();
-            taken.count -= 1;
         }
-        taken.count += 1;
         let connection = Connection::default();
         let number = Mutex::new(taken.stranger(connection.clone()));
         let place = Place { places: Arc::clone(self), number, connection };
@@ -133,9 +134,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         let number = *self.number();
-        if taken.strangers.remove(&number).or_else(|| taken.known.remove(&number)).is_some() {
-            taken.count -= 1;
-        }
+        taken.strangers.remove(&number);
+        taken.known.remove(&number);
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
         third.known();
         assert!(places.take().is_none());
         drop((first, second, third));
-        assert_eq!(places.taken().count, 0);
+        assert_eq!(places.taken().count(), 0);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             stranger.known();
             assert!(!stranger.is_known());
             drop((stranger, known, newcomer));
-            assert_eq!(places.taken().count, 0);
+            assert_eq!(places.taken().count(), 0);
         }
     }
 }
